@@ -1,0 +1,271 @@
+//! The engine's one error type. A variant holds what was found and where (file, line, field); its
+//! message says so, `hint` says what to do, and `code` is the stable name that crosses the seam.
+
+use std::path::{Path, PathBuf};
+
+/// Everything that can go wrong in the engine.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file could not be read, written, created or renamed.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// What was attempted: "read", "write", "create", "rename", ...
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: std::io::Error,
+    },
+    /// A tensor operation failed; this is a defect in Stepladder unless memory ran out.
+    #[error("tensor operation failed: {0}")]
+    Tensor(#[from] candle_core::Error),
+    /// The job was asked to stop before it produced a result.
+    #[error("stopped on request")]
+    Stopped,
+
+    // ---- models -------------------------------------------------------------------------------
+    /// A model file is missing from its folder.
+    #[error("{} is missing from the model folder {}", .file, .folder.display())]
+    ModelFileMissing {
+        /// The model's folder.
+        folder: PathBuf,
+        /// The file that was looked for.
+        file: String,
+    },
+    /// A file of the model cannot be understood.
+    #[error("{}: {problem}", .path.display())]
+    ModelFileInvalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, naming the field.
+        problem: String,
+    },
+    /// `model_type`, `rope_scaling` or an activation that no decoder here implements.
+    #[error("{}: {field} is {found:?}, which is not supported", .path.display())]
+    ModelUnsupported {
+        /// The file that says so.
+        path: PathBuf,
+        /// The field in that file.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What would be supported.
+        supported: Vec<&'static str>,
+    },
+    /// A tensor that the architecture needs is not in the checkpoint.
+    #[error("tensor {name} is missing from {}", .path.display())]
+    TensorMissing {
+        /// The checkpoint (folder or file).
+        path: PathBuf,
+        /// The tensor's name.
+        name: String,
+    },
+    /// A tensor has another shape than the configuration promises.
+    #[error("tensor {name} in {} has shape {found:?}, but config.json promises {expected:?}", .path.display())]
+    TensorShape {
+        /// The checkpoint file.
+        path: PathBuf,
+        /// The tensor's name.
+        name: String,
+        /// The shape in the checkpoint.
+        found: Vec<usize>,
+        /// The shape that follows from the configuration.
+        expected: Vec<usize>,
+    },
+    /// A tensor has an element type that cannot be computed with.
+    #[error("tensor {name} in {} has type {found}", .path.display())]
+    TensorType {
+        /// The checkpoint file.
+        path: PathBuf,
+        /// The tensor's name.
+        name: String,
+        /// The type in the checkpoint.
+        found: String,
+    },
+    /// The model has no chat template, so messages cannot be rendered.
+    #[error("the model in {} has no chat template", .path.display())]
+    ChatTemplateMissing {
+        /// The model's folder or file.
+        path: PathBuf,
+    },
+    /// The chat template does not parse, or refused the messages.
+    #[error("chat template of {}: {problem}", .path.display())]
+    ChatTemplateInvalid {
+        /// The model's folder or file.
+        path: PathBuf,
+        /// The template engine's answer.
+        problem: String,
+    },
+
+    // ---- datasets -----------------------------------------------------------------------------
+    /// A row of a dataset cannot be used.
+    #[error("{}:{line}: {problem}", .path.display())]
+    DatasetRow {
+        /// The dataset file.
+        path: PathBuf,
+        /// 1-based line number.
+        line: usize,
+        /// What is wrong, naming the field.
+        problem: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// A dataset holds nothing to train on.
+    #[error("{}: {problem}", .path.display())]
+    DatasetEmpty {
+        /// The dataset file.
+        path: PathBuf,
+        /// Why nothing is left.
+        problem: String,
+        /// What to do about it.
+        hint: String,
+    },
+
+    // ---- adapters, runs -----------------------------------------------------------------------
+    /// A run configuration asks for something that cannot be.
+    #[error("{field}: {problem}")]
+    ConfigInvalid {
+        /// The field of the run config.
+        field: &'static str,
+        /// What is wrong with its value.
+        problem: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// An adapter file cannot be used.
+    #[error("{}: {problem}", .path.display())]
+    AdapterInvalid {
+        /// The adapter's folder or file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An adapter was trained for another base model.
+    #[error("the adapter in {} was trained for another base model: {difference}", .path.display())]
+    AdapterForAnotherBase {
+        /// The adapter's folder.
+        path: PathBuf,
+        /// The first difference found.
+        difference: String,
+    },
+    /// A run folder is being written by another process.
+    #[error("the run {} is in use by another process", .path.display())]
+    RunInUse {
+        /// The run folder.
+        path: PathBuf,
+    },
+    /// A folder is not a run, or cannot be resumed.
+    #[error("{}: {problem}", .path.display())]
+    RunInvalid {
+        /// The run folder or one of its files.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// Loss or gradient stopped being a finite number.
+    #[error("training diverged at step {step}: {what}")]
+    Diverged {
+        /// The step at which it was noticed (1-based).
+        step: usize,
+        /// Which figure is not finite, and the likely cause.
+        what: String,
+    },
+    /// A device was asked for that is not here.
+    #[error("device {asked} is not available: {reason}")]
+    DeviceUnavailable {
+        /// What was asked for.
+        asked: String,
+        /// Why it cannot be had.
+        reason: String,
+    },
+}
+
+/// The engine's result type.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Adapts an IO error: `.map_err(Error::io("read", &path))`.
+    pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// The stable name of this kind of error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "io",
+            Self::Tensor(_) => "tensor",
+            Self::Stopped => "stopped",
+            Self::ModelFileMissing { .. } => "model_file_missing",
+            Self::ModelFileInvalid { .. } => "model_file_invalid",
+            Self::ModelUnsupported { .. } => "model_unsupported",
+            Self::TensorMissing { .. } => "tensor_missing",
+            Self::TensorShape { .. } => "tensor_shape",
+            Self::TensorType { .. } => "tensor_type",
+            Self::ChatTemplateMissing { .. } => "chat_template_missing",
+            Self::ChatTemplateInvalid { .. } => "chat_template_invalid",
+            Self::DatasetRow { .. } => "dataset_row",
+            Self::DatasetEmpty { .. } => "dataset_empty",
+            Self::ConfigInvalid { .. } => "config_invalid",
+            Self::AdapterInvalid { .. } => "adapter_invalid",
+            Self::AdapterForAnotherBase { .. } => "adapter_for_another_base",
+            Self::RunInUse { .. } => "run_in_use",
+            Self::RunInvalid { .. } => "run_invalid",
+            Self::Diverged { .. } => "diverged",
+            Self::DeviceUnavailable { .. } => "device_unavailable",
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Io { action, .. } => format!(
+                "check that the path exists, that you may {action} it, and that the disk is not full"
+            ),
+            Self::Tensor(_) => "if memory ran out, lower --batch-size or --context; otherwise \
+                 please report this message"
+                .to_owned(),
+            Self::Stopped => "run the same command again to start over".to_owned(),
+            Self::ModelFileMissing { .. } => "point --model at a complete Hugging Face folder \
+                 (config.json, tokenizer.json, *.safetensors)"
+                .to_owned(),
+            Self::ModelFileInvalid { .. } | Self::TensorMissing { .. } => {
+                "download the model's files again; this one is damaged or incomplete".to_owned()
+            }
+            Self::ModelUnsupported { supported, .. } => {
+                format!("supported: {}", supported.join(", "))
+            }
+            Self::TensorShape { .. } => "config.json and the weights belong to different models; \
+                 download both from the same place"
+                .to_owned(),
+            Self::TensorType { .. } => "use a checkpoint in F32, F16 or BF16".to_owned(),
+            Self::ChatTemplateMissing { .. } => "use the instruction-tuned version of this model, \
+                 or add chat_template.jinja to its folder"
+                .to_owned(),
+            Self::ChatTemplateInvalid { .. } => {
+                "check the template and the order of roles in the messages".to_owned()
+            }
+            Self::DatasetRow { hint, .. }
+            | Self::DatasetEmpty { hint, .. }
+            | Self::ConfigInvalid { hint, .. }
+            | Self::RunInvalid { hint, .. } => hint.clone(),
+            Self::AdapterInvalid { .. } => {
+                "point --adapter at a run folder or at its adapter folder".to_owned()
+            }
+            Self::AdapterForAnotherBase { .. } => {
+                "choose the base model that this adapter was trained on with --model".to_owned()
+            }
+            Self::RunInUse { .. } => {
+                "wait until the other run has ended, or choose another --out".to_owned()
+            }
+            Self::Diverged { .. } => {
+                "lower --learning-rate, and look at the examples of that step".to_owned()
+            }
+            Self::DeviceUnavailable { .. } => {
+                "leave --device out, or run `stepladder devices` to see what is here".to_owned()
+            }
+        }
+    }
+}

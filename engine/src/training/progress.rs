@@ -1,0 +1,86 @@
+//! What a training run tells while it goes: a trait, so that training knows nothing of protocol
+//! messages, terminals or windows.
+
+use std::path::Path;
+
+/// The stage a run is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Reading the backbone's weights.
+    LoadingModel,
+    /// Reading, rendering and tokenizing the dataset.
+    LoadingData,
+    /// Optimizer updates.
+    Training,
+    /// Loss on held-out examples.
+    Evaluating,
+    /// Writing a checkpoint.
+    Checkpointing,
+}
+
+/// Sizes of a run, known before its first step.
+#[derive(Clone, Debug)]
+pub struct RunStarted {
+    /// Optimizer updates in the whole run.
+    pub total_steps: usize,
+    /// The step the run continues after (0 for a fresh run).
+    pub first_step: usize,
+    /// Examples trained on.
+    pub training_examples: usize,
+    /// Examples held out.
+    pub held_out_examples: usize,
+    /// Numbers in the adapter.
+    pub trainable_parameters: usize,
+    /// Numbers in the backbone.
+    pub backbone_parameters: usize,
+}
+
+/// Figures of one optimizer update.
+#[derive(Clone, Debug)]
+pub struct StepMetrics {
+    /// 1-based number of the update.
+    pub step: usize,
+    /// Mean cross-entropy per target token, in nats.
+    pub loss: f64,
+    /// Learning rate used by this update.
+    pub learning_rate: f64,
+    /// L2 norm of all gradients before clipping.
+    pub gradient_norm: f64,
+    /// Tokens (targets and context, without padding) per second, over this update.
+    pub tokens_per_second: f64,
+    /// Tokens (targets and context, without padding) in this update.
+    pub tokens: usize,
+    /// Target tokens in this update.
+    pub target_tokens: usize,
+    /// Seconds since the run started, earlier parts of a resumed run included.
+    pub elapsed_secs: f64,
+    /// Estimated seconds to the end.
+    pub remaining_secs: f64,
+}
+
+/// One evaluation on the held-out examples.
+#[derive(Clone, Debug)]
+pub struct EvaluationMetrics {
+    /// Updates made so far.
+    pub step: usize,
+    /// Mean cross-entropy per target token, in nats.
+    pub loss: f64,
+    /// Whether this is the lowest so far.
+    pub best: bool,
+}
+
+/// Receives the news of a run.
+pub trait Progress {
+    /// The run entered a stage.
+    fn phase(&mut self, phase: Phase);
+    /// Everything is loaded; steps follow.
+    fn started(&mut self, started: &RunStarted);
+    /// An update was made.
+    fn step(&mut self, metrics: &StepMetrics);
+    /// An evaluation was made.
+    fn evaluation(&mut self, metrics: &EvaluationMetrics);
+    /// A checkpoint lies complete on disk.
+    fn checkpoint(&mut self, path: &Path);
+    /// Something the user should know, in one sentence.
+    fn notice(&mut self, text: &str);
+}

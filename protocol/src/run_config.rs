@@ -1,0 +1,156 @@
+//! What a training run is asked to do: the one document that `train` builds from its flags, that a
+//! run folder keeps as `run.json`, and that `--config` reads back. Every field has a default, so an
+//! empty object is a complete request. Numbers that depend on the model (`d_side`, taps, learning
+//! rate) stay `None` until the engine resolves the request into a run plan.
+
+use serde::{Deserialize, Serialize};
+
+/// The way an adapter is attached to the frozen backbone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// Side network fed by taps spread over the whole depth.
+    #[default]
+    Ladder,
+    /// Side network twice as deep as its taps, fed by the top layers.
+    Xladder,
+}
+
+/// How a tap of width `d_model` becomes a side state of width `d_side`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Downsample {
+    /// One linear map with bias per tap.
+    #[default]
+    Linear,
+    /// One linear map with bias for all taps.
+    Shared,
+    /// `d_model -> 16 -> SiLU -> d_side -> norm` per tap.
+    Adapter,
+}
+
+/// How a downsampled tap joins the side state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Inject {
+    /// `u = s + D(x)`.
+    #[default]
+    Sum,
+    /// `u = g*s + (1-g)*D(x)`, `g = sigmoid(a / 0.1)` with a trained scalar `a`.
+    Gate,
+}
+
+/// The type in which taps are kept between the backbone's forward pass and the side network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TapDtype {
+    /// 32-bit floats: no rounding.
+    #[default]
+    F32,
+    /// bfloat16.
+    Bf16,
+    /// IEEE half precision.
+    F16,
+}
+
+/// An on/off switch that reads as a word in files and flags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    /// Enabled.
+    On,
+    /// Disabled.
+    #[default]
+    Off,
+}
+
+/// A request for one training run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// `builtin` or a model folder.
+    pub model: String,
+    /// `builtin` or dataset files, read in this order.
+    pub data: Vec<String>,
+    /// Ladder or xLadder.
+    pub method: Method,
+    /// Compute device: `auto` or `cpu`.
+    pub device: String,
+    /// Worker threads; `None` uses every core.
+    pub threads: Option<usize>,
+    /// Context length: tokens per training sequence.
+    pub context: Option<usize>,
+    /// Passes over the training examples; ignored when `steps` is given.
+    pub epochs: f64,
+    /// Optimizer updates; overrides `epochs`.
+    pub steps: Option<usize>,
+    /// Examples per micro-batch.
+    pub batch_size: usize,
+    /// Examples per optimizer update.
+    pub effective_batch_size: usize,
+    /// Peak learning rate; `None` takes the method's default.
+    pub learning_rate: Option<f64>,
+    /// Warm-up as a fraction of all steps.
+    pub warmup_fraction: f64,
+    /// Learning rate at the end as a fraction of the peak.
+    pub final_learning_rate_fraction: f64,
+    /// AdamW's decoupled weight decay.
+    pub weight_decay: f64,
+    /// Gradient norm above which gradients are scaled down; 0 turns clipping off.
+    pub clip_norm: f64,
+    /// Seed of every random stream of the run.
+    pub seed: u64,
+    /// Width of the side network (exclusive with `reduction_factor`).
+    pub d_side: Option<usize>,
+    /// `d_model / d_side` (exclusive with `d_side`).
+    pub reduction_factor: Option<usize>,
+    /// Backbone layers (1-based) that feed the connected side layers.
+    pub taps: Option<Vec<usize>>,
+    /// How taps are downsampled.
+    pub downsample: Downsample,
+    /// How taps are injected.
+    pub inject: Inject,
+    /// Recompute side blocks in the backward pass instead of keeping their activations.
+    pub recompute: Switch,
+    /// The type taps are kept in.
+    pub tap_dtype: TapDtype,
+    /// Fraction of examples held out for evaluation.
+    pub held_out_fraction: f64,
+    /// Steps between evaluations; `None` gives about ten over the run.
+    pub evaluate_every: Option<usize>,
+    /// Steps between checkpoints; `None` makes one at each evaluation.
+    pub checkpoint_every: Option<usize>,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            model: "builtin".to_owned(),
+            data: vec!["builtin".to_owned()],
+            method: Method::default(),
+            device: "auto".to_owned(),
+            threads: None,
+            context: None,
+            epochs: 3.0,
+            steps: None,
+            batch_size: 4,
+            effective_batch_size: 16,
+            learning_rate: None,
+            warmup_fraction: 0.03,
+            final_learning_rate_fraction: 0.1,
+            weight_decay: 0.0,
+            clip_norm: 1.0,
+            seed: 42,
+            d_side: None,
+            reduction_factor: None,
+            taps: None,
+            downsample: Downsample::default(),
+            inject: Inject::default(),
+            recompute: Switch::default(),
+            tap_dtype: TapDtype::default(),
+            held_out_fraction: 0.05,
+            evaluate_every: None,
+            checkpoint_every: None,
+        }
+    }
+}
