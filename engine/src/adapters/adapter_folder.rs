@@ -1,0 +1,170 @@
+//! An adapter on disk: `adapter.safetensors` with its tensors and `adapter_config.json` with its
+//! wiring and the fingerprint of its base model. Both are written whole or not at all.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::ladder::{SideNetwork, Wiring};
+use super::parameters::Parameters;
+use crate::files::write_atomically;
+use crate::models::fingerprint::{BaseFingerprint, Likeness};
+use crate::{Error, Result};
+
+/// File of the tensors.
+pub const TENSORS: &str = "adapter.safetensors";
+/// File of the description.
+pub const CONFIG: &str = "adapter_config.json";
+const FORMAT: &str = "stepladder-adapter";
+const VERSION: u32 = 1;
+
+/// The description beside an adapter's tensors.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AdapterConfig {
+    format: String,
+    version: u32,
+    /// The base model as it was named in the run.
+    pub base_model: String,
+    /// Recognizes the base model.
+    pub base: BaseFingerprint,
+    /// The side network's shape.
+    pub wiring: Wiring,
+    /// The type taps were kept in while training; chat rounds them alike.
+    pub tap_dtype: stepladder_protocol::TapDtype,
+}
+
+impl AdapterConfig {
+    /// A description for an adapter made by this version.
+    pub fn new(
+        base_model: String,
+        base: BaseFingerprint,
+        wiring: Wiring,
+        tap_dtype: stepladder_protocol::TapDtype,
+    ) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            base_model,
+            base,
+            wiring,
+            tap_dtype,
+        }
+    }
+}
+
+/// A loaded adapter.
+pub struct Adapter {
+    /// What it is.
+    pub config: AdapterConfig,
+    /// Its network.
+    pub network: SideNetwork,
+    /// A sentence for the user, when the base model is stored in other types than it was trained on.
+    pub warning: Option<String>,
+}
+
+/// Writes an adapter folder.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn save(folder: &Path, config: &AdapterConfig, parameters: &Parameters) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    write_atomically(&folder.join(TENSORS), &tensors_to_bytes(parameters)?)?;
+    let json = serde_json::to_vec_pretty(config).map_err(|error| Error::AdapterInvalid {
+        path: folder.join(CONFIG),
+        problem: error.to_string(),
+    })?;
+    write_atomically(&folder.join(CONFIG), &json)
+}
+
+/// Named tensors as the bytes of a safetensors file; the same tensors give the same bytes.
+///
+/// # Errors
+/// When a tensor cannot be read.
+pub fn tensors_to_bytes(parameters: &Parameters) -> Result<Vec<u8>> {
+    safetensors::serialize(parameters.iter(), None)
+        .map_err(|error| Error::Tensor(candle_core::Error::wrap(error)))
+}
+
+/// Named f32 tensors from the bytes of a safetensors file.
+///
+/// # Errors
+/// When the file is damaged or a tensor is not f32; says which.
+pub fn tensors_from_bytes(bytes: &[u8]) -> Result<Parameters, String> {
+    let file = safetensors::SafeTensors::deserialize(bytes)
+        .map_err(|error| format!("not a complete safetensors file ({error})"))?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.iter() {
+        if view.dtype() != safetensors::Dtype::F32 {
+            return Err(format!(
+                "tensor {name} has type {:?}, expected F32",
+                view.dtype()
+            ));
+        }
+        let tensor = Tensor::from_raw_buffer(view.data(), DType::F32, view.shape(), &Device::Cpu)
+            .map_err(|error| format!("tensor {name}: {error}"))?;
+        tensors.insert(name.to_owned(), tensor);
+    }
+    Ok(Parameters::new(tensors))
+}
+
+/// Loads an adapter for a backbone. `path` is a run folder or an adapter folder.
+///
+/// # Errors
+/// When files are missing or damaged, or the adapter was made for another base model.
+pub fn load(path: &Path, base: &BaseFingerprint, backbone_layers: usize) -> Result<Adapter> {
+    let inner = path.join("adapter");
+    let folder = if inner.join(CONFIG).is_file() {
+        inner
+    } else {
+        path.to_path_buf()
+    };
+    let config_path = folder.join(CONFIG);
+    let invalid = |path: &Path, problem: String| Error::AdapterInvalid {
+        path: path.to_path_buf(),
+        problem,
+    };
+    if !config_path.is_file() {
+        return Err(invalid(path, format!("no {CONFIG} in here")));
+    }
+    let text = std::fs::read(&config_path).map_err(Error::io("read", &config_path))?;
+    let config: AdapterConfig =
+        serde_json::from_slice(&text).map_err(|error| invalid(&config_path, error.to_string()))?;
+    if config.format != FORMAT || config.version != VERSION {
+        return Err(invalid(
+            &config_path,
+            format!(
+                "format {:?} version {}, this program reads {FORMAT:?} version {VERSION}",
+                config.format, config.version
+            ),
+        ));
+    }
+    let warning = match config.base.compare(base) {
+        Likeness::Same => None,
+        Likeness::OtherTypes => Some(format!(
+            "this adapter was trained on {} stored in other types; answers may differ slightly",
+            config.base_model
+        )),
+        Likeness::Different(difference) => {
+            return Err(Error::AdapterForAnotherBase {
+                path: path.to_path_buf(),
+                difference,
+            });
+        }
+    };
+    config
+        .wiring
+        .check(backbone_layers)
+        .map_err(|problem| invalid(&config_path, problem))?;
+    let tensors_path = folder.join(TENSORS);
+    let bytes = std::fs::read(&tensors_path).map_err(Error::io("read", &tensors_path))?;
+    let network = tensors_from_bytes(&bytes)
+        .and_then(|parameters| SideNetwork::from_parameters(config.wiring.clone(), parameters))
+        .map_err(|problem| invalid(&tensors_path, problem))?;
+    Ok(Adapter {
+        config,
+        network,
+        warning,
+    })
+}

@@ -1,0 +1,5 @@
+//! What is trained: small networks beside or inside a frozen backbone.
+
+pub mod adapter_folder;
+pub mod ladder;
+pub mod parameters;

@@ -1,0 +1,93 @@
+//! Named tensors of one adapter: its parameters, their gradients, an optimizer's moments. Sorted by
+//! name, so that every walk over them has the same order.
+
+use std::collections::BTreeMap;
+
+use candle_core::Tensor;
+
+use crate::ops::elementwise;
+use crate::{Error, Result};
+
+/// Tensors by name.
+#[derive(Clone, Debug, Default)]
+pub struct Parameters(BTreeMap<String, Tensor>);
+
+impl Parameters {
+    /// From tensors that nobody else changes.
+    pub fn new(tensors: BTreeMap<String, Tensor>) -> Self {
+        Self(tensors)
+    }
+
+    /// The tensor of this name.
+    ///
+    /// # Errors
+    /// When there is none: the adapter and its wiring disagree.
+    pub fn get(&self, name: &str) -> Result<&Tensor> {
+        self.0.get(name).ok_or_else(|| {
+            Error::Tensor(candle_core::Error::Msg(format!(
+                "no adapter tensor named {name}"
+            )))
+        })
+    }
+
+    /// All tensors, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    /// Numbers in all tensors together.
+    pub fn count(&self) -> usize {
+        self.0.values().map(Tensor::elem_count).sum()
+    }
+
+    /// Zeros of the same names and shapes.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn zeros_like(&self) -> Result<Self> {
+        let zeros = |(name, tensor): (&String, &Tensor)| {
+            Ok((
+                name.clone(),
+                Tensor::zeros(tensor.shape(), tensor.dtype(), tensor.device())?,
+            ))
+        };
+        Ok(Self(self.0.iter().map(zeros).collect::<Result<_>>()?))
+    }
+
+    /// Copies that share no storage with these.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn deep_copy(&self) -> Result<Self> {
+        let copy = |(name, tensor): (&String, &Tensor)| Ok((name.clone(), tensor.copy()?));
+        Ok(Self(self.0.iter().map(copy).collect::<Result<_>>()?))
+    }
+
+    /// L2 norm over all numbers.
+    ///
+    /// # Errors
+    /// When a tensor cannot be read.
+    pub fn norm(&self) -> Result<f64> {
+        let mut total = 0.0;
+        for tensor in self.0.values() {
+            total += elementwise::inner_product(tensor, tensor)?;
+        }
+        Ok(total.sqrt())
+    }
+
+    /// Multiplies every number in place.
+    ///
+    /// # Errors
+    /// When a tensor cannot be changed.
+    pub fn scale(&self, factor: f64) -> Result<()> {
+        for tensor in self.0.values() {
+            elementwise::scale(tensor, factor)?;
+        }
+        Ok(())
+    }
+
+    /// The tensors themselves.
+    pub fn tensors(&self) -> &BTreeMap<String, Tensor> {
+        &self.0
+    }
+}

@@ -1,0 +1,55 @@
+//! Writing files so that a crash, a kill or a full disk never leaves half of one: a temporary file
+//! in the same folder, flushed to disk, then renamed over the target.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// Ending of files that are not finished; whoever finds one may delete it.
+pub const TEMPORARY: &str = "part";
+
+/// Replaces `path` by a file with these bytes, whole or not at all.
+///
+/// # Errors
+/// When the folder cannot be written to or the disk is full; the old file is then still there.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = temporary_name(path);
+    let written = File::create(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        // Nothing is lost if this fails too: the next writer replaces the temporary file.
+        let _ = std::fs::remove_file(&temporary);
+        return Err(Error::io("write", path)(error));
+    }
+    std::fs::rename(&temporary, path).map_err(Error::io("rename", path))?;
+    sync_folder(path)
+}
+
+fn temporary_name(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".");
+    name.push(TEMPORARY);
+    path.with_file_name(name)
+}
+
+/// Makes a rename in this file's folder durable, where the system can.
+///
+/// # Errors
+/// When the folder cannot be opened.
+pub fn sync_folder(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        let folder_file = File::open(folder).map_err(Error::io("read", folder))?;
+        folder_file.sync_all().map_err(Error::io("write", folder))?;
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}

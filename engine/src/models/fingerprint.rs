@@ -1,0 +1,156 @@
+//! Recognizes the base model an adapter was trained on. Three parts: the architecture (sizes and
+//! switches), the stored content (each tensor's name, shape, type and sampled bytes), and a few
+//! sampled values. The same architecture with other bytes is another model when the types agree;
+//! when they differ, the sampled values tell whether it is the same model stored in another type.
+
+use half::{bf16, f16};
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::{Checkpoint, TensorView};
+use super::config::DecoderConfig;
+
+/// Identifies a base model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BaseFingerprint {
+    /// Sizes and switches, readable.
+    pub architecture: String,
+    /// Hash over each tensor's name, shape, type and sampled bytes.
+    pub content: String,
+    /// Hash over each tensor's stored type.
+    pub types: String,
+    /// Sampled weight values, in tensor-name order.
+    pub samples: Vec<f32>,
+}
+
+/// How another model relates to the one a fingerprint was taken of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Likeness {
+    /// The same bytes.
+    Same,
+    /// The same weights, stored in other types.
+    OtherTypes,
+    /// Another model; says how it was noticed.
+    Different(String),
+}
+
+/// Tensors that contribute a value, at most; spread evenly over all.
+const SAMPLED_TENSORS: usize = 64;
+/// Values taken from each.
+const SAMPLES_PER_TENSOR: usize = 4;
+/// Bytes hashed at each of three places of a tensor.
+const SAMPLED_BYTES: usize = 4096;
+/// Correlation of sampled values above which two storages hold the same weights; rounding to a few
+/// bits keeps it above 0.95, unrelated weights stay near 0.
+const SAME_WEIGHTS: f64 = 0.9;
+
+impl BaseFingerprint {
+    /// Of a model on disk; reads a few kilobytes of each tensor.
+    pub fn of(config: &DecoderConfig, checkpoint: &Checkpoint) -> Self {
+        let mut content = blake3::Hasher::new();
+        let mut types = blake3::Hasher::new();
+        let tensors: Vec<TensorView<'_>> = checkpoint.tensors().collect();
+        let stride = tensors.len().div_ceil(SAMPLED_TENSORS).max(1);
+        let mut samples = Vec::new();
+        for (index, tensor) in tensors.iter().enumerate() {
+            let head = format!("{}\0{:?}\0{:?}\0", tensor.name, tensor.shape, tensor.dtype);
+            content.update(head.as_bytes());
+            types.update(head.as_bytes());
+            let last = tensor.bytes.len().saturating_sub(SAMPLED_BYTES);
+            for start in [0, last / 2, last] {
+                let end = (start + SAMPLED_BYTES).min(tensor.bytes.len());
+                content.update(&tensor.bytes[start..end]);
+            }
+            if index % stride == 0 {
+                samples.extend(sampled_values(tensor));
+            }
+        }
+        Self {
+            architecture: architecture(config),
+            content: content.finalize().to_hex().to_string(),
+            types: types.finalize().to_hex().to_string(),
+            samples,
+        }
+    }
+
+    /// What `other` is, seen from this one.
+    pub fn compare(&self, other: &Self) -> Likeness {
+        if self == other {
+            return Likeness::Same;
+        }
+        if self.architecture != other.architecture {
+            return Likeness::Different(format!(
+                "it needs {}, this is {}",
+                self.architecture, other.architecture
+            ));
+        }
+        if self.types == other.types {
+            return Likeness::Different("same architecture, other weights".to_owned());
+        }
+        match correlation(&self.samples, &other.samples) {
+            Some(value) if value > SAME_WEIGHTS => Likeness::OtherTypes,
+            _ => Likeness::Different("same architecture, other weights".to_owned()),
+        }
+    }
+}
+
+fn architecture(config: &DecoderConfig) -> String {
+    format!(
+        "{} {} layers, d_model {}, heads {}/{} of {}, d_ff {}, vocabulary {}, rope {:?}, eps {:e}, \
+         tied {}, biases {}{}{}, qk_norm {}",
+        config.family,
+        config.layers,
+        config.d_model,
+        config.heads,
+        config.kv_heads,
+        config.head_dim,
+        config.d_ff,
+        config.vocabulary,
+        config.rope,
+        config.norm_eps,
+        config.tied_head,
+        u8::from(config.qkv_bias),
+        u8::from(config.output_bias),
+        u8::from(config.mlp_bias),
+        config.qk_norm,
+    )
+}
+
+fn sampled_values(tensor: &TensorView<'_>) -> Vec<f32> {
+    let width = match tensor.dtype {
+        safetensors::Dtype::F32 => 4,
+        safetensors::Dtype::F16 | safetensors::Dtype::BF16 => 2,
+        _ => return Vec::new(),
+    };
+    let count = tensor.bytes.len() / width;
+    (0..SAMPLES_PER_TENSOR.min(count))
+        .map(|sample| {
+            let at = (count - 1) * sample / (SAMPLES_PER_TENSOR - 1) * width;
+            let bytes = &tensor.bytes[at..at + width];
+            match (tensor.dtype, bytes) {
+                (safetensors::Dtype::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
+                (safetensors::Dtype::F16, &[a, b]) => f16::from_le_bytes([a, b]).to_f32(),
+                (_, &[a, b]) => bf16::from_le_bytes([a, b]).to_f32(),
+                _ => 0.0,
+            }
+        })
+        .map(|value| if value.is_finite() { value } else { 0.0 })
+        .collect()
+}
+
+/// Pearson's correlation; none when it is not defined.
+fn correlation(a: &[f32], b: &[f32]) -> Option<f64> {
+    if a.len() != b.len() || a.len() < 3 {
+        return None;
+    }
+    let mean = |v: &[f32]| v.iter().map(|&x| f64::from(x)).sum::<f64>() / v.len() as f64;
+    let (mean_a, mean_b) = (mean(a), mean(b));
+    let (mut cross, mut square_a, mut square_b) = (0.0, 0.0, 0.0);
+    for (&a, &b) in a.iter().zip(b) {
+        let (a, b) = (f64::from(a) - mean_a, f64::from(b) - mean_b);
+        cross += a * b;
+        square_a += a * a;
+        square_b += b * b;
+    }
+    let scale = (square_a * square_b).sqrt();
+    (scale > 0.0).then(|| cross / scale)
+}

@@ -1,0 +1,156 @@
+//! The head and the loss as one operation: logits exist for a chunk of tokens at a time, never as
+//! `[tokens, vocabulary]`. The gradient with respect to the hidden states is made in the same pass,
+//! so the head is multiplied once forward and once backward per chunk.
+//!
+//! With logits `z = h W^T + b`, soft-capped `l = c tanh(z / c)` where the model says so (Gemma 2),
+//! the loss of a token is `logsumexp(l) - l[target]`, and
+//! `dz = (softmax(l) - onehot(target)) (1 - (l / c)^2)`, `dh = dz W`.
+
+use candle_core::{Result, Tensor, bail};
+
+use super::cpu::{self, Real, by_float_type};
+use super::frozen_linear::FrozenLinear;
+
+/// Numbers in one chunk of logits.
+const CHUNK_NUMBERS: usize = 1 << 21;
+/// Tokens in one chunk, at most and at least.
+const CHUNK_TOKENS: std::ops::RangeInclusive<usize> = 16..=512;
+
+/// Sum of the tokens' cross-entropies in nats, and its gradient.
+pub struct CrossEntropy {
+    /// Sum over tokens, in nats.
+    pub loss_sum: f64,
+    /// `gradient_scale * d loss_sum / d hidden`, `[tokens, d_model]`, if asked for.
+    pub hidden_gradient: Option<Tensor>,
+}
+
+/// Whether, and how large, the gradient is wanted.
+#[derive(Clone, Copy, Debug)]
+pub enum Gradient {
+    /// Loss only.
+    Skip,
+    /// The gradient of `factor * loss_sum`.
+    Scaled(f64),
+}
+
+/// Tokens per chunk for a vocabulary of this size.
+pub fn chunk_tokens(vocabulary: usize) -> usize {
+    (CHUNK_NUMBERS / vocabulary.max(1)).clamp(*CHUNK_TOKENS.start(), *CHUNK_TOKENS.end())
+}
+
+/// `hidden` `[tokens, d_model]` after the final norm, `targets` one id per token.
+///
+/// # Errors
+/// When shapes do not fit together or a target lies outside the vocabulary.
+pub fn linear_cross_entropy(
+    hidden: &Tensor,
+    head: &FrozenLinear,
+    soft_cap: Option<f64>,
+    targets: &[u32],
+    gradient: Gradient,
+) -> Result<CrossEntropy> {
+    let (tokens, _) = hidden.dims2()?;
+    let vocabulary = head.outputs();
+    if targets.len() != tokens {
+        bail!("{} targets for {tokens} hidden states", targets.len());
+    }
+    if let Some(target) = targets
+        .iter()
+        .find(|&&target| target as usize >= vocabulary)
+    {
+        bail!("target {target} outside a vocabulary of {vocabulary}");
+    }
+    let chunk = chunk_tokens(vocabulary);
+    let mut loss_sum = 0.0;
+    let mut gradients = Vec::new();
+    for first in (0..tokens).step_by(chunk) {
+        let count = chunk.min(tokens - first);
+        let logits = head.forward(&hidden.narrow(0, first, count)?)?;
+        let targets = &targets[first..first + count];
+        loss_sum += by_float_type!(logits, T => cpu::update::<T, _>(&logits, |logits| {
+            reduce(logits, vocabulary, targets, soft_cap, gradient)
+        }))?;
+        if let Gradient::Scaled(_) = gradient {
+            gradients.push(head.backward_input(&logits)?);
+        }
+    }
+    let hidden_gradient = match gradient {
+        Gradient::Skip => None,
+        Gradient::Scaled(_) if gradients.is_empty() => Some(hidden.zeros_like()?),
+        Gradient::Scaled(_) => Some(Tensor::cat(&gradients, 0)?),
+    };
+    Ok(CrossEntropy {
+        loss_sum,
+        hidden_gradient,
+    })
+}
+
+/// Turns logits into their gradient in place (if wanted) and returns the loss sum.
+fn reduce<T: Real>(
+    logits: &mut [T],
+    vocabulary: usize,
+    targets: &[u32],
+    soft_cap: Option<f64>,
+    gradient: Gradient,
+) -> f64 {
+    use rayon::prelude::*;
+    let losses: Vec<f64> = logits
+        .par_chunks_mut(vocabulary)
+        .zip(targets)
+        .map(|(logits, &target)| {
+            cpu::vectorized(|| reduce_token(logits, target as usize, soft_cap, gradient))
+        })
+        .collect();
+    losses.iter().sum()
+}
+
+#[inline(always)]
+fn reduce_token<T: Real>(
+    logits: &mut [T],
+    target: usize,
+    soft_cap: Option<f64>,
+    gradient: Gradient,
+) -> f64 {
+    if let Some(cap) = soft_cap {
+        let cap = T::real(cap);
+        logits.iter_mut().for_each(|z| *z = cap * (*z / cap).tanh());
+    }
+    let most = cpu::max(logits);
+    let at_target = logits[target];
+    let Gradient::Scaled(factor) = gradient else {
+        logits.iter_mut().for_each(|l| *l = (*l - most).exp_fast());
+        return loss_of(cpu::sum(logits), most, at_target);
+    };
+    let factor = T::real(factor);
+    let total = match soft_cap {
+        None => {
+            logits.iter_mut().for_each(|l| *l = (*l - most).exp_fast());
+            let total = cpu::sum(logits);
+            let share = factor / total;
+            logits.iter_mut().for_each(|p| *p *= share);
+            logits[target] -= factor;
+            total
+        }
+        Some(cap) => {
+            let cap = T::real(cap);
+            let total = cpu::sum(
+                &logits
+                    .iter()
+                    .map(|&l| (l - most).exp_fast())
+                    .collect::<Vec<T>>(),
+            );
+            for (index, l) in logits.iter_mut().enumerate() {
+                let hot = if index == target { T::one() } else { T::zero() };
+                let slope = T::one() - (*l / cap) * (*l / cap);
+                *l = factor * ((*l - most).exp_fast() / total - hot) * slope;
+            }
+            total
+        }
+    };
+    loss_of(total, most, at_target)
+}
+
+#[inline(always)]
+fn loss_of<T: Real>(total: T, most: T, at_target: T) -> f64 {
+    candle_core::WithDType::to_f64(total.ln() + most - at_target)
+}

@@ -1,0 +1,16 @@
+//! Differentiable kernels: each file holds one operation, its forward and its hand-written
+//! backward, as plain functions on tensors. There is no tape: callers keep what a backward needs
+//! and drop it when it has run, so peak memory is what the caller wrote down.
+//!
+//! Activations are token-major: `[tokens, features]`, where `tokens = batch * seq`. Every function
+//! is generic over f32 and f64; f64 exists for finite-difference tests.
+
+pub mod attention;
+pub mod cpu;
+pub mod elementwise;
+pub mod frozen_linear;
+pub mod linear;
+pub mod linear_cross_entropy;
+pub mod rms_norm;
+pub mod rope;
+pub mod swiglu;

@@ -1,0 +1,135 @@
+//! Rotary position embedding in the half-split ("rotate_half") layout of Hugging Face checkpoints:
+//! the pair `(x[i], x[i + r/2])` is turned by the angle `position * inverse_frequency[i]`.
+//! Rotations are orthogonal, so the backward is the same turn with the opposite angle.
+//! Source: Su et al. 2021 (arXiv 2104.09864).
+
+use candle_core::{Result, Tensor, bail};
+
+use super::cpu::{self, Real, by_float_type};
+
+/// Which way to turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Rotation {
+    /// By the position's angle: the forward pass.
+    Forward,
+    /// By the opposite angle: the gradient.
+    Backward,
+}
+
+/// Frequencies of one rotary embedding; angles are computed per position when they are needed, so
+/// no table limits the context.
+#[derive(Clone, Debug)]
+pub struct RotaryEmbedding {
+    inverse_frequencies: Vec<f64>,
+    /// Factor on cosine and sine (YaRN's and longrope's attention factor; otherwise 1).
+    amplitude: f64,
+}
+
+/// Cosines and sines of every token of a batch, shared by all blocks of a forward pass.
+#[derive(Clone, Debug)]
+pub struct Angles {
+    /// `[tokens, r/2]`
+    cosines: Vec<f64>,
+    /// `[tokens, r/2]`
+    sines: Vec<f64>,
+    half: usize,
+}
+
+impl RotaryEmbedding {
+    /// The plain embedding: `inverse_frequency[i] = theta^(-2i / rotated)`.
+    pub fn plain(theta: f64, rotated: usize) -> Self {
+        let inverse_frequencies = (0..rotated / 2)
+            .map(|i| theta.powf(-(2.0 * i as f64) / rotated as f64))
+            .collect();
+        Self {
+            inverse_frequencies,
+            amplitude: 1.0,
+        }
+    }
+
+    /// An embedding with given frequencies, one per rotated pair.
+    pub fn from_inverse_frequencies(inverse_frequencies: Vec<f64>, amplitude: f64) -> Self {
+        Self {
+            inverse_frequencies,
+            amplitude,
+        }
+    }
+
+    /// The frequencies, one per rotated pair, in radians per position.
+    pub fn inverse_frequencies(&self) -> &[f64] {
+        &self.inverse_frequencies
+    }
+
+    /// Angles for the given position of each token.
+    pub fn angles(&self, positions: &[u32]) -> Angles {
+        let half = self.inverse_frequencies.len();
+        let mut cosines = Vec::with_capacity(positions.len() * half);
+        let mut sines = Vec::with_capacity(positions.len() * half);
+        for &position in positions {
+            for &frequency in &self.inverse_frequencies {
+                let (sine, cosine) = (f64::from(position) * frequency).sin_cos();
+                cosines.push(cosine * self.amplitude);
+                sines.push(sine * self.amplitude);
+            }
+        }
+        Angles {
+            cosines,
+            sines,
+            half,
+        }
+    }
+}
+
+/// Turns `x` `[tokens, heads * head_dim]` in place. Only the first `2 * half` of each head's
+/// numbers are rotated.
+///
+/// # Errors
+/// When `x` does not have one row per token of `angles`.
+pub fn rotate(x: &Tensor, head_dim: usize, angles: &Angles, rotation: Rotation) -> Result<()> {
+    by_float_type!(x, T => rotate_typed::<T>(x, head_dim, angles, rotation))
+}
+
+fn rotate_typed<T: Real>(
+    x: &Tensor,
+    head_dim: usize,
+    angles: &Angles,
+    rotation: Rotation,
+) -> Result<()> {
+    let (tokens, width) = x.dims2()?;
+    let half = angles.half;
+    if angles.cosines.len() != tokens * half || 2 * half > head_dim || width % head_dim != 0 {
+        bail!("angles do not fit {tokens} tokens with heads of {head_dim}");
+    }
+    let sign = if rotation == Rotation::Forward {
+        1.0
+    } else {
+        -1.0
+    };
+    cpu::update::<T, _>(x, |values| {
+        cpu::for_row_blocks(values, width, |first, rows| {
+            let mut cosines = vec![T::zero(); half];
+            let mut sines = vec![T::zero(); half];
+            cpu::vectorized(|| {
+                for (offset, row) in rows.chunks_exact_mut(width).enumerate() {
+                    let span = (first + offset) * half..(first + offset + 1) * half;
+                    for (to, &from) in cosines.iter_mut().zip(&angles.cosines[span.clone()]) {
+                        *to = T::real(from);
+                    }
+                    for (to, &from) in sines.iter_mut().zip(&angles.sines[span]) {
+                        *to = T::real(from * sign);
+                    }
+                    for head in row.chunks_exact_mut(head_dim) {
+                        let (low, high) = head[..2 * half].split_at_mut(half);
+                        for (((low, high), &cosine), &sine) in
+                            low.iter_mut().zip(high).zip(&cosines).zip(&sines)
+                        {
+                            let (a, b) = (*low, *high);
+                            *low = a * cosine - b * sine;
+                            *high = b * cosine + a * sine;
+                        }
+                    }
+                }
+            });
+        });
+    })
+}

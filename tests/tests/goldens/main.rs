@@ -1,0 +1,14 @@
+//! Our numbers beside PyTorch's: operations, backbones and side networks against goldens that
+//! `tests/witness` made.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+mod backbones;
+mod finite_differences;
+mod ladders;
+mod ops;
