@@ -1,6 +1,38 @@
 //! The seam between Stepladder's engine and everything that drives it: plain serde types, no
 //! behaviour. Commands go in, events come out, one JSON object per line.
+//!
+//! A conversation: the worker's first line is [`Event::Hello`]; a client that does not speak
+//! [`PROTOCOL`] hangs up. The client names each job itself. A line the worker cannot accept is
+//! answered with [`Event::Rejected`]; every accepted job ends with exactly one of
+//! [`Event::Finished`], [`Event::Stopped`] and [`Event::Failed`]. When the worker's input ends, it
+//! stops its jobs at the next safe point, reports their ends and exits.
 
+mod chat;
+mod command;
+mod dataset_preview;
+mod device_info;
+mod error_report;
+mod event;
+mod metrics;
+mod model_info;
 mod run_config;
 
+pub use chat::{
+    ChatMessage, ChatReady, ChatSummary, FinishReason, ReplyStats, Role, SamplerSettings,
+};
+pub use command::{ChatCommand, ChatTurn, Command, InspectCommand, JobId, JobRef, TrainCommand};
+pub use dataset_preview::{
+    DatasetFile, DatasetPreview, ExamplePreview, Segment, SkippedRow, TokenLengths, TokenUse,
+};
+pub use device_info::{DeviceInfo, DeviceReport};
+pub use error_report::ErrorReport;
+pub use event::{Event, EventLine, Finished, Hello, Phase, RunStarted, TrainSummary};
+pub use metrics::{EvaluationRow, MetricsRow, StepRow, finite};
+pub use model_info::ModelInfo;
 pub use run_config::{Downsample, Inject, Method, RunConfig, Switch, TapDtype};
+
+/// The version of these messages; it changes when an older peer would misunderstand a newer one.
+pub const PROTOCOL: u32 = 1;
+
+/// The longest line either side may send, its newline included.
+pub const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;

@@ -1,0 +1,131 @@
+//! What a client asks of the worker, one JSON object per line.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ChatMessage, RunConfig, SamplerSettings};
+
+/// A job's name, chosen by the client and unique among the jobs that have not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(pub String);
+
+impl JobId {
+    /// Names a job.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+}
+
+impl std::fmt::Display for JobId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// A request. `train`, `chat`, `inspect` and `devices` start a job; the others act on one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Train an adapter, or go on with an interrupted run.
+    Train(TrainCommand),
+    /// Load a model and answer turns until told to end.
+    Chat(ChatCommand),
+    /// Ask an open chat for the next reply.
+    ChatTurn(ChatTurn),
+    /// Cut the replies of a chat short; the chat stays open.
+    ChatInterrupt(JobRef),
+    /// End a chat once the turns already asked for are answered.
+    ChatEnd(JobRef),
+    /// Describe a model or a dataset.
+    Inspect(InspectCommand),
+    /// List what can compute here.
+    Devices(JobRef),
+    /// Stop a job: a run saves a checkpoint first, a waiting job never starts.
+    Stop(JobRef),
+    /// Stop all jobs and exit.
+    Shutdown,
+}
+
+/// A command about one job that needs nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobRef {
+    /// The job.
+    pub job: JobId,
+}
+
+/// One training run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainCommand {
+    /// The job's name.
+    pub job: JobId,
+    /// What to train, on what, and how.
+    pub config: RunConfig,
+    /// The run folder to create; `None` lets the engine choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out: Option<PathBuf>,
+    /// The run folder to go on with (exclusive with `out`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<PathBuf>,
+    /// Steps that follow each other faster than this are merged on the wire, the latest winning;
+    /// 0 sends every step. All other events are always sent, and `metrics.jsonl` has every step.
+    #[serde(default = "default_event_interval")]
+    pub min_event_interval_ms: u64,
+}
+
+fn default_event_interval() -> u64 {
+    100
+}
+
+/// A chat with a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChatCommand {
+    /// The job's name.
+    pub job: JobId,
+    /// `builtin` or a model folder.
+    pub model: String,
+    /// A run folder whose adapter is put on the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<PathBuf>,
+    /// `auto`, `cpu` or `cuda[:N]`.
+    #[serde(default = "default_device")]
+    pub device: String,
+}
+
+fn default_device() -> String {
+    "auto".to_owned()
+}
+
+/// The whole conversation so far; its last message is the one to answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChatTurn {
+    /// The chat.
+    pub job: JobId,
+    /// The conversation, oldest message first.
+    pub messages: Vec<ChatMessage>,
+    /// How the reply is drawn.
+    #[serde(default)]
+    pub settings: SamplerSettings,
+}
+
+/// A look into a model or a dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InspectCommand {
+    /// The job's name.
+    pub job: JobId,
+    /// A model (`builtin`, a folder) or a dataset (a file). `builtin` means the built-in dataset
+    /// when `model` or `show` is given.
+    pub target: String,
+    /// The model whose chat template and tokenizer a dataset is shown with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Examples of a dataset to show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub show: Option<usize>,
+}

@@ -1,0 +1,421 @@
+//! The lines as they cross: golden text for each kind, there and back again.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use stepladder_protocol::*;
+
+/// The value becomes exactly this line, and the line becomes the value again.
+fn line<T>(value: T, expected: &str)
+where
+    T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    let text = serde_json::to_string(&value).unwrap();
+    assert_eq!(text, expected);
+    assert_eq!(serde_json::from_str::<T>(&text).unwrap(), value);
+}
+
+fn job() -> JobId {
+    JobId::new("j1")
+}
+
+fn step() -> StepRow {
+    StepRow {
+        step: 12,
+        loss: Some(1.93),
+        learning_rate: Some(4.9e-4),
+        gradient_norm: Some(0.7),
+        tokens_per_second: Some(5120.0),
+        tokens: 4096,
+        target_tokens: 1024,
+        elapsed_secs: Some(9.5),
+        remaining_secs: Some(100.0),
+    }
+}
+
+fn report() -> ErrorReport {
+    ErrorReport::new(
+        "config_invalid",
+        "context: 0 is too short",
+        "give at least 1",
+    )
+}
+
+#[test]
+fn commands_are_one_object_each() {
+    let train = TrainCommand {
+        job: job(),
+        config: RunConfig::default(),
+        out: Some("/runs/a".into()),
+        resume: None,
+        min_event_interval_ms: 0,
+    };
+    let text = serde_json::to_string(&Command::Train(train.clone())).unwrap();
+    assert!(text.starts_with(r#"{"command":"train","job":"j1","config":{"model":"builtin","#));
+    assert!(
+        text.ends_with(r#","out":"/runs/a","min_event_interval_ms":0}"#),
+        "{text}"
+    );
+    assert_eq!(
+        serde_json::from_str::<Command>(&text).unwrap(),
+        Command::Train(train)
+    );
+
+    line(
+        Command::Chat(ChatCommand {
+            job: job(),
+            model: "builtin".to_owned(),
+            adapter: Some("/runs/a".into()),
+            device: "cpu".to_owned(),
+        }),
+        r#"{"command":"chat","job":"j1","model":"builtin","adapter":"/runs/a","device":"cpu"}"#,
+    );
+    line(
+        Command::ChatTurn(ChatTurn {
+            job: job(),
+            messages: vec![ChatMessage {
+                role: Role::User,
+                content: "2+2?".to_owned(),
+            }],
+            settings: SamplerSettings::default(),
+        }),
+        concat!(
+            r#"{"command":"chat_turn","job":"j1","messages":[{"role":"user","content":"2+2?"}],"#,
+            r#""settings":{"temperature":0.7,"top_k":null,"top_p":0.95,"min_p":0.0,"#,
+            r#""repetition_penalty":1.0,"seed":null,"max_tokens":1024}}"#
+        ),
+    );
+    line(
+        Command::Inspect(InspectCommand {
+            job: job(),
+            target: "a.jsonl".to_owned(),
+            model: Some("builtin".to_owned()),
+            show: Some(3),
+        }),
+        r#"{"command":"inspect","job":"j1","target":"a.jsonl","model":"builtin","show":3}"#,
+    );
+    line(
+        Command::ChatInterrupt(JobRef { job: job() }),
+        r#"{"command":"chat_interrupt","job":"j1"}"#,
+    );
+    line(
+        Command::ChatEnd(JobRef { job: job() }),
+        r#"{"command":"chat_end","job":"j1"}"#,
+    );
+    line(
+        Command::Devices(JobRef { job: job() }),
+        r#"{"command":"devices","job":"j1"}"#,
+    );
+    line(
+        Command::Stop(JobRef { job: job() }),
+        r#"{"command":"stop","job":"j1"}"#,
+    );
+    line(Command::Shutdown, r#"{"command":"shutdown"}"#);
+}
+
+#[test]
+fn short_commands_take_defaults_and_wrong_ones_say_what_is_wrong() {
+    let command = serde_json::from_str(r#"{"command":"train","job":"j","config":{}}"#).unwrap();
+    let Command::Train(train) = command else {
+        panic!("not a train command")
+    };
+    assert_eq!(train.config, RunConfig::default());
+    assert_eq!(train.min_event_interval_ms, 100);
+
+    let wrong = |text: &str| {
+        serde_json::from_str::<Command>(text)
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(wrong(r#"{"command":"dance"}"#).contains("unknown variant `dance`"));
+    assert!(wrong(r#"{"command":"stop","job":"j","now":true}"#).contains("unknown field `now`"));
+    assert!(
+        wrong(r#"{"command":"train","job":"j","config":{"contxt":8}}"#).contains("`contxt`"),
+        "a typo in the config must not be ignored"
+    );
+}
+
+#[test]
+fn events_of_a_run() {
+    line(
+        EventLine {
+            event: Event::Hello(Hello {
+                protocol: PROTOCOL,
+                version: "0.1.0".to_owned(),
+                build: "linux x86_64, CPU".to_owned(),
+            }),
+            job: None,
+        },
+        r#"{"event":"hello","protocol":1,"version":"0.1.0","build":"linux x86_64, CPU"}"#,
+    );
+    line(
+        Event::Rejected(report()).of(&job()),
+        r#"{"event":"rejected","code":"config_invalid","message":"context: 0 is too short","hint":"give at least 1","job":"j1"}"#,
+    );
+    line(
+        Event::Queued { ahead: 1 }.of(&job()),
+        r#"{"event":"queued","ahead":1,"job":"j1"}"#,
+    );
+    for (phase, name) in [
+        (Phase::LoadingModel, "loading_model"),
+        (Phase::LoadingData, "loading_data"),
+        (Phase::Training, "training"),
+        (Phase::Evaluating, "evaluating"),
+        (Phase::Checkpointing, "checkpointing"),
+    ] {
+        let expected = format!(r#"{{"event":"phase","phase":"{name}","job":"j1"}}"#);
+        line(Event::Phase { phase }.of(&job()), &expected);
+    }
+    line(
+        Event::Started(RunStarted {
+            total_steps: 108,
+            first_step: 0,
+            training_examples: 570,
+            held_out_examples: 30,
+            trainable_parameters: 1_000,
+            backbone_parameters: 100_000,
+            device: "CPU, 2 threads".to_owned(),
+        })
+        .of(&job()),
+        concat!(
+            r#"{"event":"started","total_steps":108,"first_step":0,"training_examples":570,"#,
+            r#""held_out_examples":30,"trainable_parameters":1000,"backbone_parameters":100000,"#,
+            r#""device":"CPU, 2 threads","job":"j1"}"#
+        ),
+    );
+    line(
+        Event::Notice {
+            text: "3 rows are left out.".to_owned(),
+        }
+        .of(&job()),
+        r#"{"event":"notice","text":"3 rows are left out.","job":"j1"}"#,
+    );
+    line(
+        Event::Step(step()).of(&job()),
+        concat!(
+            r#"{"event":"step","step":12,"loss":1.93,"learning_rate":0.00049,"gradient_norm":0.7,"#,
+            r#""tokens_per_second":5120.0,"tokens":4096,"target_tokens":1024,"elapsed_secs":9.5,"#,
+            r#""remaining_secs":100.0,"job":"j1"}"#
+        ),
+    );
+    line(
+        Event::Evaluation(EvaluationRow {
+            step: 50,
+            loss: Some(1.71),
+            best: true,
+        })
+        .of(&job()),
+        r#"{"event":"evaluation","step":50,"loss":1.71,"best":true,"job":"j1"}"#,
+    );
+    line(
+        Event::Checkpoint {
+            path: "/runs/a/checkpoints/50".to_owned(),
+        }
+        .of(&job()),
+        r#"{"event":"checkpoint","path":"/runs/a/checkpoints/50","job":"j1"}"#,
+    );
+}
+
+#[test]
+fn events_of_a_chat() {
+    line(
+        Event::Ready(ChatReady {
+            model: "builtin".to_owned(),
+            adapter: Some("ladder".to_owned()),
+            device: "CPU, 2 threads".to_owned(),
+            context_length: 512,
+        })
+        .of(&job()),
+        r#"{"event":"ready","model":"builtin","adapter":"ladder","device":"CPU, 2 threads","context_length":512,"job":"j1"}"#,
+    );
+    line(
+        Event::Text {
+            text: "<think>\n".to_owned(),
+            reasoning: true,
+        }
+        .of(&job()),
+        r#"{"event":"text","text":"<think>\n","reasoning":true,"job":"j1"}"#,
+    );
+    line(
+        Event::Reply(ReplyStats {
+            reasoning_tokens: 10,
+            total_tokens: 12,
+            finish: FinishReason::Stop,
+            tokens_per_second: Some(40.5),
+        })
+        .of(&job()),
+        r#"{"event":"reply","reasoning_tokens":10,"total_tokens":12,"finish":"stop","tokens_per_second":40.5,"job":"j1"}"#,
+    );
+}
+
+#[test]
+fn ends_of_jobs() {
+    let summary = TrainSummary {
+        run: "/runs/a".to_owned(),
+        step: 108,
+        best_evaluation_loss: Some(1.71),
+        estimated_peak_bytes: None,
+        measured_peak_bytes: Some(1 << 30),
+        elapsed_secs: Some(60.0),
+    };
+    line(
+        Event::Finished(Finished::Training(summary)).of(&job()),
+        concat!(
+            r#"{"event":"finished","kind":"training","run":"/runs/a","step":108,"#,
+            r#""best_evaluation_loss":1.71,"estimated_peak_bytes":null,"#,
+            r#""measured_peak_bytes":1073741824,"elapsed_secs":60.0,"job":"j1"}"#
+        ),
+    );
+    line(
+        Event::Finished(Finished::Chat(ChatSummary { replies: 2 })).of(&job()),
+        r#"{"event":"finished","kind":"chat","replies":2,"job":"j1"}"#,
+    );
+    line(
+        Event::Finished(Finished::Devices(DeviceReport {
+            devices: vec![DeviceInfo {
+                id: "cpu".to_owned(),
+                name: "A Processor".to_owned(),
+                cores: Some(4),
+                threads: 8,
+                memory_total_bytes: 16,
+                memory_free_bytes: 8,
+            }],
+            notices: vec!["No GPU.".to_owned()],
+        }))
+        .of(&job()),
+        concat!(
+            r#"{"event":"finished","kind":"devices","devices":[{"id":"cpu","name":"A Processor","#,
+            r#""cores":4,"threads":8,"memory_total_bytes":16,"memory_free_bytes":8}],"#,
+            r#""notices":["No GPU."],"job":"j1"}"#
+        ),
+    );
+    line(
+        Event::Stopped {
+            run: Some("/runs/a".to_owned()),
+            step: 7,
+        }
+        .of(&job()),
+        r#"{"event":"stopped","run":"/runs/a","step":7,"job":"j1"}"#,
+    );
+    line(
+        Event::Failed(ErrorReport {
+            details: Some("at a.rs:1".to_owned()),
+            ..report()
+        })
+        .of(&job()),
+        r#"{"event":"failed","code":"config_invalid","message":"context: 0 is too short","hint":"give at least 1","details":"at a.rs:1","job":"j1"}"#,
+    );
+}
+
+#[test]
+fn what_was_inspected() {
+    let model = ModelInfo {
+        name: "builtin".to_owned(),
+        path: None,
+        architecture: "qwen3".to_owned(),
+        file_format: "safetensors".to_owned(),
+        parameters: 1_000_000,
+        weight_bytes: 2_000_000,
+        weight_dtype: "bf16".to_owned(),
+        quantization: None,
+        layers: 8,
+        d_model: 128,
+        attention_heads: 4,
+        key_value_heads: 2,
+        vocabulary: 4096,
+        context_length: 1024,
+        tied_embeddings: true,
+        chat_template: true,
+        license: Some("MIT".to_owned()),
+    };
+    let preview = DatasetPreview {
+        files: vec![DatasetFile {
+            path: "a.jsonl".to_owned(),
+            format: "messages".to_owned(),
+            examples: 1,
+        }],
+        examples: 1,
+        skipped: 1,
+        skipped_rows: vec![SkippedRow {
+            path: "a.jsonl".to_owned(),
+            line: 2,
+            reason: "no messages".to_owned(),
+        }],
+        lengths: Some(TokenLengths {
+            shortest: 3,
+            median: 3,
+            longest: 3,
+            total: 3,
+            trained: 1,
+        }),
+        shown: vec![ExamplePreview {
+            path: "a.jsonl".to_owned(),
+            line: 1,
+            tokens: Some(3),
+            segments: vec![Segment {
+                text: "hi".to_owned(),
+                used: TokenUse::CutOff,
+            }],
+        }],
+    };
+    for finished in [Finished::Model(model), Finished::Dataset(preview)] {
+        let line = Event::Finished(finished).of(&job());
+        let text = serde_json::to_string(&line).unwrap();
+        assert_eq!(serde_json::from_str::<EventLine>(&text).unwrap(), line);
+    }
+}
+
+#[test]
+fn what_is_not_a_number_crosses_as_null() {
+    assert_eq!(finite(f64::NAN), None);
+    assert_eq!(finite(f64::INFINITY), None);
+    assert_eq!(finite(1.5), Some(1.5));
+
+    let row = StepRow {
+        loss: finite(f64::NAN),
+        ..step()
+    };
+    let text = serde_json::to_string(&MetricsRow::Step(row.clone())).unwrap();
+    assert!(
+        text.starts_with(r#"{"event":"step","step":12,"loss":null,"#),
+        "{text}"
+    );
+    assert_eq!(
+        serde_json::from_str::<MetricsRow>(&text).unwrap(),
+        MetricsRow::Step(row)
+    );
+
+    // Even a careless writer cannot produce a line that does not parse.
+    let careless = StepRow {
+        gradient_norm: Some(f64::INFINITY),
+        ..step()
+    };
+    let text = serde_json::to_string(&careless).unwrap();
+    assert_eq!(
+        serde_json::from_str::<StepRow>(&text)
+            .unwrap()
+            .gradient_norm,
+        None
+    );
+}
+
+#[test]
+fn figures_survive_to_the_last_bit() {
+    let loss = 0.1 + 0.2;
+    let text = serde_json::to_string(&Event::Step(StepRow {
+        loss: Some(loss),
+        ..step()
+    }))
+    .unwrap();
+    let Event::Step(row) = serde_json::from_str(&text).unwrap() else {
+        panic!("not a step")
+    };
+    assert_eq!(row.loss.map(f64::to_bits), Some(loss.to_bits()));
+}
+
+#[test]
+fn only_the_three_ends_end_a_job() {
+    assert!(Event::Failed(report()).ends_job());
+    assert!(Event::Stopped { run: None, step: 0 }.ends_job());
+    assert!(Event::Finished(Finished::Chat(ChatSummary { replies: 0 })).ends_job());
+    assert!(!Event::Rejected(report()).ends_job());
+    assert!(!Event::Step(step()).ends_job());
+}
