@@ -24,6 +24,12 @@ pub enum Error {
     Stopped,
 
     // ---- models -------------------------------------------------------------------------------
+    /// A model was named that is no folder here.
+    #[error("there is no model folder {}", .folder.display())]
+    ModelFolderMissing {
+        /// What was named.
+        folder: PathBuf,
+    },
     /// A model file is missing from its folder.
     #[error("{} is missing from the model folder {}", .file, .folder.display())]
     ModelFileMissing {
@@ -202,6 +208,7 @@ impl Error {
             Self::Io { .. } => "io",
             Self::Tensor(_) => "tensor",
             Self::Stopped => "stopped",
+            Self::ModelFolderMissing { .. } => "model_folder_missing",
             Self::ModelFileMissing { .. } => "model_file_missing",
             Self::ModelFileInvalid { .. } => "model_file_invalid",
             Self::ModelUnsupported { .. } => "model_unsupported",
@@ -232,6 +239,11 @@ impl Error {
                  please report this message"
                 .to_owned(),
             Self::Stopped => "run the same command again to start over".to_owned(),
+            Self::ModelFolderMissing { .. } => {
+                "give --model the path of a Hugging Face folder, or \
+                 `builtin` for the built-in model"
+                    .to_owned()
+            }
             Self::ModelFileMissing { .. } => "point --model at a complete Hugging Face folder \
                  (config.json, tokenizer.json, *.safetensors)"
                 .to_owned(),

@@ -1,9 +1,13 @@
 //! Frozen backbones: configuration, weights, the decoder. Knows nothing of adapters.
 
+mod builtin;
+pub mod chat_template;
 pub mod checkpoint;
 pub mod config;
 pub mod decoder;
 pub mod families;
 pub mod fingerprint;
 pub mod kv_cache;
+pub mod model;
 pub mod rope_scaling;
+pub mod tokenizer;

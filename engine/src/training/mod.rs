@@ -1,4 +1,37 @@
 //! From a run config to a trained adapter: the plan, the loop, the optimizer, checkpoints.
 
+pub mod checkpoint;
+pub mod evaluation;
+pub mod example_stream;
+pub mod lr_schedule;
+pub mod optimizer;
+pub mod plan;
 pub mod progress;
+pub mod run_folder;
+mod start;
 pub mod stop_flag;
+pub mod trainer;
+
+pub(crate) use start::data_sources;
+pub use start::{RunTarget, start};
+pub use trainer::RunOutcome;
+
+use crate::adapters::ladder::training_pass::TargetedInput;
+use crate::datasets::batch::TokenBatch;
+use crate::models::decoder::TokenInput;
+
+/// A micro-batch as an adapter takes it.
+pub fn targeted_input(batch: &TokenBatch) -> TargetedInput<'_> {
+    TargetedInput {
+        tokens: TokenInput {
+            ids: &batch.ids,
+            positions: &batch.positions,
+            // Padding lies behind the tokens, where causal attention does not look.
+            first_visible: &[],
+            batch: batch.batch,
+            seq: batch.seq,
+        },
+        target_rows: &batch.target_rows,
+        target_ids: &batch.target_ids,
+    }
+}

@@ -12,3 +12,4 @@ mod backbones;
 mod finite_differences;
 mod ladders;
 mod ops;
+mod optimizer;

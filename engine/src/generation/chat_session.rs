@@ -1,0 +1,210 @@
+//! A loaded model with its adapter, answering conversations.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::generator::Generator;
+use super::reasoning::{ReasoningTracker, Stretch, split_reply};
+use super::sampler::{Sampler, SamplerSettings};
+use crate::adapters::adapter_folder::{self, Adapter};
+use crate::models::chat_template::{GenerationPrompt, Message, Role};
+use crate::models::decoder::Decoder;
+use crate::models::model::ModelFiles;
+use crate::models::tokenizer::SpecialTokenText;
+use crate::training::stop_flag::StopFlag;
+use crate::{Error, Result};
+
+/// A stretch of a reply. All texts joined are the reply exactly as the model said it.
+#[derive(Clone, Copy, Debug)]
+pub struct ChatPiece<'a> {
+    /// The text.
+    pub text: &'a str,
+    /// Whether it is reasoning, the markers around it included.
+    pub is_reasoning: bool,
+}
+
+/// Why a reply ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinishReason {
+    /// The model ended it.
+    Stop,
+    /// It reached its limit.
+    Length,
+    /// The stop flag was raised.
+    Cancelled,
+}
+
+/// Figures of a reply.
+#[derive(Clone, Debug)]
+pub struct ReplyStats {
+    /// Tokens before the closing think marker; 0 without a think block.
+    pub reasoning_tokens: usize,
+    /// All tokens, the one that ended the reply not counted.
+    pub total_tokens: usize,
+    /// Why it ended.
+    pub finish: FinishReason,
+    /// Rate of saying tokens, the prompt not counted.
+    pub tokens_per_second: f64,
+}
+
+/// What is loaded.
+#[derive(Clone, Debug)]
+pub struct SessionInfo {
+    /// The model's name.
+    pub model: String,
+    /// The adapter's method.
+    pub adapter: Option<String>,
+    /// The model's context length.
+    pub context_length: usize,
+    /// What the user should know, such as an adapter made for the model in another type.
+    pub notices: Vec<String>,
+}
+
+/// A model that answers.
+pub struct ChatSession {
+    files: ModelFiles,
+    backbone: Decoder,
+    adapter: Option<Adapter>,
+}
+
+impl ChatSession {
+    /// Loads a model, and an adapter from its run folder or adapter folder.
+    ///
+    /// # Errors
+    /// When either cannot be used, or they do not belong together.
+    pub fn open(model: &str, adapter: Option<&Path>) -> Result<Self> {
+        let files = ModelFiles::open(model)?;
+        files.template()?;
+        // The adapter is small and most mistakes are in its choice: check it before the weights.
+        let adapter = match adapter {
+            Some(path) => Some(adapter_folder::load(
+                path,
+                &files.fingerprint(),
+                files.config.layers,
+            )?),
+            None => None,
+        };
+        let backbone = files.load_decoder()?;
+        Ok(Self {
+            files,
+            backbone,
+            adapter,
+        })
+    }
+
+    /// What is loaded.
+    pub fn info(&self) -> SessionInfo {
+        let method = self
+            .adapter
+            .as_ref()
+            .map(|adapter| match adapter.config.wiring.method {
+                stepladder_protocol::Method::Ladder => "ladder".to_owned(),
+                stepladder_protocol::Method::Xladder => "xladder".to_owned(),
+            });
+        SessionInfo {
+            model: self.files.origin.display().to_string(),
+            adapter: method,
+            context_length: self.files.config.max_positions,
+            notices: self
+                .adapter
+                .iter()
+                .filter_map(|adapter| adapter.warning.clone())
+                .collect(),
+        }
+    }
+
+    /// Answers the last of the messages (role and content).
+    ///
+    /// # Errors
+    /// When the template refuses the messages or they leave no room for an answer.
+    pub fn reply(
+        &self,
+        messages: &[(&str, &str)],
+        settings: &SamplerSettings,
+        stop: &StopFlag,
+        on_text: &mut dyn FnMut(ChatPiece<'_>),
+    ) -> Result<ReplyStats> {
+        let messages = messages
+            .iter()
+            .map(|&(role, content)| message(role, content))
+            .collect::<Result<Vec<_>>>()?;
+        let prompt = self
+            .files
+            .template()?
+            .render(&messages, GenerationPrompt::Assistant)?;
+        let ids = self.files.tokenizer.encode(&prompt)?.ids;
+        let context = self.files.config.max_positions;
+        if ids.is_empty() || ids.len() >= context {
+            return Err(Error::ConfigInvalid {
+                field: "messages",
+                problem: format!(
+                    "the conversation has {} tokens, the model's context holds {context}",
+                    ids.len()
+                ),
+                hint: "start a new conversation, or shorten the message".to_owned(),
+            });
+        }
+        let room = context - ids.len();
+        let limit = settings.max_tokens.map_or(room, |limit| limit.min(room));
+        let tokenizer = &self.files.tokenizer;
+        let mut sampler = Sampler::new(settings, tokenizer.generation_defaults());
+        let adapter = self.adapter.as_ref();
+        let mut generator = Generator::new(
+            &self.backbone,
+            adapter.map(|adapter| (&adapter.network, adapter.config.tap_dtype)),
+        );
+        let mut tracker = ReasoningTracker::new(&prompt);
+        let mut text = tokenizer.stream(SpecialTokenText::Skip);
+        let mut hand_on = |stretches: Vec<Stretch>| {
+            for Stretch { text, is_reasoning } in &stretches {
+                on_text(ChatPiece {
+                    text,
+                    is_reasoning: *is_reasoning,
+                });
+            }
+        };
+        let mut logits = generator.push(&ids)?;
+        let started = Instant::now();
+        let mut said = Vec::new();
+        let finish = loop {
+            if said.len() == limit {
+                break FinishReason::Length;
+            }
+            if stop.is_raised() {
+                break FinishReason::Cancelled;
+            }
+            let token = sampler.sample(&logits, &said)?;
+            if tokenizer.stop_tokens().contains(&token) {
+                break FinishReason::Stop;
+            }
+            said.push(token);
+            hand_on(tracker.push(text.push(token)?.as_deref()));
+            if said.len() < limit {
+                logits = generator.push(&[token])?;
+            }
+        };
+        hand_on(tracker.finish(text.finish()?.as_deref()));
+        Ok(ReplyStats {
+            reasoning_tokens: tracker.reasoning_tokens(),
+            total_tokens: said.len(),
+            finish,
+            tokens_per_second: said.len() as f64 / started.elapsed().as_secs_f64().max(1e-9),
+        })
+    }
+}
+
+fn message(role: &str, content: &str) -> Result<Message> {
+    let role = Role::from_name(role).ok_or_else(|| Error::ConfigInvalid {
+        field: "messages",
+        problem: format!("{role:?} is no role"),
+        hint: "use system, user or assistant".to_owned(),
+    })?;
+    if role != Role::Assistant {
+        return Ok(Message::new(role, content));
+    }
+    let (reasoning, answer) = split_reply(content);
+    Ok(Message {
+        reasoning: reasoning.map(str::to_owned),
+        ..Message::new(role, answer)
+    })
+}

@@ -1,0 +1,69 @@
+//! Token by token: the prompt goes through backbone and side network at once, then each new token
+//! continues their caches.
+
+use candle_core::Tensor;
+use stepladder_protocol::TapDtype;
+
+use crate::Result;
+use crate::adapters::ladder::SideNetwork;
+use crate::models::decoder::{Decoder, TokenInput};
+use crate::models::kv_cache::KvCache;
+use crate::ops::elementwise::gather_rows;
+
+/// Backbone and adapter with the tokens they have seen. Without an adapter it is the base model.
+pub struct Generator<'a> {
+    backbone: &'a Decoder,
+    adapter: Option<(&'a SideNetwork, TapDtype)>,
+    cache: KvCache,
+    side_cache: KvCache,
+}
+
+impl<'a> Generator<'a> {
+    /// A generator that has seen nothing. `adapter` carries the type its taps were trained in.
+    pub fn new(backbone: &'a Decoder, adapter: Option<(&'a SideNetwork, TapDtype)>) -> Self {
+        let side_layers = adapter.map_or(0, |(network, _)| network.wiring().side_layers());
+        Self {
+            backbone,
+            adapter,
+            cache: KvCache::new(backbone.config().layers),
+            side_cache: KvCache::new(side_layers),
+        }
+    }
+
+    /// Tokens seen so far.
+    pub fn tokens(&self) -> usize {
+        self.cache.tokens()
+    }
+
+    /// Takes in tokens and returns the logits `[vocabulary]` of what comes next.
+    ///
+    /// # Errors
+    /// When an id lies outside the vocabulary.
+    pub fn push(&mut self, ids: &[u32]) -> Result<Tensor> {
+        let seen = self.cache.tokens();
+        let positions: Vec<u32> = (seen..seen + ids.len()).map(|at| at as u32).collect();
+        let input = TokenInput {
+            ids,
+            positions: &positions,
+            first_visible: &[],
+            batch: 1,
+            seq: ids.len(),
+        };
+        let last = [(ids.len() - 1) as u32];
+        let hidden = match self.adapter {
+            None => {
+                let hidden = self
+                    .backbone
+                    .forward(input, Some(&mut self.cache), |_, _| Ok(()))?;
+                gather_rows(&hidden, &last)?
+            }
+            Some((network, tap_dtype)) => {
+                let (hidden, taps) =
+                    network.run_backbone(self.backbone, input, Some(&mut self.cache), tap_dtype)?;
+                let side = network.forward_cached(&taps, input, &mut self.side_cache)?;
+                network.upsample(&gather_rows(&hidden, &last)?, &gather_rows(&side, &last)?)?
+            }
+        };
+        Ok(self.backbone.logits(&hidden)?.squeeze(0)?)
+    }
+}

@@ -1,0 +1,148 @@
+//! A model's files together: what they say of themselves without loading a weight, and the decoder
+//! when it is needed.
+
+use std::path::{Path, PathBuf};
+
+use super::builtin;
+use super::chat_template::{ChatTemplate, find_source};
+use super::checkpoint::{Checkpoint, ModelSource};
+use super::config::DecoderConfig;
+use super::decoder::Decoder;
+use super::fingerprint::BaseFingerprint;
+use super::tokenizer::Tokenizer;
+use crate::{Error, Result};
+
+/// A model that was found and understood, its weights not yet loaded.
+pub struct ModelFiles {
+    /// The folder, or `builtin`.
+    pub origin: PathBuf,
+    /// Sizes and switches.
+    pub config: DecoderConfig,
+    /// Text to tokens and back.
+    pub tokenizer: Tokenizer,
+    /// Weights.
+    pub checkpoint: Checkpoint,
+    template: Option<ChatTemplate>,
+}
+
+/// The small files of a model.
+pub(super) struct Documents {
+    pub(super) config: Vec<u8>,
+    pub(super) tokenizer: Vec<u8>,
+    pub(super) tokenizer_config: Option<Vec<u8>>,
+    pub(super) generation_config: Option<Vec<u8>>,
+    pub(super) chat_template: Option<Vec<u8>>,
+}
+
+impl Documents {
+    fn of_folder(folder: &Path) -> Result<Self> {
+        if !folder.is_dir() {
+            return Err(Error::ModelFolderMissing {
+                folder: folder.to_path_buf(),
+            });
+        }
+        let optional = |name: &str| {
+            let path = folder.join(name);
+            match path.is_file() {
+                true => std::fs::read(&path)
+                    .map(Some)
+                    .map_err(Error::io("read", &path)),
+                false => Ok(None),
+            }
+        };
+        let required = |name: &str| {
+            optional(name)?.ok_or_else(|| Error::ModelFileMissing {
+                folder: folder.to_path_buf(),
+                file: name.to_owned(),
+            })
+        };
+        Ok(Self {
+            config: required("config.json")?,
+            tokenizer: required("tokenizer.json")?,
+            tokenizer_config: optional("tokenizer_config.json")?,
+            generation_config: optional("generation_config.json")?,
+            chat_template: optional("chat_template.jinja")?,
+        })
+    }
+}
+
+impl ModelFiles {
+    /// `builtin`, or a Hugging Face folder.
+    ///
+    /// # Errors
+    /// When a file is missing, damaged or not supported.
+    pub fn open(name: &str) -> Result<Self> {
+        let source = ModelSource::parse(name);
+        let origin = source.origin().into_owned();
+        let documents = match &source {
+            ModelSource::Builtin => builtin::documents(),
+            ModelSource::Folder(folder) => Documents::of_folder(folder)?,
+        };
+        let config = DecoderConfig::from_json(&origin.join("config.json"), &documents.config)?;
+        let tokenizer = Tokenizer::from_parts(
+            &origin,
+            &documents.tokenizer,
+            documents.tokenizer_config.as_deref(),
+            documents.generation_config.as_deref(),
+            &config.eos_tokens,
+        )?;
+        if tokenizer.vocabulary_size() > config.vocabulary {
+            return Err(Error::ModelFileInvalid {
+                path: origin.join("tokenizer.json"),
+                problem: format!(
+                    "has token ids up to {}, but config.json promises a vocabulary of {}",
+                    tokenizer.vocabulary_size() - 1,
+                    config.vocabulary
+                ),
+            });
+        }
+        let found = find_source(
+            &origin,
+            documents.tokenizer_config.as_deref(),
+            documents.chat_template.as_deref(),
+        );
+        let template = match found {
+            Ok(text) => {
+                let special = tokenizer.special_tokens().clone();
+                Some(ChatTemplate::new(&origin, &text, special)?)
+            }
+            Err(Error::ChatTemplateMissing { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let checkpoint = match &source {
+            ModelSource::Builtin => builtin::checkpoint()?,
+            ModelSource::Folder(folder) => Checkpoint::open(folder)?,
+        };
+        Ok(Self {
+            origin,
+            config,
+            tokenizer,
+            checkpoint,
+            template,
+        })
+    }
+
+    /// The model's own chat template.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn template(&self) -> Result<&ChatTemplate> {
+        let missing = || Error::ChatTemplateMissing {
+            path: self.origin.clone(),
+        };
+        self.template.as_ref().ok_or_else(missing)
+    }
+
+    /// Loads the weights.
+    ///
+    /// # Errors
+    /// When a tensor is missing or does not fit config.json.
+    pub fn load_decoder(&self) -> Result<Decoder> {
+        Decoder::load(self.config.clone(), &self.checkpoint)
+    }
+
+    /// Recognizes this model.
+    pub fn fingerprint(&self) -> BaseFingerprint {
+        BaseFingerprint::of(&self.config, &self.checkpoint)
+    }
+}

@@ -1,0 +1,84 @@
+//! Which examples each step sees: epochs one after the other, every epoch in an order of its own.
+//! A pure function of seed and step, so that resuming needs the step alone.
+
+use crate::datasets::order::epoch_order;
+
+/// The training examples of a run, step by step.
+#[derive(Clone, Debug)]
+pub struct ExampleStream {
+    examples: usize,
+    per_step: usize,
+    seed: u64,
+    /// Examples seen in the whole run, repetitions counted.
+    total: usize,
+}
+
+impl ExampleStream {
+    /// Every example `epochs` times; the last step may be smaller.
+    pub fn for_epochs(examples: usize, per_step: usize, seed: u64, epochs: f64) -> Self {
+        let total = (examples as f64 * epochs).round() as usize;
+        Self {
+            examples,
+            per_step,
+            seed,
+            total: total.max(1),
+        }
+    }
+
+    /// `steps` full steps.
+    pub fn for_steps(examples: usize, per_step: usize, seed: u64, steps: usize) -> Self {
+        Self {
+            examples,
+            per_step,
+            seed,
+            total: steps.saturating_mul(per_step),
+        }
+    }
+
+    /// Steps in the run.
+    pub fn steps(&self) -> usize {
+        self.total.div_ceil(self.per_step)
+    }
+
+    /// Indices of the examples of step `step` (from 1).
+    pub fn step(&self, step: usize) -> Vec<usize> {
+        let start = (step - 1) * self.per_step;
+        let end = (start + self.per_step).min(self.total);
+        let mut indices = Vec::with_capacity(end.saturating_sub(start));
+        let mut epoch = usize::MAX;
+        let mut order = Vec::new();
+        for position in start..end {
+            if position / self.examples != epoch {
+                epoch = position / self.examples;
+                order = epoch_order(self.examples, self.seed, epoch as u64);
+            }
+            indices.push(order[position % self.examples]);
+        }
+        indices
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_is_seen_once_per_epoch() {
+        let stream = ExampleStream::for_epochs(10, 4, 1, 2.0);
+        assert_eq!(stream.steps(), 5);
+        let seen: Vec<usize> = (1..=5).flat_map(|step| stream.step(step)).collect();
+        for epoch in seen.chunks(10) {
+            let mut sorted = epoch.to_vec();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..10).collect::<Vec<_>>());
+        }
+        assert_ne!(seen[..10], seen[10..], "each epoch has its own order");
+    }
+
+    #[test]
+    fn the_last_step_of_an_odd_number_is_smaller() {
+        let stream = ExampleStream::for_epochs(5, 2, 1, 1.0);
+        assert_eq!((stream.steps(), stream.step(3).len()), (3, 1));
+        assert_eq!(ExampleStream::for_steps(5, 2, 1, 7).step(7).len(), 2);
+    }
+}

@@ -1,0 +1,261 @@
+//! A run config becomes a run plan, once: every default resolved, every contradiction found.
+
+use stepladder_protocol::RunConfig;
+
+use super::example_stream::ExampleStream;
+use super::lr_schedule::LrSchedule;
+use super::optimizer::AdamWSettings;
+use crate::adapters::ladder::Wiring;
+use crate::adapters::ladder::training_pass::SideTraining;
+use crate::adapters::ladder::wiring::{BackboneShape, WiringRequest};
+use crate::models::config::DecoderConfig;
+use crate::{Error, Result};
+
+/// Peak learning rate of side networks.
+const SIDE_LEARNING_RATE: f64 = 5e-4;
+/// Context length where the config names none; shorter if the model's own is.
+const DEFAULT_CONTEXT: usize = 2048;
+/// Evaluations over a run where the config names no interval.
+const EVALUATIONS: usize = 10;
+
+/// What can be said before the dataset is read.
+#[derive(Clone, Debug)]
+pub struct ModelPlan {
+    /// Shape of the adapter.
+    pub wiring: Wiring,
+    /// Tokens per training sequence.
+    pub context: usize,
+}
+
+/// Everything a run does.
+#[derive(Clone, Debug)]
+pub struct RunPlan {
+    /// Which examples each step sees.
+    pub stream: ExampleStream,
+    /// Examples per micro-batch.
+    pub batch_size: usize,
+    /// Learning rate of each step.
+    pub schedule: LrSchedule,
+    /// The optimizer's settings.
+    pub optimizer: AdamWSettings,
+    /// Gradient norm above which gradients are scaled down; 0: never.
+    pub clip_norm: f64,
+    /// How the side network is trained.
+    pub side: SideTraining,
+    /// Steps between evaluations.
+    pub evaluate_every: usize,
+    /// Steps between checkpoints.
+    pub checkpoint_every: usize,
+}
+
+/// Context length where the config names none.
+pub fn default_context(model: &DecoderConfig) -> usize {
+    model.max_positions.min(DEFAULT_CONTEXT)
+}
+
+fn invalid(field: &'static str, problem: impl Into<String>, hint: impl Into<String>) -> Error {
+    Error::ConfigInvalid {
+        field,
+        problem: problem.into(),
+        hint: hint.into(),
+    }
+}
+
+impl ModelPlan {
+    /// Checks what depends on the model alone.
+    ///
+    /// # Errors
+    /// Names the field that cannot be.
+    pub fn resolve(config: &RunConfig, model: &DecoderConfig) -> Result<Self> {
+        let request = WiringRequest {
+            method: config.method,
+            d_side: config.d_side,
+            reduction_factor: config.reduction_factor,
+            taps: config.taps.clone(),
+            downsample: config.downsample,
+            inject: config.inject,
+        };
+        let shape = BackboneShape {
+            d_model: model.d_model,
+            layers: model.layers,
+            norm_eps: model.norm_eps,
+        };
+        let context = match config.context {
+            Some(context) if context < 2 => {
+                return Err(invalid("context", "is below 2 tokens", "use at least 2"));
+            }
+            Some(context) if context > model.max_positions => {
+                return Err(invalid(
+                    "context",
+                    format!(
+                        "{context} is longer than the model's {}",
+                        model.max_positions
+                    ),
+                    format!("use --context {} or less", model.max_positions),
+                ));
+            }
+            Some(context) => context,
+            None => default_context(model),
+        };
+        Ok(Self {
+            wiring: Wiring::resolve(&request, shape)?,
+            context,
+        })
+    }
+}
+
+impl RunPlan {
+    /// Checks the rest, for this many training examples.
+    ///
+    /// # Errors
+    /// Names the field that cannot be.
+    pub fn resolve(config: &RunConfig, training_examples: usize) -> Result<Self> {
+        let RunConfig {
+            batch_size,
+            effective_batch_size,
+            ..
+        } = *config;
+        if batch_size == 0 {
+            return Err(invalid("batch_size", "is 0", "use --batch-size 1 or more"));
+        }
+        if effective_batch_size < batch_size || effective_batch_size % batch_size != 0 {
+            return Err(invalid(
+                "effective_batch_size",
+                format!("{effective_batch_size} is not a multiple of batch_size ({batch_size})"),
+                format!(
+                    "use --effective-batch-size {}",
+                    effective_batch_size
+                        .next_multiple_of(batch_size)
+                        .max(batch_size)
+                ),
+            ));
+        }
+        let peak = config.learning_rate.unwrap_or(SIDE_LEARNING_RATE);
+        positive("learning_rate", peak)?;
+        within("warmup_fraction", config.warmup_fraction)?;
+        within(
+            "final_learning_rate_fraction",
+            config.final_learning_rate_fraction,
+        )?;
+        within("held_out_fraction", config.held_out_fraction)?;
+        not_negative("weight_decay", config.weight_decay)?;
+        not_negative("clip_norm", config.clip_norm)?;
+        let (per_step, seed) = (effective_batch_size, config.seed);
+        let stream = match config.steps {
+            Some(0) => return Err(invalid("steps", "is 0", "use --steps 1 or more")),
+            Some(steps) => ExampleStream::for_steps(training_examples, per_step, seed, steps),
+            None => {
+                positive("epochs", config.epochs)?;
+                ExampleStream::for_epochs(training_examples, per_step, seed, config.epochs)
+            }
+        };
+        let steps = stream.steps();
+        let every = |field: &'static str, asked: Option<usize>, otherwise: usize| match asked {
+            Some(0) => Err(invalid(field, "is 0", "use 1 or more steps")),
+            Some(every) => Ok(every),
+            None => Ok(otherwise),
+        };
+        let evaluate_every = every(
+            "evaluate_every",
+            config.evaluate_every,
+            steps.div_ceil(EVALUATIONS).max(1),
+        )?;
+        Ok(Self {
+            schedule: LrSchedule::new(
+                peak,
+                config.warmup_fraction,
+                steps,
+                config.final_learning_rate_fraction,
+            ),
+            stream,
+            batch_size,
+            optimizer: AdamWSettings {
+                weight_decay: config.weight_decay,
+                ..AdamWSettings::default()
+            },
+            clip_norm: config.clip_norm,
+            side: SideTraining {
+                recompute: config.recompute,
+                tap_dtype: config.tap_dtype,
+            },
+            checkpoint_every: every("checkpoint_every", config.checkpoint_every, evaluate_every)?,
+            evaluate_every,
+        })
+    }
+}
+
+fn positive(field: &'static str, value: f64) -> Result<()> {
+    match value.is_finite() && value > 0.0 {
+        true => Ok(()),
+        false => Err(invalid(
+            field,
+            format!("is {value}"),
+            "use a number above 0",
+        )),
+    }
+}
+
+fn not_negative(field: &'static str, value: f64) -> Result<()> {
+    match value.is_finite() && value >= 0.0 {
+        true => Ok(()),
+        false => Err(invalid(
+            field,
+            format!("is {value}"),
+            "use 0 or a positive number",
+        )),
+    }
+}
+
+fn within(field: &'static str, value: f64) -> Result<()> {
+    match (0.0..=1.0).contains(&value) {
+        true => Ok(()),
+        false => Err(invalid(
+            field,
+            format!("is {value}"),
+            "use a fraction from 0 to 1",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_config_is_a_plan() {
+        let plan = RunPlan::resolve(&RunConfig::default(), 570).unwrap();
+        assert_eq!(plan.stream.steps(), 107);
+        assert_eq!(
+            (plan.batch_size, plan.evaluate_every, plan.checkpoint_every),
+            (4, 11, 11)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_is_named() {
+        let message = |change: fn(&mut RunConfig)| {
+            let mut config = RunConfig::default();
+            change(&mut config);
+            RunPlan::resolve(&config, 10).unwrap_err().to_string()
+        };
+        assert_eq!(message(|c| c.batch_size = 0), "batch_size: is 0");
+        assert_eq!(
+            message(|c| c.effective_batch_size = 6),
+            "effective_batch_size: 6 is not a multiple of batch_size (4)"
+        );
+        assert_eq!(
+            message(|c| c.learning_rate = Some(f64::NAN)),
+            "learning_rate: is NaN"
+        );
+        assert_eq!(message(|c| c.steps = Some(0)), "steps: is 0");
+        assert_eq!(message(|c| c.epochs = -1.0), "epochs: is -1");
+        assert_eq!(
+            message(|c| c.held_out_fraction = 1.5),
+            "held_out_fraction: is 1.5"
+        );
+        assert_eq!(
+            message(|c| c.evaluate_every = Some(0)),
+            "evaluate_every: is 0"
+        );
+    }
+}

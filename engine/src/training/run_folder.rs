@@ -1,0 +1,170 @@
+//! A run on disk: `run.json` (re-runs it), `metrics.jsonl`, `checkpoints/`, `adapter/` (the best),
+//! `log.txt`. One process writes it at a time, held by a file lock that the system frees with the
+//! process.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use stepladder_protocol::{MetricsRow, RunConfig};
+
+use crate::files::write_atomically;
+use crate::{Error, Result};
+
+const CONFIG: &str = "run.json";
+const METRICS: &str = "metrics.jsonl";
+const LOG: &str = "log.txt";
+const LOCK: &str = ".lock";
+
+/// A run folder, locked for writing.
+pub struct RunFolder {
+    path: PathBuf,
+    metrics: File,
+    log: File,
+    /// Held while the run is written.
+    _lock: File,
+}
+
+impl RunFolder {
+    /// Makes the folder of a new run.
+    ///
+    /// # Errors
+    /// When it holds a run already, is in use, or cannot be written.
+    pub fn create(path: &Path, config: &RunConfig) -> Result<Self> {
+        if path.join(CONFIG).exists() {
+            return Err(Error::RunInvalid {
+                path: path.to_path_buf(),
+                problem: "there is a run in this folder already".to_owned(),
+                hint: "choose another --out, or continue that run with --resume".to_owned(),
+            });
+        }
+        std::fs::create_dir_all(path).map_err(Error::io("create", path))?;
+        let folder = Self::open_locked(path)?;
+        write_atomically(&path.join(CONFIG), &config_bytes(path, config)?)?;
+        Ok(folder)
+    }
+
+    /// Opens the folder of an earlier run to continue it.
+    ///
+    /// # Errors
+    /// When it is not a run, or in use.
+    pub fn open(path: &Path) -> Result<(Self, RunConfig)> {
+        let config_path = path.join(CONFIG);
+        if !config_path.is_file() {
+            return Err(Error::RunInvalid {
+                path: path.to_path_buf(),
+                problem: format!("no {CONFIG} in here, so this is not a run"),
+                hint: "give --resume the folder that `train` named at its start".to_owned(),
+            });
+        }
+        let text = std::fs::read(&config_path).map_err(Error::io("read", &config_path))?;
+        let config = serde_json::from_slice(&text).map_err(|error| Error::RunInvalid {
+            path: config_path.clone(),
+            problem: error.to_string(),
+            hint: "mend that field, or start a new run".to_owned(),
+        })?;
+        Ok((Self::open_locked(path)?, config))
+    }
+
+    fn open_locked(path: &Path) -> Result<Self> {
+        let lock_path = path.join(LOCK);
+        let lock = File::create(&lock_path).map_err(Error::io("create", &lock_path))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => Error::RunInUse {
+                path: path.to_path_buf(),
+            },
+            TryLockError::Error(source) => Error::io("lock", &lock_path)(source),
+        })?;
+        let append = |name: &str| {
+            let path = path.join(name);
+            let file = OpenOptions::new().create(true).append(true).open(&path);
+            file.map_err(Error::io("write", &path))
+        };
+        Ok(Self {
+            path: path.to_path_buf(),
+            metrics: append(METRICS)?,
+            log: append(LOG)?,
+            _lock: lock,
+        })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where checkpoints lie.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// Where the best adapter lies.
+    pub fn adapter(&self) -> PathBuf {
+        self.path.join("adapter")
+    }
+
+    /// Adds a row to `metrics.jsonl`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn append_metrics(&mut self, row: &MetricsRow) -> Result<()> {
+        let path = self.path.join(METRICS);
+        let mut line = serde_json::to_vec(row)
+            .map_err(|error| Error::io("write", &path)(std::io::Error::other(error)))?;
+        line.push(b'\n');
+        self.metrics
+            .write_all(&line)
+            .map_err(Error::io("write", &path))
+    }
+
+    /// Adds a line to `log.txt`. A log that cannot be written stops nothing.
+    pub fn log(&mut self, text: &str) {
+        let secs = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |elapsed| elapsed.as_secs());
+        let _ = writeln!(self.log, "{secs} {text}");
+    }
+
+    /// Makes everything appended so far durable; called before a checkpoint counts on it.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn sync(&self) -> Result<()> {
+        let path = self.path.join(METRICS);
+        self.metrics.sync_data().map_err(Error::io("write", &path))
+    }
+
+    /// Drops the rows that were written after step `step`, and a half-written last row: they are
+    /// made again, alike.
+    ///
+    /// # Errors
+    /// When the file cannot be rewritten.
+    pub fn cut_metrics_back(&mut self, step: usize) -> Result<()> {
+        let path = self.path.join(METRICS);
+        let file = File::open(&path).map_err(Error::io("read", &path))?;
+        let mut kept = Vec::new();
+        for line in BufReader::new(file).lines() {
+            let line = line.map_err(Error::io("read", &path))?;
+            let row_step = match serde_json::from_str::<MetricsRow>(&line) {
+                Ok(MetricsRow::Step(row)) => row.step,
+                Ok(MetricsRow::Evaluation(row)) => row.step,
+                Err(_) => continue,
+            };
+            if row_step <= step {
+                kept.extend_from_slice(line.as_bytes());
+                kept.push(b'\n');
+            }
+        }
+        write_atomically(&path, &kept)?;
+        let file = OpenOptions::new().append(true).open(&path);
+        self.metrics = file.map_err(Error::io("write", &path))?;
+        Ok(())
+    }
+}
+
+fn config_bytes(path: &Path, config: &RunConfig) -> Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(config)
+        .map_err(|error| Error::io("write", path)(std::io::Error::other(error)))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}

@@ -1,0 +1,269 @@
+//! Everything before the first step: load the model, read the dataset, make or continue the run
+//! folder, then hand over to the trainer.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use stepladder_protocol::RunConfig;
+
+use super::checkpoint::{self, CheckpointState};
+use super::evaluation::Evaluation;
+use super::optimizer::AdamW;
+use super::plan::{ModelPlan, RunPlan};
+use super::progress::{Phase, Progress, RunStarted};
+use super::run_folder::RunFolder;
+use super::stop_flag::StopFlag;
+use super::trainer::{RunOutcome, Trainer, micro_batches};
+use crate::adapters::adapter_folder::AdapterConfig;
+use crate::adapters::ladder::SideNetwork;
+use crate::datasets::builtin;
+use crate::datasets::example::Example;
+use crate::datasets::load::Dataset;
+use crate::datasets::reader::DataSource;
+use crate::datasets::report::DatasetReport;
+use crate::datasets::split::{Split, split};
+use crate::models::model::ModelFiles;
+use crate::{Error, Result};
+
+/// Which run folder to work in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunTarget {
+    /// A new one.
+    Fresh(PathBuf),
+    /// Go on with this one; its `run.json` says what to do.
+    Resume(PathBuf),
+}
+
+/// Trains an adapter to the end, or until the flag is raised.
+///
+/// # Errors
+/// When the model, the dataset or the config cannot be used, or training fails.
+pub fn start(
+    config: &RunConfig,
+    target: RunTarget,
+    progress: &mut dyn Progress,
+    stop: &StopFlag,
+) -> Result<RunOutcome> {
+    let (config, resumed) = match target {
+        RunTarget::Fresh(path) => (config.clone(), Err(path)),
+        RunTarget::Resume(path) => {
+            let (folder, config) = RunFolder::open(&path)?;
+            (config, Ok(folder))
+        }
+    };
+
+    progress.phase(Phase::LoadingModel);
+    let files = ModelFiles::open(&config.model)?;
+    let model_plan = ModelPlan::resolve(&config, &files.config)?;
+    let template = files.template()?;
+
+    progress.phase(Phase::LoadingData);
+    let sources = data_sources(&config.data);
+    let dataset = Dataset::load(
+        &sources,
+        &files.tokenizer,
+        template,
+        model_plan.context,
+        &mut |_| {
+            if stop.is_raised() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        },
+    )?;
+    let Split { training, held_out } = split(&dataset.examples, config.held_out_fraction);
+    let plan = RunPlan::resolve(&config, training.len())?;
+    let pick = |indices: &[usize]| -> Vec<&Example> {
+        indices
+            .iter()
+            .filter_map(|&index| dataset.examples.get(index))
+            .collect()
+    };
+    let (examples, held_out) = (pick(&training), pick(&held_out));
+    let dataset_hash = hash_of(&examples, &held_out);
+
+    progress.phase(Phase::LoadingModel);
+    let backbone = files.load_decoder()?;
+    let base = files.fingerprint();
+    if stop.is_raised() {
+        return Err(Error::Stopped);
+    }
+
+    let network = SideNetwork::initialize(model_plan.wiring.clone(), config.seed)?;
+    let fresh = CheckpointState {
+        step: 0,
+        evaluation_due: false,
+        best_evaluation_loss: None,
+        elapsed_secs: 0.0,
+        peak_bytes: 0,
+        dataset: dataset_hash.clone(),
+        checksum: String::new(),
+    };
+    let (mut folder, network, optimizer, state) = match resumed {
+        Err(path) => {
+            let folder = RunFolder::create(&path, &config)?;
+            let optimizer = AdamW::new(plan.optimizer, network.parameters())?;
+            (folder, network, optimizer, fresh)
+        }
+        Ok(mut folder) => {
+            let (saved, damaged) = checkpoint::load_newest(&folder.checkpoints())?;
+            for path in damaged {
+                progress.notice(&format!(
+                    "checkpoint {} is damaged and was set aside; the one before it is used",
+                    path.display()
+                ));
+            }
+            match saved {
+                None => {
+                    progress.notice("the run had no checkpoint yet; it starts over");
+                    folder.cut_metrics_back(0)?;
+                    let optimizer = AdamW::new(plan.optimizer, network.parameters())?;
+                    (folder, network, optimizer, fresh)
+                }
+                Some(saved) => {
+                    if saved.state.dataset != dataset_hash {
+                        return Err(dataset_changed(folder.path()));
+                    }
+                    folder.cut_metrics_back(saved.state.step)?;
+                    let updates = saved.state.step;
+                    let network =
+                        SideNetwork::from_parameters(model_plan.wiring.clone(), saved.parameters)
+                            .map_err(|problem| does_not_fit(folder.path(), problem))?;
+                    let optimizer = AdamW::restore(
+                        plan.optimizer,
+                        updates,
+                        saved.first_moments,
+                        saved.second_moments,
+                    );
+                    (folder, network, optimizer, saved.state)
+                }
+            }
+        }
+    };
+
+    folder.log(&format!("step {} of {}", state.step, plan.stream.steps()));
+    for text in notices(&dataset.report) {
+        folder.log(&text);
+        progress.notice(&text);
+    }
+    progress.started(&RunStarted {
+        total_steps: plan.stream.steps(),
+        first_step: state.step,
+        training_examples: examples.len(),
+        held_out_examples: held_out.len(),
+        trainable_parameters: network.parameters().count(),
+        backbone_parameters: files.config.parameters(),
+    });
+    let adapter_config = AdapterConfig::new(
+        config.model.clone(),
+        base,
+        model_plan.wiring,
+        config.tap_dtype,
+    );
+    let evaluation = Evaluation::new(micro_batches(held_out, plan.batch_size));
+    let trainer = Trainer {
+        backbone: &backbone,
+        network,
+        optimizer,
+        plan,
+        examples,
+        evaluation,
+        folder,
+        adapter_config,
+        state,
+    };
+    trainer.run(progress, stop)
+}
+
+/// `builtin`, or files.
+pub(crate) fn data_sources(names: &[String]) -> Vec<DataSource> {
+    names
+        .iter()
+        .map(|name| match name.as_str() {
+            "builtin" => builtin::dataset(),
+            path => DataSource::File(PathBuf::from(path)),
+        })
+        .collect()
+}
+
+/// Recognizes the examples of a run: their tokens and masks, in order.
+fn hash_of(training: &[&Example], held_out: &[&Example]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for examples in [training, held_out] {
+        hasher.update(&(examples.len() as u64).to_le_bytes());
+        for example in examples {
+            hasher.update(&(example.ids.len() as u64).to_le_bytes());
+            for (id, &target) in example.ids.iter().zip(&example.targets) {
+                hasher.update(&id.to_le_bytes());
+                hasher.update(&[u8::from(target)]);
+            }
+        }
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+fn dataset_changed(run: &Path) -> Error {
+    Error::RunInvalid {
+        path: run.to_path_buf(),
+        problem: "the dataset has changed since this run began".to_owned(),
+        hint: "put the old file back, or start a new run on the new one".to_owned(),
+    }
+}
+
+fn does_not_fit(run: &Path, problem: String) -> Error {
+    Error::RunInvalid {
+        path: run.to_path_buf(),
+        problem: format!("the checkpoint does not fit run.json: {problem}"),
+        hint: "put the old run.json back, or start a new run".to_owned(),
+    }
+}
+
+/// What the user should know of the dataset before it is trained on.
+fn notices(report: &DatasetReport) -> Vec<String> {
+    let mut texts = Vec::new();
+    let context = report.context;
+    if report.skipped_count > 0 {
+        let mut text = format!("{} rows are left out", report.skipped_count);
+        if let Some(first) = report.skipped.first() {
+            text += &format!(
+                "; first {}:{}: {}",
+                first.file.display(),
+                first.line,
+                first.problem
+            );
+        }
+        texts.push(text);
+    }
+    for (count, text) in [
+        (
+            report.cut,
+            format!("examples lose their end to the context length of {context} tokens"),
+        ),
+        (
+            report.duplicates,
+            "rows say the same as an earlier one".to_owned(),
+        ),
+        (
+            report.turns_without_end,
+            "answers have no token behind them that tells the model to stop".to_owned(),
+        ),
+        (
+            report.turns_off_prompt,
+            "answers do not continue the text that generation begins from".to_owned(),
+        ),
+        (
+            report.turns_without_reasoning,
+            "answers lose their reasoning to the model's chat template".to_owned(),
+        ),
+        (
+            report.turns_not_found,
+            "answers are left out entirely by the model's chat template".to_owned(),
+        ),
+    ] {
+        if count > 0 {
+            texts.push(format!("{count} {text}"));
+        }
+    }
+    texts
+}

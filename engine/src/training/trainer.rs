@@ -1,0 +1,297 @@
+//! The training loop. Reads top to bottom: each step takes its examples, runs its micro-batches,
+//! clips, updates; now and then it evaluates and saves. Partial steps leave no trace: a stop takes
+//! effect between micro-batches and drops what the step had gathered.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use stepladder_protocol::{EvaluationRow, MetricsRow, StepRow, finite};
+
+use super::checkpoint::{self, Checkpoint, CheckpointState};
+use super::evaluation::Evaluation;
+use super::optimizer::AdamW;
+use super::plan::RunPlan;
+use super::progress::{EvaluationMetrics, Phase, Progress, StepMetrics};
+use super::run_folder::RunFolder;
+use super::stop_flag::StopFlag;
+use super::targeted_input;
+use crate::adapters::adapter_folder::{self, AdapterConfig};
+use crate::adapters::ladder::SideNetwork;
+use crate::adapters::parameters::Parameters;
+use crate::datasets::batch::TokenBatch;
+use crate::datasets::example::Example;
+use crate::memory::probe;
+use crate::models::decoder::Decoder;
+use crate::ops::linear_cross_entropy::Gradient;
+use crate::{Error, Result};
+
+/// One run, loaded and ready.
+pub struct Trainer<'a> {
+    /// The frozen backbone.
+    pub backbone: &'a Decoder,
+    /// The adapter being trained.
+    pub network: SideNetwork,
+    /// Its optimizer.
+    pub optimizer: AdamW,
+    /// What to do.
+    pub plan: RunPlan,
+    /// Trained on.
+    pub examples: Vec<&'a Example>,
+    /// Evaluated on.
+    pub evaluation: Evaluation,
+    /// Where everything is written.
+    pub folder: RunFolder,
+    /// Description of the adapter, for its folder.
+    pub adapter_config: AdapterConfig,
+    /// Counters; those of a checkpoint when the run is resumed.
+    pub state: CheckpointState,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct RunOutcome {
+    /// The run folder.
+    pub run: PathBuf,
+    /// Whether all steps were made; false after a stop on request.
+    pub finished: bool,
+    /// Updates made.
+    pub step: usize,
+    /// Lowest loss on the held-out examples.
+    pub best_evaluation_loss: Option<f64>,
+    /// Most bytes in use at once.
+    pub measured_peak_bytes: u64,
+}
+
+/// Sums over one step's micro-batches.
+struct StepSums {
+    loss: f64,
+    gradient_norm: f64,
+    tokens: usize,
+    target_tokens: usize,
+}
+
+impl Trainer<'_> {
+    /// Trains to the end, or until the flag is raised. Either way the folder holds a checkpoint of
+    /// the last whole step.
+    ///
+    /// # Errors
+    /// When the loss diverges or something cannot be written; earlier checkpoints are then intact.
+    pub fn run(mut self, progress: &mut dyn Progress, stop: &StopFlag) -> Result<RunOutcome> {
+        let started = Instant::now();
+        let elapsed_before = self.state.elapsed_secs;
+        let first_step = self.state.step + 1;
+        let steps = self.plan.stream.steps();
+        let gradients = self.network.parameters().zeros_like()?;
+        let mut saved = false;
+        progress.phase(Phase::Training);
+        // A stop during an evaluation leaves it to be made when the run goes on.
+        if self.state.evaluation_due {
+            self.evaluate(progress, stop)?;
+        }
+        for step in first_step..=steps {
+            if self.state.evaluation_due {
+                break;
+            }
+            let step_started = Instant::now();
+            let Some(sums) = self.gather_gradients(step, &gradients, stop)? else {
+                break;
+            };
+            self.refuse_divergence(step, &sums)?;
+            let learning_rate = self.plan.schedule.at(step);
+            self.optimizer
+                .update(self.network.parameters(), &gradients, learning_rate)?;
+
+            saved = false;
+            self.state.step = step;
+            self.state.elapsed_secs = elapsed_before + started.elapsed().as_secs_f64();
+            let per_step = started.elapsed().as_secs_f64() / (step + 1 - first_step) as f64;
+            self.report_step(
+                progress,
+                StepMetrics {
+                    step,
+                    loss: sums.loss,
+                    learning_rate,
+                    gradient_norm: sums.gradient_norm,
+                    tokens_per_second: sums.tokens as f64
+                        / step_started.elapsed().as_secs_f64().max(1e-9),
+                    tokens: sums.tokens,
+                    target_tokens: sums.target_tokens,
+                    elapsed_secs: self.state.elapsed_secs,
+                    remaining_secs: per_step * (steps - step) as f64,
+                },
+            )?;
+            if step % self.plan.evaluate_every == 0 || step == steps {
+                self.evaluate(progress, stop)?;
+            }
+            if step % self.plan.checkpoint_every == 0 || step == steps {
+                self.save_checkpoint(progress)?;
+                saved = true;
+            }
+        }
+        if !saved {
+            self.save_checkpoint(progress)?;
+        }
+        if self.state.best_evaluation_loss.is_none() {
+            // Nothing was compared, so the latest is the best there is.
+            self.save_adapter()?;
+        }
+        let finished = self.state.step == steps && !self.state.evaluation_due;
+        self.folder.log(if finished {
+            "finished"
+        } else {
+            "stopped on request"
+        });
+        Ok(RunOutcome {
+            run: self.folder.path().to_path_buf(),
+            finished,
+            step: self.state.step,
+            best_evaluation_loss: self.state.best_evaluation_loss,
+            measured_peak_bytes: self.state.peak_bytes,
+        })
+    }
+
+    /// Mean loss and clipped gradients over a step's micro-batches; none if the flag was raised.
+    /// The loss of a step is the sum over its target tokens divided by their number, however the
+    /// examples are cut into micro-batches.
+    fn gather_gradients(
+        &self,
+        step: usize,
+        gradients: &Parameters,
+        stop: &StopFlag,
+    ) -> Result<Option<StepSums>> {
+        let examples = self.plan.stream.step(step);
+        let examples = examples
+            .into_iter()
+            .filter_map(|index| self.examples.get(index).copied());
+        let batches = micro_batches(examples.collect(), self.plan.batch_size);
+        let target_tokens: usize = batches.iter().map(|batch| batch.target_ids.len()).sum();
+        let gradient = Gradient::Scaled(1.0 / target_tokens as f64);
+        gradients.scale(0.0)?;
+        let mut loss_sum = 0.0;
+        for batch in &batches {
+            if stop.is_raised() {
+                return Ok(None);
+            }
+            let input = targeted_input(batch);
+            loss_sum +=
+                self.network
+                    .loss(self.backbone, input, self.plan.side, gradient, gradients)?;
+        }
+        let gradient_norm = gradients.norm()?;
+        if self.plan.clip_norm > 0.0 && gradient_norm > self.plan.clip_norm {
+            // torch.nn.utils.clip_grad_norm_'s factor
+            gradients.scale(self.plan.clip_norm / (gradient_norm + 1e-6))?;
+        }
+        Ok(Some(StepSums {
+            loss: loss_sum / target_tokens as f64,
+            gradient_norm,
+            tokens: batches.iter().map(|batch| batch.tokens).sum(),
+            target_tokens,
+        }))
+    }
+
+    /// A loss or gradient that is not a number must never reach the parameters.
+    fn refuse_divergence(&mut self, step: usize, sums: &StepSums) -> Result<()> {
+        let what = if !sums.loss.is_finite() {
+            format!(
+                "the loss is {}: the model's weights or this step's examples overflow",
+                sums.loss
+            )
+        } else if !sums.gradient_norm.is_finite() {
+            format!(
+                "the gradient norm is {} at learning rate {:e}: the learning rate is probably too high",
+                sums.gradient_norm,
+                self.plan.schedule.at(step)
+            )
+        } else {
+            return Ok(());
+        };
+        self.folder.log(&format!("step {step}: {what}"));
+        Err(Error::Diverged { step, what })
+    }
+
+    fn report_step(&mut self, progress: &mut dyn Progress, metrics: StepMetrics) -> Result<()> {
+        self.folder.append_metrics(&MetricsRow::Step(StepRow {
+            step: metrics.step,
+            loss: finite(metrics.loss),
+            learning_rate: finite(metrics.learning_rate),
+            gradient_norm: finite(metrics.gradient_norm),
+            tokens_per_second: finite(metrics.tokens_per_second),
+            tokens: metrics.tokens,
+            target_tokens: metrics.target_tokens,
+            elapsed_secs: finite(metrics.elapsed_secs),
+            remaining_secs: finite(metrics.remaining_secs),
+        }))?;
+        progress.step(&metrics);
+        Ok(())
+    }
+
+    /// Evaluates, and keeps the adapter if it is the best so far. If the flag is raised meanwhile,
+    /// the evaluation stays due.
+    fn evaluate(&mut self, progress: &mut dyn Progress, stop: &StopFlag) -> Result<()> {
+        if self.evaluation.is_empty() {
+            return Ok(());
+        }
+        progress.phase(Phase::Evaluating);
+        let tap_dtype = self.plan.side.tap_dtype;
+        self.state.evaluation_due = true;
+        let loss = match self
+            .evaluation
+            .loss(self.backbone, &self.network, tap_dtype, stop)
+        {
+            Err(Error::Stopped) => return Ok(()),
+            other => other?,
+        };
+        self.state.evaluation_due = false;
+        let best = loss.is_finite()
+            && self
+                .state
+                .best_evaluation_loss
+                .is_none_or(|lowest| loss < lowest);
+        if best {
+            self.state.best_evaluation_loss = Some(loss);
+            self.save_adapter()?;
+        }
+        let step = self.state.step;
+        let row = EvaluationRow {
+            step,
+            loss: finite(loss),
+            best,
+        };
+        self.folder.append_metrics(&MetricsRow::Evaluation(row))?;
+        progress.evaluation(&EvaluationMetrics { step, loss, best });
+        progress.phase(Phase::Training);
+        Ok(())
+    }
+
+    fn save_adapter(&self) -> Result<()> {
+        let parameters = self.network.parameters();
+        adapter_folder::save(&self.folder.adapter(), &self.adapter_config, parameters)
+    }
+
+    fn save_checkpoint(&mut self, progress: &mut dyn Progress) -> Result<()> {
+        progress.phase(Phase::Checkpointing);
+        self.state.peak_bytes = self.state.peak_bytes.max(probe::peak_bytes());
+        self.folder.sync()?;
+        let path = checkpoint::save(
+            &self.folder.checkpoints(),
+            Checkpoint {
+                state: self.state.clone(),
+                parameters: self.network.parameters().clone(),
+                first_moments: self.optimizer.first_moments().clone(),
+                second_moments: self.optimizer.second_moments().clone(),
+            },
+        )?;
+        self.folder.log(&format!("checkpoint {}", path.display()));
+        progress.checkpoint(&path);
+        progress.phase(Phase::Training);
+        Ok(())
+    }
+}
+
+/// The examples in micro-batches of at most `batch_size`, neighbors in length together: within a
+/// step their order changes nothing, and little is spent on padding.
+pub fn micro_batches(mut examples: Vec<&Example>, batch_size: usize) -> Vec<TokenBatch> {
+    examples.sort_by_key(|example| example.ids.len());
+    examples.chunks(batch_size).map(TokenBatch::new).collect()
+}

@@ -1,0 +1,219 @@
+//! The house rules that a compiler does not check: which room may import which.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use stepladder_tests::root;
+
+/// Direct dependencies of a workspace member, without those of its tests.
+fn dependencies(package: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--edges",
+            "normal",
+            "--depth",
+            "1",
+            "--prefix",
+            "none",
+        ])
+        .args(["--package", package])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .skip(1)
+        .filter_map(|line| Some(line.split(' ').next()?.to_owned()))
+        .collect()
+}
+
+#[test]
+fn the_protocol_depends_on_serde_alone() {
+    assert_eq!(
+        dependencies("stepladder-protocol"),
+        BTreeSet::from(["serde".to_owned()])
+    );
+}
+
+#[test]
+fn the_engine_knows_no_interface() {
+    let found = dependencies("stepladder-engine");
+    assert!(found.contains("stepladder-protocol"));
+    for forbidden in [
+        "stepladder",
+        "clap",
+        "eframe",
+        "egui",
+        "egui_plot",
+        "tauri",
+        "rfd",
+    ] {
+        assert!(
+            !found.contains(forbidden),
+            "the engine depends on {forbidden}"
+        );
+    }
+}
+
+/// Rooms of the engine, and the rooms each of them must not know.
+const FORBIDDEN: [(&str, &[&str]); 8] = [
+    (
+        "ops",
+        &[
+            "models",
+            "adapters",
+            "datasets",
+            "training",
+            "generation",
+            "worker",
+            "memory",
+        ],
+    ),
+    (
+        "models",
+        &["adapters", "datasets", "training", "generation", "worker"],
+    ),
+    (
+        "adapters",
+        &["datasets", "training", "generation", "worker"],
+    ),
+    (
+        "datasets",
+        &["ops", "adapters", "training", "generation", "worker"],
+    ),
+    (
+        "memory",
+        &[
+            "ops",
+            "models",
+            "adapters",
+            "datasets",
+            "training",
+            "generation",
+            "worker",
+        ],
+    ),
+    ("training", &["generation", "worker"]),
+    ("generation", &["datasets", "worker"]),
+    (
+        "error.rs",
+        &[
+            "models",
+            "adapters",
+            "datasets",
+            "training",
+            "generation",
+            "worker",
+        ],
+    ),
+];
+
+fn sources(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_path_buf()];
+    }
+    let entries = std::fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect()
+}
+
+/// Lines of a file before its tests, with their numbers.
+fn code_lines(path: &Path) -> Vec<(usize, String)> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines()
+        .enumerate()
+        .take_while(|(_, line)| *line != "#[cfg(test)]")
+        .map(|(index, line)| (index + 1, line.to_owned()))
+        .collect()
+}
+
+#[test]
+fn engine_rooms_import_in_one_direction() {
+    let engine = root().join("engine/src");
+    for (room, forbidden) in FORBIDDEN {
+        let files = sources(&engine.join(room));
+        assert!(!files.is_empty(), "no room {room}");
+        for file in files {
+            for (number, line) in code_lines(&file) {
+                for other in forbidden {
+                    let import = format!("crate::{other}::");
+                    assert!(
+                        !line.contains(&import),
+                        "{}:{number}: {room} must not import {other}",
+                        file.display()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_worker_speaks_protocol_messages() {
+    let engine = root().join("engine/src");
+    let messages = [
+        "Command",
+        "Event",
+        "EventLine",
+        "ErrorReport",
+        "JobId",
+        "Hello",
+    ];
+    for file in sources(&engine) {
+        if file.starts_with(engine.join("worker")) {
+            continue;
+        }
+        for (number, line) in code_lines(&file) {
+            let words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+            if line.contains("stepladder_protocol") {
+                for word in words {
+                    assert!(
+                        !messages.contains(&word),
+                        "{}:{number}: {word}",
+                        file.display()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_test_runs() {
+    let ignored = ["#[", "ignore"].concat();
+    for folder in ["engine", "app", "protocol", "tests"] {
+        for file in sources(&root().join(folder)) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            assert!(
+                !text.contains(&ignored),
+                "{} ignores a test",
+                file.display()
+            );
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! A listener that writes down what a run tells, and may ask it to stop.
+
+use std::path::{Path, PathBuf};
+
+use stepladder_engine::training::progress::{
+    EvaluationMetrics, Phase, Progress, RunStarted, StepMetrics,
+};
+use stepladder_engine::training::stop_flag::StopFlag;
+use stepladder_engine::training::{RunOutcome, RunTarget, start};
+use stepladder_protocol::RunConfig;
+
+#[derive(Default)]
+pub struct Recorder {
+    pub started: Option<RunStarted>,
+    pub losses: Vec<f64>,
+    pub evaluations: Vec<(usize, f64)>,
+    pub checkpoints: Vec<PathBuf>,
+    pub notices: Vec<String>,
+    pub stop: StopFlag,
+    /// Raise the flag after this step.
+    pub stop_after: Option<usize>,
+    /// Raise the flag when the n-th evaluation (from 1) begins.
+    pub stop_in_evaluation: Option<usize>,
+    pub evaluations_begun: usize,
+}
+
+impl Progress for Recorder {
+    fn phase(&mut self, phase: Phase) {
+        if phase == Phase::Evaluating {
+            self.evaluations_begun += 1;
+            if self.stop_in_evaluation == Some(self.evaluations_begun) {
+                self.stop.raise();
+            }
+        }
+    }
+
+    fn started(&mut self, started: &RunStarted) {
+        self.started = Some(started.clone());
+    }
+
+    fn step(&mut self, metrics: &StepMetrics) {
+        self.losses.push(metrics.loss);
+        if self.stop_after == Some(metrics.step) {
+            self.stop.raise();
+        }
+    }
+
+    fn evaluation(&mut self, metrics: &EvaluationMetrics) {
+        self.evaluations.push((metrics.step, metrics.loss));
+    }
+
+    fn checkpoint(&mut self, path: &Path) {
+        self.checkpoints.push(path.to_path_buf());
+    }
+
+    fn notice(&mut self, text: &str) {
+        self.notices.push(text.to_owned());
+    }
+}
+
+/// Twelve small steps on the built-in model.
+pub fn short_config() -> RunConfig {
+    RunConfig {
+        steps: Some(6),
+        batch_size: 2,
+        effective_batch_size: 4,
+        evaluate_every: Some(2),
+        context: Some(96),
+        ..RunConfig::default()
+    }
+}
+
+pub fn train(config: &RunConfig, run: &Path) -> (RunOutcome, Recorder) {
+    let mut recorder = Recorder::default();
+    let outcome = train_with(config, RunTarget::Fresh(run.to_path_buf()), &mut recorder);
+    (outcome, recorder)
+}
+
+pub fn train_with(config: &RunConfig, target: RunTarget, recorder: &mut Recorder) -> RunOutcome {
+    let stop = recorder.stop.clone();
+    start(config, target, recorder, &stop).unwrap()
+}

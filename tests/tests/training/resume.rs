@@ -1,0 +1,224 @@
+//! A run that was stopped and resumed is the unbroken run: the same losses, the same bytes.
+
+use std::path::Path;
+
+use stepladder_engine::training::RunTarget;
+use stepladder_engine::training::stop_flag::StopFlag;
+use stepladder_protocol::RunConfig;
+
+use super::recorder::{Recorder, short_config, train, train_with};
+
+fn adapter(run: &Path) -> Vec<u8> {
+    std::fs::read(run.join("adapter/adapter.safetensors")).unwrap()
+}
+
+/// The figures of metrics.jsonl that do not depend on the clock.
+fn metrics(run: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    text.lines()
+        .map(|line| {
+            let row: serde_json::Value = serde_json::from_str(line).unwrap();
+            let keep = [
+                "event",
+                "step",
+                "loss",
+                "learning_rate",
+                "gradient_norm",
+                "best",
+            ];
+            keep.map(|key| row[key].to_string()).join(" ")
+        })
+        .collect()
+}
+
+fn resume(run: &Path) -> Recorder {
+    let mut recorder = Recorder::default();
+    let target = RunTarget::Resume(run.to_path_buf());
+    assert!(train_with(&RunConfig::default(), target, &mut recorder).finished);
+    recorder
+}
+
+#[test]
+fn a_run_stopped_anywhere_resumes_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole");
+    let (outcome, unbroken) = train(&short_config(), &whole);
+    assert!(outcome.finished);
+    let twice = folder.path().join("twice");
+    train(&short_config(), &twice);
+    assert_eq!(adapter(&whole), adapter(&twice), "the same run twice");
+
+    for stop_after in [1, 3, 4] {
+        let broken = folder.path().join(format!("broken-{stop_after}"));
+        let mut recorder = Recorder {
+            stop_after: Some(stop_after),
+            ..Recorder::default()
+        };
+        let target = RunTarget::Fresh(broken.clone());
+        let outcome = train_with(&short_config(), target, &mut recorder);
+        assert_eq!((outcome.finished, outcome.step), (false, stop_after));
+        let rest = resume(&broken);
+        assert_eq!(recorder.losses, unbroken.losses[..stop_after]);
+        assert_eq!(
+            rest.losses,
+            unbroken.losses[stop_after..],
+            "losses after step {stop_after}"
+        );
+        assert_eq!(
+            adapter(&broken),
+            adapter(&whole),
+            "adapter after step {stop_after}"
+        );
+        assert_eq!(
+            metrics(&broken),
+            metrics(&whole),
+            "metrics after step {stop_after}"
+        );
+    }
+}
+
+#[test]
+fn an_evaluation_that_was_broken_off_is_made_on_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
+    train(&short_config(), &whole);
+    for stop_in_evaluation in [1, 3] {
+        let _ = std::fs::remove_dir_all(&broken);
+        let mut recorder = Recorder {
+            stop_in_evaluation: Some(stop_in_evaluation),
+            ..Recorder::default()
+        };
+        let outcome = train_with(
+            &short_config(),
+            RunTarget::Fresh(broken.clone()),
+            &mut recorder,
+        );
+        assert_eq!(
+            (outcome.finished, outcome.step),
+            (false, 2 * stop_in_evaluation)
+        );
+        resume(&broken);
+        assert_eq!(adapter(&broken), adapter(&whole));
+        assert_eq!(metrics(&broken), metrics(&whole));
+    }
+}
+
+#[test]
+fn rows_after_the_checkpoint_and_a_torn_row_are_made_again() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
+    train(&short_config(), &whole);
+    let mut recorder = Recorder {
+        stop_after: Some(3),
+        ..Recorder::default()
+    };
+    train_with(
+        &short_config(),
+        RunTarget::Fresh(broken.clone()),
+        &mut recorder,
+    );
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(broken.join("metrics.jsonl"))
+        .unwrap();
+    let rows = std::fs::read_to_string(whole.join("metrics.jsonl")).unwrap();
+    let later = rows
+        .lines()
+        .find(|line| line.contains("\"step\":5"))
+        .unwrap();
+    write!(file, "{later}\n{}", &later[..20]).unwrap();
+    resume(&broken);
+    assert_eq!(metrics(&broken), metrics(&whole));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_set_aside_and_the_one_before_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
+    train(&short_config(), &whole);
+    let mut recorder = Recorder {
+        stop_after: Some(4),
+        ..Recorder::default()
+    };
+    train_with(
+        &short_config(),
+        RunTarget::Fresh(broken.clone()),
+        &mut recorder,
+    );
+    let newest = broken.join("checkpoints/step-00000004");
+    let tensors = newest.join("state.safetensors");
+    let mut bytes = std::fs::read(&tensors).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&tensors, bytes).unwrap();
+    let rest = resume(&broken);
+    assert!(
+        rest.notices.iter().any(|text| text.contains("damaged")),
+        "{:?}",
+        rest.notices
+    );
+    assert!(broken.join("checkpoints/step-00000004.damaged").is_dir());
+    assert_eq!(rest.started.unwrap().first_step, 2);
+    assert_eq!(adapter(&broken), adapter(&whole));
+}
+
+#[test]
+fn the_last_two_checkpoints_are_kept_and_no_temporary_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let (_, recorder) = train(&short_config(), &run);
+    assert_eq!(recorder.checkpoints.len(), 3);
+    let mut names: Vec<String> = std::fs::read_dir(run.join("checkpoints"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["step-00000004", "step-00000006"]);
+}
+
+#[test]
+fn a_run_in_use_a_taken_folder_and_a_changed_dataset_are_refused() {
+    use stepladder_engine::training::start;
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let data = folder.path().join("data.jsonl");
+    let rows = |answer: &str| {
+        (0..8)
+            .map(|n| format!("{{\"prompt\":\"question {n}\",\"completion\":\"{answer} {n}\"}}\n"))
+            .collect::<String>()
+    };
+    std::fs::write(&data, rows("yes")).unwrap();
+    let config = RunConfig {
+        data: vec![data.display().to_string()],
+        steps: Some(2),
+        ..short_config()
+    };
+    let mut recorder = Recorder {
+        stop_after: Some(1),
+        ..Recorder::default()
+    };
+    train_with(&config, RunTarget::Fresh(run.clone()), &mut recorder);
+
+    let mut again = Recorder::default();
+    let mut refused = |target| {
+        let error = start(&config, target, &mut again, &StopFlag::default()).unwrap_err();
+        (error.code(), error.to_string())
+    };
+    assert_eq!(refused(RunTarget::Fresh(run.clone())).0, "run_invalid");
+    let lock = std::fs::File::open(run.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(refused(RunTarget::Resume(run.clone())).0, "run_in_use");
+    drop(lock);
+    assert_eq!(
+        refused(RunTarget::Resume(folder.path().join("none"))).0,
+        "run_invalid"
+    );
+    std::fs::write(&data, rows("no")).unwrap();
+    let (code, message) = refused(RunTarget::Resume(run.clone()));
+    assert_eq!(code, "run_invalid");
+    assert!(
+        message.ends_with("the dataset has changed since this run began"),
+        "{message}"
+    );
+}

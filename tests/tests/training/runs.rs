@@ -1,0 +1,218 @@
+//! What a run does: it learns, the backbone stays as it was, micro-batches only change memory.
+
+use stepladder_engine::adapters::ladder::training_pass::SideTraining;
+use stepladder_engine::adapters::ladder::wiring::{BackboneShape, WiringRequest};
+use stepladder_engine::adapters::ladder::{SideNetwork, Wiring};
+use stepladder_engine::adapters::parameters::Parameters;
+use stepladder_engine::datasets::load::Dataset;
+use stepladder_engine::datasets::{Example, builtin};
+use stepladder_engine::models::decoder::Decoder;
+use stepladder_engine::models::model::ModelFiles;
+use stepladder_engine::ops::linear_cross_entropy::Gradient;
+use stepladder_engine::training::stop_flag::StopFlag;
+use stepladder_engine::training::trainer::micro_batches;
+use stepladder_engine::training::{RunTarget, start, targeted_input};
+use stepladder_protocol::{Downsample, Inject, Method, RunConfig};
+use stepladder_tests::{assert_close, numbers};
+
+use super::recorder::{Recorder, short_config, train};
+
+#[test]
+fn every_wiring_overfits_a_few_examples() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data.jsonl");
+    let rows: String = (0..4)
+        .map(|n| {
+            format!(
+                "{{\"prompt\":\"say {n}\",\"completion\":\"word {} and {}\"}}\n",
+                7 * n,
+                n
+            )
+        })
+        .collect();
+    std::fs::write(&data, rows).unwrap();
+    for (method, downsample, inject) in [
+        (Method::Ladder, Downsample::Linear, Inject::Sum),
+        (Method::Ladder, Downsample::Adapter, Inject::Gate),
+        (Method::Xladder, Downsample::Shared, Inject::Sum),
+    ] {
+        let config = RunConfig {
+            data: vec![data.display().to_string()],
+            method,
+            downsample,
+            inject,
+            held_out_fraction: 0.0,
+            learning_rate: Some(1e-2),
+            steps: Some(60),
+            batch_size: 4,
+            effective_batch_size: 4,
+            ..RunConfig::default()
+        };
+        let run = folder.path().join(format!("{method:?}-{downsample:?}"));
+        let (outcome, recorder) = train(&config, &run);
+        let (first, last) = (recorder.losses[0], *recorder.losses.last().unwrap());
+        assert!(
+            outcome.finished && last < 0.1 * first,
+            "{method:?} {downsample:?}: {first} -> {last}"
+        );
+        assert!(
+            run.join("adapter/adapter.safetensors").is_file(),
+            "kept without an evaluation"
+        );
+    }
+}
+
+struct Setting {
+    backbone: Decoder,
+    examples: Vec<Example>,
+}
+
+fn setting() -> Setting {
+    let files = ModelFiles::open("builtin").unwrap();
+    let dataset = Dataset::load(
+        &[builtin::dataset()],
+        &files.tokenizer,
+        files.template().unwrap(),
+        128,
+        &mut |_| std::ops::ControlFlow::Continue(()),
+    )
+    .unwrap();
+    let backbone = files.load_decoder().unwrap();
+    Setting {
+        backbone,
+        examples: dataset.examples.into_iter().take(4).collect(),
+    }
+}
+
+fn gradients(setting: &Setting, network: &SideNetwork, batch_size: usize) -> (f64, Parameters) {
+    let batches = micro_batches(setting.examples.iter().collect(), batch_size);
+    let targets: usize = batches.iter().map(|batch| batch.target_ids.len()).sum();
+    let gradients = network.parameters().zeros_like().unwrap();
+    let mut loss = 0.0;
+    for batch in &batches {
+        loss += network
+            .loss(
+                &setting.backbone,
+                targeted_input(batch),
+                SideTraining::default(),
+                Gradient::Scaled(1.0 / targets as f64),
+                &gradients,
+            )
+            .unwrap();
+    }
+    (loss / targets as f64, gradients)
+}
+
+/// Parameters in which no tensor is zero, so that every gradient is.
+fn randomized(setting: &Setting) -> SideNetwork {
+    let config = setting.backbone.config();
+    let shape = BackboneShape {
+        d_model: config.d_model,
+        layers: config.layers,
+        norm_eps: config.norm_eps,
+    };
+    let wiring = Wiring::resolve(&WiringRequest::default(), shape).unwrap();
+    let network = SideNetwork::initialize(wiring, 1).unwrap();
+    for name in ["upsample.weight", "upsample.bias"] {
+        let tensor = network.parameters().get(name).unwrap();
+        let values = (0..tensor.elem_count())
+            .map(|i| ((i % 17) as f32 - 8.0) * 1e-2)
+            .collect();
+        let values =
+            candle_core::Tensor::from_vec(values, tensor.shape(), tensor.device()).unwrap();
+        stepladder_engine::ops::elementwise::add(tensor, &values).unwrap();
+    }
+    network
+}
+
+#[test]
+fn four_times_one_equals_one_times_four() {
+    let setting = setting();
+    let network = randomized(&setting);
+    let (loss_of_four, four) = gradients(&setting, &network, 4);
+    let (loss_of_one, one) = gradients(&setting, &network, 1);
+    assert!((loss_of_four - loss_of_one).abs() < 1e-5 * loss_of_four);
+    for (name, expected) in four.iter() {
+        let size = numbers(expected)
+            .iter()
+            .fold(0f64, |most, g| most.max(g.abs()));
+        assert!(size > 0.0, "{name} has no gradient");
+        let scaled = |tensor: &candle_core::Tensor| (tensor / size).unwrap();
+        assert_close(
+            name,
+            &scaled(one.get(name).unwrap()),
+            &scaled(expected),
+            1e-5,
+        );
+    }
+}
+
+#[test]
+fn the_backbone_stays_frozen() {
+    let setting = setting();
+    let head_before = numbers(setting.backbone.head().weight());
+    let norm_before = numbers(setting.backbone.final_norm());
+    let network = randomized(&setting);
+    gradients(&setting, &network, 2);
+    assert_eq!(numbers(setting.backbone.head().weight()), head_before);
+    assert_eq!(numbers(setting.backbone.final_norm()), norm_before);
+    // An upsample of zero gives the base model's loss, trained or not.
+    let (loss_before, _) = gradients(&setting, &zeroed(&network), 2);
+    let fresh = SideNetwork::initialize(network.wiring().clone(), 5).unwrap();
+    assert_eq!(gradients(&setting, &fresh, 2).0, loss_before);
+}
+
+fn zeroed(network: &SideNetwork) -> SideNetwork {
+    for name in ["upsample.weight", "upsample.bias"] {
+        let tensor = network.parameters().get(name).unwrap();
+        stepladder_engine::ops::elementwise::scale(tensor, 0.0).unwrap();
+    }
+    let parameters = network.parameters().deep_copy().unwrap();
+    SideNetwork::from_parameters(network.wiring().clone(), parameters).unwrap()
+}
+
+#[test]
+fn a_diverging_run_stops_with_the_step_and_keeps_its_checkpoints() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let config = RunConfig {
+        learning_rate: Some(1e38),
+        warmup_fraction: 0.0,
+        evaluate_every: Some(1),
+        steps: Some(8),
+        ..short_config()
+    };
+    let mut recorder = Recorder::default();
+    let target = RunTarget::Fresh(run.clone());
+    let error = start(&config, target, &mut recorder, &StopFlag::default()).unwrap_err();
+    assert_eq!(error.code(), "diverged");
+    assert!(
+        error.to_string().starts_with("training diverged at step "),
+        "{error}"
+    );
+    assert!(
+        !recorder.checkpoints.is_empty(),
+        "the steps before were saved"
+    );
+}
+
+#[test]
+fn a_stop_before_the_first_step_leaves_a_run_to_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let mut recorder = Recorder::default();
+    recorder.stop.raise();
+    let stop = recorder.stop.clone();
+    let error = start(
+        &short_config(),
+        RunTarget::Fresh(run.clone()),
+        &mut recorder,
+        &stop,
+    )
+    .unwrap_err();
+    assert_eq!(error.code(), "stopped");
+    assert!(
+        !run.exists(),
+        "nothing was begun, so nothing is left behind"
+    );
+}
