@@ -1,5 +1,9 @@
 //! The worker from outside: lines in, lines out, with jobs that need no model.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::io::{BufRead, BufReader, PipeWriter, Write, pipe};
 use std::path::PathBuf;
