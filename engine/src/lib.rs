@@ -2,6 +2,7 @@
 
 pub mod adapters;
 pub mod datasets;
+pub mod device;
 pub mod error;
 pub mod files;
 pub mod foreign_text;
@@ -10,5 +11,6 @@ pub mod memory;
 pub mod models;
 pub mod ops;
 pub mod training;
+pub mod worker;
 
 pub use error::{Error, Result};

@@ -29,7 +29,7 @@ impl std::fmt::Display for JobId {
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
     /// Train an adapter, or go on with an interrupted run.
-    Train(TrainCommand),
+    Train(Box<TrainCommand>),
     /// Load a model and answer turns until told to end.
     Chat(ChatCommand),
     /// Ask an open chat for the next reply.

@@ -24,7 +24,7 @@ pub struct EventLine {
 pub enum Event {
     /// The worker's first line.
     Hello(Hello),
-    /// A command was not accepted and changed nothing.
+    /// A command was not accepted and changed nothing; if it was to start a job, there is none.
     Rejected(ErrorReport),
     /// The job waits for others.
     Queued {
@@ -63,6 +63,8 @@ pub enum Event {
     },
     /// A reply has ended; the chat goes on.
     Reply(ReplyStats),
+    /// A turn could not be answered; the chat goes on.
+    TurnFailed(ErrorReport),
     /// The job is done.
     Finished(Finished),
     /// The job was stopped on request.

@@ -48,7 +48,7 @@ fn commands_are_one_object_each() {
         resume: None,
         min_event_interval_ms: 0,
     };
-    let text = serde_json::to_string(&Command::Train(train.clone())).unwrap();
+    let text = serde_json::to_string(&Command::Train(Box::new(train.clone()))).unwrap();
     assert!(text.starts_with(r#"{"command":"train","job":"j1","config":{"model":"builtin","#));
     assert!(
         text.ends_with(r#","out":"/runs/a","min_event_interval_ms":0}"#),
@@ -56,7 +56,7 @@ fn commands_are_one_object_each() {
     );
     assert_eq!(
         serde_json::from_str::<Command>(&text).unwrap(),
-        Command::Train(train)
+        Command::Train(Box::new(train))
     );
 
     line(
@@ -233,6 +233,10 @@ fn events_of_a_chat() {
         }
         .of(&job()),
         r#"{"event":"text","text":"<think>\n","reasoning":true,"job":"j1"}"#,
+    );
+    line(
+        Event::TurnFailed(report()).of(&job()),
+        r#"{"event":"turn_failed","code":"config_invalid","message":"context: 0 is too short","hint":"give at least 1","job":"j1"}"#,
     );
     line(
         Event::Reply(ReplyStats {

@@ -1,0 +1,109 @@
+//! Flags that every verb has.
+
+use clap::Args;
+use serde::de::DeserializeOwned;
+use serde::de::value::{Error as WordError, StrDeserializer};
+use stepladder_engine::device::DeviceRequest;
+
+use crate::link::{LinkError, WorkerOptions, WorkerProcess};
+
+/// The common flags.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Common")]
+pub struct CommonOptions {
+    /// Where to compute: auto, cpu, cuda or cuda:N [default: auto]
+    #[arg(long, value_parser = device)]
+    pub device: Option<String>,
+    /// Threads to compute with [default: all cores]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub threads: Option<usize>,
+    /// Never go online (this version never does)
+    #[arg(long)]
+    pub offline: bool,
+    /// Write JSON to standard output, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl CommonOptions {
+    /// Starts a worker that computes with these flags' threads.
+    pub fn start_worker(&self) -> Result<WorkerProcess, LinkError> {
+        start_worker(self.threads)
+    }
+}
+
+/// Starts a worker that computes with so many threads.
+pub fn start_worker(threads: Option<usize>) -> Result<WorkerProcess, LinkError> {
+    WorkerProcess::start(&WorkerOptions::this_program(threads)?)
+}
+
+fn device(asked: &str) -> Result<String, String> {
+    asked
+        .parse::<DeviceRequest>()
+        .map(|_| asked.to_owned())
+        .map_err(|error| error.hint())
+}
+
+/// A number of things of which there must be one.
+pub fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("must be a whole number".to_owned()),
+    }
+}
+
+/// A finite number above zero.
+pub fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
+        _ => Err("must be a number above 0".to_owned()),
+    }
+}
+
+/// A number from 0 to 1.
+pub fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if (0.0..=1.0).contains(&number) => Ok(number),
+        _ => Err("must be a number from 0 to 1".to_owned()),
+    }
+}
+
+/// A finite number that is not negative.
+pub fn not_negative(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number >= 0.0 && number.is_finite() => Ok(number),
+        _ => Err("must be a number, 0 or more".to_owned()),
+    }
+}
+
+/// One of the words that the run config knows for a field; the error lists them.
+pub fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    T::deserialize(StrDeserializer::<WordError>::new(text)).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stepladder_protocol::{Switch, TapDtype};
+
+    #[test]
+    fn flags_are_read_strictly() {
+        assert_eq!(at_least_one("4"), Ok(4));
+        assert!(at_least_one("0").is_err());
+        assert!(at_least_one("-1").is_err());
+        assert_eq!(positive("1e-3"), Ok(1e-3));
+        assert!(positive("0").is_err());
+        assert!(positive("NaN").is_err());
+        assert!(positive("inf").is_err());
+        assert_eq!(share("1"), Ok(1.0));
+        assert!(share("1.5").is_err());
+        assert_eq!(not_negative("0"), Ok(0.0));
+        assert_eq!(word("on"), Ok(Switch::On));
+        assert_eq!(word("bf16"), Ok(TapDtype::Bf16));
+        let error = word::<Switch>("maybe").unwrap_err();
+        assert!(error.contains("`on`") && error.contains("`off`"), "{error}");
+        assert!(device("cuda:2").is_ok());
+        assert!(device("gpu").is_err());
+    }
+}

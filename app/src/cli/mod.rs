@@ -1,0 +1,113 @@
+//! The command line: one verb per file. It is a client of the engine like any other and speaks to a
+//! worker process.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. With `--json` standard output holds
+//! JSON alone; everything for people goes to standard error.
+
+mod chat;
+mod chat_session;
+mod common;
+mod config_file;
+mod devices;
+mod failure;
+mod inspect;
+mod inspect_view;
+mod interrupt;
+mod json_output;
+mod one_job;
+mod terminal;
+mod train;
+mod train_options;
+mod train_view;
+mod worker;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::failure::Outcome;
+use self::terminal::Terminal;
+
+/// Fine-tune a language model on your own PC.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stepladder",
+    version,
+    arg_required_else_help = true,
+    after_help = "`stepladder train` alone fine-tunes the built-in model on the built-in dataset.\n\
+        Without a command this help is shown; a later version opens its window instead.\n\n\
+        Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Train an adapter on a frozen base model
+    Train(Box<train_options::TrainOptions>),
+    /// Chat with a model, with or without an adapter
+    Chat(Box<chat::ChatOptions>),
+    /// Show what a model or a dataset holds
+    Inspect(inspect::InspectOptions),
+    /// Show what can compute here, and its memory
+    Devices(devices::DevicesOptions),
+    /// The engine on standard input and output, for programs
+    Worker,
+}
+
+/// Runs the command line.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are asked for and go to standard output with exit code 0.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let terminal = Terminal::stderr();
+    let outcome = match cli.verb {
+        Verb::Train(options) => train::run(&options, &terminal),
+        Verb::Chat(options) => chat::run(&options, &terminal),
+        Verb::Inspect(options) => inspect::run(&options),
+        Verb::Devices(options) => devices::run(&options),
+        Verb::Worker => worker::run(),
+    };
+    match outcome {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Interrupted) => ExitCode::from(failure::INTERRUPTED),
+        Err(failure) => {
+            terminal.failure(&failure);
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_and_flag_has_help() {
+        for verb in Cli::command().get_subcommands() {
+            assert!(verb.get_about().is_some(), "{}", verb.get_name());
+            for argument in verb.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {}",
+                    verb.get_name(),
+                    argument.get_id()
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! The flags of `train`, and the run config they make: defaults, then `--config`, then flags.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use stepladder_protocol::{Downsample, Inject, Method, RunConfig, Switch, TapDtype};
+
+use super::common::{CommonOptions, at_least_one, positive, word};
+use super::config_file;
+use super::failure::Failure;
+
+/// Flags of `train`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TrainOptions {
+    /// `builtin` or a model folder [default: builtin]
+    #[arg(long)]
+    pub model: Option<String>,
+    /// `builtin` or a dataset file; may be given several times [default: builtin]
+    #[arg(long)]
+    pub data: Vec<String>,
+    /// ladder or xladder [default: ladder]
+    #[arg(long, value_parser = method)]
+    pub method: Option<Method>,
+    /// The run folder to make [default: runs/<time>-<method> in your data folder, the time in UTC;
+    /// STEPLADDER_HOME replaces the data folder]
+    #[arg(long, value_name = "RUN")]
+    pub out: Option<PathBuf>,
+    /// A run.json to take the run from; other flags override it, and its relative paths start where
+    /// you are
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Go on with an interrupted run, as it was configured
+    #[arg(long, value_name = "RUN", conflicts_with_all = [
+        "model", "data", "method", "out", "config", "context", "epochs", "steps", "batch_size",
+        "effective_batch_size", "learning_rate", "seed", "d_side", "reduction_factor", "taps",
+        "downsample", "inject", "recompute", "tap_dtype",
+    ])]
+    pub resume: Option<PathBuf>,
+
+    /// Tokens per training sequence [default: what the model and the data allow]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Training")]
+    pub context: Option<usize>,
+    /// Passes over the training examples [default: 3]
+    #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "steps", help_heading = "Training")]
+    pub epochs: Option<f64>,
+    /// Optimizer updates, instead of epochs
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Training")]
+    pub steps: Option<usize>,
+    /// Examples per micro-batch: what is in memory at once [default: 4]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Training")]
+    pub batch_size: Option<usize>,
+    /// Examples per optimizer update [default: 16]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Training")]
+    pub effective_batch_size: Option<usize>,
+    /// Peak learning rate [default: the method's]
+    #[arg(long, value_name = "X", value_parser = positive, help_heading = "Training")]
+    pub learning_rate: Option<f64>,
+    /// Seed of everything random [default: 42]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub seed: Option<u64>,
+
+    /// Width of the side network
+    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "reduction_factor", help_heading = "Ladder and xLadder")]
+    pub d_side: Option<usize>,
+    /// Width of the base model divided by the width of the side network
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Ladder and xLadder")]
+    pub reduction_factor: Option<usize>,
+    /// Layers of the base model that feed the side network, counted from 1: 3,7,11
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', value_parser = at_least_one, help_heading = "Ladder and xLadder")]
+    pub taps: Vec<usize>,
+    /// How taps are narrowed: linear, shared or adapter [default: linear]
+    #[arg(long, value_parser = word::<Downsample>, help_heading = "Ladder and xLadder")]
+    pub downsample: Option<Downsample>,
+    /// How taps join the side network: sum or gate [default: sum]
+    #[arg(long, value_parser = word::<Inject>, help_heading = "Ladder and xLadder")]
+    pub inject: Option<Inject>,
+    /// Recompute side blocks to save memory: on or off [default: off]
+    #[arg(long, value_parser = word::<Switch>, help_heading = "Ladder and xLadder")]
+    pub recompute: Option<Switch>,
+    /// The type taps are kept in: f32, bf16 or f16 [default: f32]
+    #[arg(long, value_parser = word::<TapDtype>, help_heading = "Ladder and xLadder")]
+    pub tap_dtype: Option<TapDtype>,
+
+    #[command(flatten)]
+    pub common: CommonOptions,
+}
+
+fn method(text: &str) -> Result<Method, String> {
+    word(text).map_err(|_| match text {
+        "qlora" | "lora" => {
+            format!("{text} is not in this version yet; use ladder or xladder")
+        }
+        _ => "the methods are ladder and xladder".to_owned(),
+    })
+}
+
+impl TrainOptions {
+    /// The run config that is asked for.
+    pub fn run_config(&self) -> Result<RunConfig, Failure> {
+        let mut config = match (&self.resume, &self.config) {
+            (Some(run), _) => config_file::read(&run.join("run.json"))?,
+            (None, Some(file)) if file.is_dir() => config_file::read(&file.join("run.json"))?,
+            (None, Some(file)) => config_file::read(file)?,
+            (None, None) => RunConfig::default(),
+        };
+        self.override_in(&mut config);
+        config.model = absolute(config.model);
+        config.data = config.data.into_iter().map(absolute).collect();
+        Ok(config)
+    }
+
+    fn override_in(&self, config: &mut RunConfig) {
+        fn set<T: Clone>(field: &mut T, flag: &Option<T>) {
+            if let Some(value) = flag {
+                field.clone_from(value);
+            }
+        }
+        fn set_some<T: Clone>(field: &mut Option<T>, flag: &Option<T>) {
+            if flag.is_some() {
+                field.clone_from(flag);
+            }
+        }
+        set(&mut config.model, &self.model);
+        set(&mut config.method, &self.method);
+        set(&mut config.device, &self.common.device);
+        set(&mut config.epochs, &self.epochs);
+        set(&mut config.batch_size, &self.batch_size);
+        set(&mut config.effective_batch_size, &self.effective_batch_size);
+        set(&mut config.seed, &self.seed);
+        set(&mut config.downsample, &self.downsample);
+        set(&mut config.inject, &self.inject);
+        set(&mut config.recompute, &self.recompute);
+        set(&mut config.tap_dtype, &self.tap_dtype);
+        set_some(&mut config.threads, &self.common.threads);
+        set_some(&mut config.context, &self.context);
+        set_some(&mut config.steps, &self.steps);
+        set_some(&mut config.learning_rate, &self.learning_rate);
+        set_some(&mut config.d_side, &self.d_side);
+        set_some(&mut config.reduction_factor, &self.reduction_factor);
+        if !self.data.is_empty() {
+            config.data.clone_from(&self.data);
+        }
+        if !self.taps.is_empty() {
+            config.taps = Some(self.taps.clone());
+        }
+        // Of two ways to say one thing the flag's counts, not what the file has for the other.
+        if self.epochs.is_some() {
+            config.steps = None;
+        }
+        if self.d_side.is_some() {
+            config.reduction_factor = None;
+        }
+        if self.reduction_factor.is_some() {
+            config.d_side = None;
+        }
+    }
+}
+
+/// A path that is there, made absolute, so that `run.json` re-runs the run from anywhere. What is no
+/// path here stays as it was typed.
+pub fn absolute(path: String) -> String {
+    if path == "builtin" || !Path::new(&path).exists() {
+        return path;
+    }
+    match std::path::absolute(&path)
+        .map(PathBuf::into_os_string)
+        .map(|path| path.into_string())
+    {
+        Ok(Ok(absolute)) => absolute,
+        _ => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Parsed {
+        #[command(flatten)]
+        options: TrainOptions,
+    }
+
+    fn parse(flags: &[&str]) -> Result<TrainOptions, clap::Error> {
+        let arguments = std::iter::once("train").chain(flags.iter().copied());
+        Parsed::try_parse_from(arguments).map(|parsed| parsed.options)
+    }
+
+    fn config(flags: &[&str]) -> RunConfig {
+        parse(flags).unwrap().run_config().unwrap()
+    }
+
+    fn refused(flags: &[&str]) -> String {
+        let error = parse(flags).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        error.to_string()
+    }
+
+    #[test]
+    fn no_flags_give_the_default_run() {
+        assert_eq!(config(&[]), RunConfig::default());
+    }
+
+    #[test]
+    fn every_flag_reaches_the_config() {
+        let flags = "--model m --data a.jsonl --data b.jsonl --method xladder --context 256 \
+            --steps 9 --batch-size 2 --effective-batch-size 8 --learning-rate 1e-3 --seed 7 \
+            --d-side 32 --taps 3,7 --downsample adapter --inject gate --recompute on \
+            --tap-dtype bf16 --device cpu --threads 2";
+        let flags: Vec<_> = flags.split_whitespace().collect();
+        let expected = RunConfig {
+            model: "m".to_owned(),
+            data: vec!["a.jsonl".to_owned(), "b.jsonl".to_owned()],
+            method: Method::Xladder,
+            device: "cpu".to_owned(),
+            threads: Some(2),
+            context: Some(256),
+            steps: Some(9),
+            batch_size: 2,
+            effective_batch_size: 8,
+            learning_rate: Some(1e-3),
+            seed: 7,
+            d_side: Some(32),
+            taps: Some(vec![3, 7]),
+            downsample: Downsample::Adapter,
+            inject: Inject::Gate,
+            recompute: Switch::On,
+            tap_dtype: TapDtype::Bf16,
+            ..RunConfig::default()
+        };
+        assert_eq!(config(&flags), expected);
+        assert_eq!(config(&["--epochs", "0.5"]).epochs, 0.5);
+        assert_eq!(
+            config(&["--reduction-factor", "8"]).reduction_factor,
+            Some(8)
+        );
+    }
+
+    #[test]
+    fn flags_override_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("run.json");
+        std::fs::write(
+            &file,
+            r#"{"steps": 50, "d_side": 64, "batch_size": 2, "threads": 3}"#,
+        )
+        .unwrap();
+        let file = file.to_str().unwrap();
+        let read = config(&["--config", file]);
+        assert_eq!(
+            (read.steps, read.d_side, read.batch_size),
+            (Some(50), Some(64), 2)
+        );
+        assert_eq!(read.threads, Some(3));
+        let over = config(&["--config", file, "--epochs", "1", "--reduction-factor", "4"]);
+        assert_eq!((over.steps, over.epochs), (None, 1.0));
+        assert_eq!((over.d_side, over.reduction_factor), (None, Some(4)));
+        assert_eq!(over.batch_size, 2);
+        // A run folder stands for the run.json in it.
+        assert_eq!(config(&["--config", folder.path().to_str().unwrap()]), read);
+        assert_eq!(config(&["--resume", folder.path().to_str().unwrap()]), read);
+    }
+
+    #[test]
+    fn paths_that_are_there_become_absolute() {
+        let read = config(&[
+            "--data",
+            "Cargo.toml",
+            "--data",
+            "builtin",
+            "--data",
+            "no-such-file",
+        ]);
+        assert!(Path::new(&read.data[0]).is_absolute());
+        assert_eq!(read.data[1..], ["builtin", "no-such-file"]);
+    }
+
+    #[test]
+    fn wrong_usage_is_refused_clearly() {
+        let error = refused(&["--method", "qlora"]);
+        assert!(
+            error.contains("qlora is not in this version yet; use ladder or xladder"),
+            "{error}"
+        );
+        assert!(refused(&["--method", "magic"]).contains("the methods are ladder and xladder"));
+        assert!(refused(&["--inject", "mul"]).contains("`sum`"));
+        assert!(refused(&["--batch-size", "0"]).contains("must be at least 1"));
+        assert!(refused(&["--learning-rate", "NaN"]).contains("must be a number above 0"));
+        assert!(refused(&["--taps", "3,x"]).contains("must be a whole number"));
+        assert!(refused(&["--device", "gpu"]).contains("use auto, cpu, cuda or cuda:N"));
+        refused(&["--epochs", "1", "--steps", "1"]);
+        refused(&["--d-side", "8", "--reduction-factor", "8"]);
+        refused(&["--resume", "run", "--steps", "1"]);
+        refused(&["--contxt", "1"]);
+    }
+}

@@ -1,0 +1,3 @@
+//! Memory of a run: what it really took.
+
+pub mod probe;

@@ -1,0 +1,195 @@
+//! What each kind of job does, as calls into the engine. Behind a trait, so that the worker's
+//! queue, stop and panic handling are tested without a model.
+
+use std::path::Path;
+
+use stepladder_protocol::{
+    ChatCommand, ChatReady, ChatTurn, DeviceReport, FinishReason, Finished, InspectCommand,
+    ReplyStats, RunConfig, SamplerSettings, finite,
+};
+
+use super::engine_api::{datasets, generation, models, training};
+use crate::training::{progress::Progress, stop_flag::StopFlag};
+use crate::{Result, device, memory::probe};
+
+pub use training::{RunOutcome, RunTarget};
+
+/// Everything the worker can be asked to do.
+pub trait Jobs: Send + Sync + 'static {
+    /// Trains an adapter.
+    fn train(
+        &self,
+        config: &RunConfig,
+        target: RunTarget,
+        progress: &mut dyn Progress,
+        stop: &StopFlag,
+    ) -> Result<RunOutcome>;
+
+    /// Loads a model to chat with.
+    fn open_chat(&self, command: &ChatCommand) -> Result<Box<dyn Chat>>;
+
+    /// Describes a model or a dataset.
+    fn inspect(&self, command: &InspectCommand) -> Result<Finished>;
+
+    /// Lists what can compute here.
+    fn devices(&self) -> Result<DeviceReport>;
+}
+
+/// A model that answers. It stays on the thread that opened it.
+pub trait Chat {
+    /// What was loaded.
+    fn ready(&self) -> ChatReady;
+
+    /// Answers the last message; hands each piece of text on with whether it is reasoning.
+    fn reply(
+        &mut self,
+        turn: &ChatTurn,
+        stop: &StopFlag,
+        on_text: &mut dyn FnMut(&str, bool),
+    ) -> Result<ReplyStats>;
+}
+
+/// The engine's jobs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EngineJobs;
+
+impl Jobs for EngineJobs {
+    fn train(
+        &self,
+        config: &RunConfig,
+        target: RunTarget,
+        progress: &mut dyn Progress,
+        stop: &StopFlag,
+    ) -> Result<RunOutcome> {
+        // A GPU that is not here is refused before anything is loaded.
+        device::open(&config.device)?;
+        probe::reset_peak();
+        training::start(config, target, progress, stop)
+    }
+
+    fn open_chat(&self, command: &ChatCommand) -> Result<Box<dyn Chat>> {
+        let device = device::open(&command.device)?;
+        let session =
+            generation::ChatSession::open(&command.model, command.adapter.as_deref(), &device)?;
+        Ok(Box::new(EngineChat(session)))
+    }
+
+    fn inspect(&self, command: &InspectCommand) -> Result<Finished> {
+        let InspectCommand {
+            target,
+            model,
+            show,
+            ..
+        } = command;
+        if is_model(command) {
+            models::inspect(target).map(Finished::Model)
+        } else {
+            datasets::preview(target, model.as_deref(), show.unwrap_or(3)).map(Finished::Dataset)
+        }
+    }
+
+    fn devices(&self) -> Result<DeviceReport> {
+        Ok(device::list())
+    }
+}
+
+/// Endings of files that hold datasets.
+const DATASET_ENDINGS: [&str; 7] = ["jsonl", "json", "ndjson", "csv", "tsv", "parquet", "txt"];
+
+/// A folder and a `.gguf` file are models, and so is a name that is no file; any other file is a
+/// dataset. Where what only a dataset has was asked for, the target is one, `builtin` included.
+fn is_model(command: &InspectCommand) -> bool {
+    let path = Path::new(&command.target);
+    let ending = path
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_ascii_lowercase();
+    let dataset_asked = command.model.is_some() || command.show.is_some();
+    let looks_like_dataset = DATASET_ENDINGS.contains(&ending.as_str());
+    let is_other_file = path.is_file() && ending != "gguf";
+    !(dataset_asked || looks_like_dataset || is_other_file)
+}
+
+struct EngineChat(generation::ChatSession);
+
+impl Chat for EngineChat {
+    fn ready(&self) -> ChatReady {
+        let info = self.0.info();
+        ChatReady {
+            model: info.model,
+            adapter: info.adapter,
+            device: device::in_words(),
+            context_length: info.context_length,
+        }
+    }
+
+    fn reply(
+        &mut self,
+        turn: &ChatTurn,
+        stop: &StopFlag,
+        on_text: &mut dyn FnMut(&str, bool),
+    ) -> Result<ReplyStats> {
+        let messages: Vec<_> = turn
+            .messages
+            .iter()
+            .map(|message| (message.role.name(), message.content.as_str()))
+            .collect();
+        let stats = self
+            .0
+            .reply(&messages, &settings(&turn.settings), stop, &mut |piece| {
+                on_text(piece.text, piece.is_reasoning);
+            })?;
+        Ok(ReplyStats {
+            reasoning_tokens: stats.reasoning_tokens,
+            total_tokens: stats.total_tokens,
+            finish: match stats.finish {
+                generation::FinishReason::Stop => FinishReason::Stop,
+                generation::FinishReason::Length => FinishReason::Length,
+                generation::FinishReason::Cancelled => FinishReason::Cancelled,
+            },
+            tokens_per_second: finite(stats.tokens_per_second),
+        })
+    }
+}
+
+fn settings(asked: &SamplerSettings) -> generation::SamplerSettings {
+    generation::SamplerSettings {
+        temperature: asked.temperature,
+        top_k: asked.top_k,
+        top_p: asked.top_p,
+        min_p: asked.min_p,
+        repetition_penalty: asked.repetition_penalty,
+        seed: asked.seed,
+        max_tokens: asked.max_tokens,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stepladder_protocol::JobId;
+
+    fn asked(target: &str, model: Option<&str>, show: Option<usize>) -> InspectCommand {
+        InspectCommand {
+            job: JobId::new("j"),
+            target: target.to_owned(),
+            model: model.map(ToOwned::to_owned),
+            show,
+        }
+    }
+
+    #[test]
+    fn models_and_datasets_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().to_str().unwrap();
+        assert!(is_model(&asked("builtin", None, None)));
+        assert!(is_model(&asked(folder, None, None)));
+        assert!(is_model(&asked("a/model.GGUF", None, None)));
+        assert!(is_model(&asked("Qwen/Qwen3-0.6B-Base", None, None)));
+        assert!(is_model(&asked("missing-folder", None, None)));
+        assert!(!is_model(&asked("builtin", Some("builtin"), None)));
+        assert!(!is_model(&asked("builtin", None, Some(2))));
+        assert!(!is_model(&asked("data.jsonl", None, None)));
+    }
+}

@@ -1,0 +1,140 @@
+//! The threads that do the work: each takes the next job of its lane, runs it, and tells its end
+//! exactly once, a panic included.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use stepladder_protocol::{
+    ChatCommand, ChatSummary, ErrorReport, Event, Finished, TrainCommand, TrainSummary,
+};
+
+use super::jobs::{Jobs, RunTarget};
+use super::outbox::Outbox;
+use super::panics;
+use super::run_progress::RunProgress;
+use super::schedule::{Job, Lane, Schedule, Turn, Work};
+use crate::Error;
+
+/// Candle walks the graph of a backward pass recursively, one frame and more per operation, so a
+/// deep side network on a long sequence needs far more stack than a thread has by default. The
+/// pages are only taken when they are touched.
+const HEAVY_STACK_BYTES: usize = 256 << 20;
+const LIGHT_STACK_BYTES: usize = 16 << 20;
+
+/// Starts the thread of a lane; it ends when the schedule is closed and its job has ended.
+pub fn start(
+    lane: Lane,
+    schedule: Arc<Schedule>,
+    jobs: Arc<dyn Jobs>,
+    outbox: Outbox,
+) -> io::Result<JoinHandle<()>> {
+    let (name, stack) = match lane {
+        Lane::Heavy => ("heavy jobs", HEAVY_STACK_BYTES),
+        Lane::Light => ("light jobs", LIGHT_STACK_BYTES),
+    };
+    Builder::new()
+        .name(name.to_owned())
+        .stack_size(stack)
+        .spawn(move || {
+            while let Some(job) = schedule.next(lane) {
+                let end = panics::catch(|| perform(&job, jobs.as_ref(), &outbox))
+                    .unwrap_or_else(Event::Failed);
+                schedule.finish(lane, &job.id, end);
+            }
+        })
+}
+
+/// Runs a job and gives its last event.
+fn perform(job: &Job, jobs: &dyn Jobs, outbox: &Outbox) -> Event {
+    let end = match &job.work {
+        Work::Train(command) => train(job, command, jobs, outbox),
+        Work::Chat(command, turns) => chat(job, command, turns, jobs, outbox),
+        Work::Inspect(command) => jobs.inspect(command).map(Event::Finished),
+        Work::Devices => jobs
+            .devices()
+            .map(|report| Event::Finished(Finished::Devices(report))),
+    };
+    match end {
+        Ok(event) => event,
+        Err(Error::Stopped) => Event::Stopped { run: None, step: 0 },
+        Err(error) => Event::Failed(report(&error)),
+    }
+}
+
+fn train(
+    job: &Job,
+    command: &TrainCommand,
+    jobs: &dyn Jobs,
+    outbox: &Outbox,
+) -> Result<Event, Error> {
+    let target = match &command.resume {
+        Some(run) => RunTarget::Resume(run.clone()),
+        None => RunTarget::Fresh(command.out.clone()),
+    };
+    let interval = Duration::from_millis(command.min_event_interval_ms);
+    let mut progress = RunProgress::new(&job.id, outbox, &job.stop, interval);
+    let outcome = jobs.train(&command.config, target, &mut progress, &job.stop)?;
+    let run = outcome.run.display().to_string();
+    if !outcome.finished {
+        return Ok(Event::Stopped {
+            run: Some(run),
+            step: outcome.step,
+        });
+    }
+    Ok(Event::Finished(Finished::Training(TrainSummary {
+        run,
+        step: outcome.step,
+        best_evaluation_loss: outcome.best_evaluation_loss.filter(|loss| loss.is_finite()),
+        estimated_peak_bytes: None,
+        // Zero: this program does not count its allocations.
+        measured_peak_bytes: Some(outcome.measured_peak_bytes).filter(|bytes| *bytes > 0),
+        elapsed_secs: progress.elapsed_secs(),
+    })))
+}
+
+fn chat(
+    job: &Job,
+    command: &ChatCommand,
+    turns: &Receiver<Turn>,
+    jobs: &dyn Jobs,
+    outbox: &Outbox,
+) -> Result<Event, Error> {
+    let mut chat = jobs.open_chat(command)?;
+    outbox.send(Event::Ready(chat.ready()).of(&job.id));
+    let mut replies = 0;
+    // Ends when the schedule drops the sender: the chat was told to end or to stop.
+    while let Ok(turn) = turns.recv() {
+        if job.stop.is_raised() {
+            break;
+        }
+        let reply = chat.reply(&turn.turn, &turn.stop, &mut |text, reasoning| {
+            let piece = Event::Text {
+                text: text.to_owned(),
+                reasoning,
+            };
+            if !outbox.send(piece.of(&job.id)) {
+                turn.stop.raise();
+            }
+        });
+        let event = match reply {
+            Ok(stats) => {
+                replies += 1;
+                Event::Reply(stats)
+            }
+            Err(error) => Event::TurnFailed(report(&error)),
+        };
+        outbox.send(event.of(&job.id));
+    }
+    if job.stop.is_raised() {
+        return Err(Error::Stopped);
+    }
+    Ok(Event::Finished(Finished::Chat(ChatSummary { replies })))
+}
+
+/// An engine error as it crosses the seam.
+fn report(error: &Error) -> ErrorReport {
+    ErrorReport::new(error.code(), error.to_string(), error.hint())
+}

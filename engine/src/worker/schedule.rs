@@ -1,0 +1,337 @@
+//! Which jobs there are and what is next: the shared state of the thread that reads commands and
+//! of the lanes that do the work.
+//!
+//! There are two lanes. The heavy one holds the device and runs one training run or chat at a time;
+//! the light one looks at models, datasets and devices, so that a run of hours does not keep a
+//! client from asking what a file holds.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use stepladder_protocol::{
+    ChatCommand, ChatTurn, Command, ErrorReport, Event, InspectCommand, JobId, TrainCommand,
+};
+
+use super::outbox::Outbox;
+use crate::training::stop_flag::StopFlag;
+
+/// Turns a client may send ahead of the replies.
+const TURNS_AHEAD: usize = 16;
+
+/// One thread's worth of work at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Training and chat.
+    Heavy,
+    /// Looking at things.
+    Light,
+}
+
+/// What a job does.
+#[derive(Debug)]
+pub enum Work {
+    /// A training run.
+    Train(Box<TrainCommand>),
+    /// A chat and the turns it will get.
+    Chat(ChatCommand, Receiver<Turn>),
+    /// A look at a model or dataset.
+    Inspect(InspectCommand),
+    /// The list of devices.
+    Devices,
+}
+
+/// A turn of a chat, with the flag that cuts its reply short.
+#[derive(Debug)]
+pub struct Turn {
+    /// What to answer.
+    pub turn: ChatTurn,
+    /// Raised to end the reply.
+    pub stop: StopFlag,
+}
+
+/// A job that a lane has taken.
+#[derive(Debug)]
+pub struct Job {
+    /// Its name.
+    pub id: JobId,
+    /// What to do.
+    pub work: Work,
+    /// Raised to stop it.
+    pub stop: StopFlag,
+}
+
+/// The jobs that have not ended.
+#[derive(Debug)]
+pub struct Schedule {
+    state: Mutex<State>,
+    wake: Condvar,
+    outbox: Outbox,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    jobs: HashMap<JobId, Entry>,
+    heavy: LaneState,
+    light: LaneState,
+    closing: bool,
+}
+
+#[derive(Debug, Default)]
+struct LaneState {
+    queue: VecDeque<Job>,
+    busy: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    lane: Lane,
+    stop: StopFlag,
+    chat: Option<ChatEntry>,
+}
+
+#[derive(Debug)]
+struct ChatEntry {
+    /// Gone once the chat is told to end.
+    turns: Option<SyncSender<Turn>>,
+    /// The flag of all turns asked for since the last interruption.
+    reply_stop: StopFlag,
+}
+
+impl State {
+    fn lane(&mut self, lane: Lane) -> &mut LaneState {
+        match lane {
+            Lane::Heavy => &mut self.heavy,
+            Lane::Light => &mut self.light,
+        }
+    }
+}
+
+impl Entry {
+    fn stop(&mut self) {
+        self.stop.raise();
+        if let Some(chat) = &mut self.chat {
+            chat.reply_stop.raise();
+            chat.turns = None;
+        }
+    }
+}
+
+impl Schedule {
+    /// Nothing to do yet.
+    pub fn new(outbox: Outbox) -> Self {
+        Self {
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            outbox,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Jobs run outside this lock; a panic under it would be a defect in the few lines here,
+        // and going on is then still better than losing a running job.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what a command says. An error says why it was not accepted.
+    pub fn accept(&self, command: Command) -> Result<(), (JobId, ErrorReport)> {
+        match command {
+            Command::Train(train) => {
+                if train.out.is_some() && train.resume.is_some() {
+                    let report = ErrorReport::new(
+                        "config_invalid",
+                        "out and resume were both given",
+                        "resume continues in its own run folder: leave out the other",
+                    );
+                    return Err((train.job, report));
+                }
+                self.add(Lane::Heavy, train.job.clone(), Work::Train(train), None)
+            }
+            Command::Chat(chat) => {
+                let (sender, turns) = sync_channel(TURNS_AHEAD);
+                let entry = ChatEntry {
+                    turns: Some(sender),
+                    reply_stop: StopFlag::default(),
+                };
+                self.add(
+                    Lane::Heavy,
+                    chat.job.clone(),
+                    Work::Chat(chat, turns),
+                    Some(entry),
+                )
+            }
+            Command::Inspect(inspect) => self.add(
+                Lane::Light,
+                inspect.job.clone(),
+                Work::Inspect(inspect),
+                None,
+            ),
+            Command::Devices(asked) => self.add(Lane::Light, asked.job, Work::Devices, None),
+            Command::ChatTurn(turn) => self.turn(turn),
+            Command::ChatInterrupt(asked) => self.with_chat(asked.job, |chat| {
+                chat.reply_stop.raise();
+                chat.reply_stop = StopFlag::default();
+            }),
+            Command::ChatEnd(asked) => self.with_chat(asked.job, |chat| chat.turns = None),
+            Command::Stop(asked) => self.stop(asked.job),
+            // The reader ends on it, which closes the schedule.
+            Command::Shutdown => Ok(()),
+        }
+    }
+
+    fn add(
+        &self,
+        lane: Lane,
+        id: JobId,
+        work: Work,
+        chat: Option<ChatEntry>,
+    ) -> Result<(), (JobId, ErrorReport)> {
+        let mut state = self.lock();
+        if state.jobs.contains_key(&id) {
+            let report = ErrorReport::new(
+                "job_exists",
+                format!("a job named {id} has not ended yet"),
+                "give each job a name of its own",
+            );
+            return Err((id, report));
+        }
+        let stop = StopFlag::default();
+        state.jobs.insert(
+            id.clone(),
+            Entry {
+                lane,
+                stop: stop.clone(),
+                chat,
+            },
+        );
+        let ahead = state.lane(lane).queue.len() + usize::from(state.lane(lane).busy);
+        // Told under the lock: the lane must not be able to say anything of this job before.
+        if ahead > 0 {
+            self.outbox.send(Event::Queued { ahead }.of(&id));
+        }
+        state.lane(lane).queue.push_back(Job { id, work, stop });
+        self.wake.notify_all();
+        Ok(())
+    }
+
+    fn turn(&self, turn: ChatTurn) -> Result<(), (JobId, ErrorReport)> {
+        let mut refused = None;
+        let job = turn.job.clone();
+        self.with_chat(job.clone(), |chat| {
+            let turn = Turn {
+                turn,
+                stop: chat.reply_stop.clone(),
+            };
+            refused = match &chat.turns {
+                None => Some("the chat was told to end"),
+                Some(turns) => match turns.try_send(turn) {
+                    Ok(()) => None,
+                    Err(TrySendError::Full(_)) => Some("too many turns wait for their replies"),
+                    Err(TrySendError::Disconnected(_)) => Some("the chat is ending"),
+                },
+            };
+        })?;
+        if let Some(problem) = refused {
+            let report =
+                ErrorReport::new("turn_refused", problem, "wait for the chat's next event");
+            self.outbox.send(Event::TurnFailed(report).of(&job));
+        }
+        Ok(())
+    }
+
+    fn with_chat(
+        &self,
+        id: JobId,
+        change: impl FnOnce(&mut ChatEntry),
+    ) -> Result<(), (JobId, ErrorReport)> {
+        let mut state = self.lock();
+        match state.jobs.get_mut(&id) {
+            None => Err(unknown_job(id)),
+            Some(Entry { chat: None, .. }) => {
+                let report = ErrorReport::new(
+                    "not_a_chat",
+                    format!("the job {id} is not a chat"),
+                    "open one with the command chat",
+                );
+                Err((id, report))
+            }
+            Some(Entry {
+                chat: Some(chat), ..
+            }) => {
+                change(chat);
+                Ok(())
+            }
+        }
+    }
+
+    fn stop(&self, id: JobId) -> Result<(), (JobId, ErrorReport)> {
+        let mut state = self.lock();
+        let Some(entry) = state.jobs.get_mut(&id) else {
+            return Err(unknown_job(id));
+        };
+        entry.stop();
+        let lane = entry.lane;
+        let queue = &mut state.lane(lane).queue;
+        if let Some(place) = queue.iter().position(|job| job.id == id) {
+            queue.remove(place);
+            state.jobs.remove(&id);
+            self.outbox
+                .send(Event::Stopped { run: None, step: 0 }.of(&id));
+        }
+        Ok(())
+    }
+
+    /// Stops every job and lets the lanes end.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        state.closing = true;
+        state.jobs.values_mut().for_each(Entry::stop);
+        for lane in [Lane::Heavy, Lane::Light] {
+            for job in std::mem::take(&mut state.lane(lane).queue) {
+                state.jobs.remove(&job.id);
+                self.outbox
+                    .send(Event::Stopped { run: None, step: 0 }.of(&job.id));
+            }
+        }
+        self.wake.notify_all();
+    }
+
+    /// Waits for a lane's next job; `None` when there will be no more.
+    pub fn next(&self, lane: Lane) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            if let Some(job) = state.lane(lane).queue.pop_front() {
+                state.lane(lane).busy = true;
+                for (before, waiting) in state.lane(lane).queue.iter().enumerate() {
+                    self.outbox
+                        .send(Event::Queued { ahead: before + 1 }.of(&waiting.id));
+                }
+                return Some(job);
+            }
+            if state.closing {
+                return None;
+            }
+            state = self
+                .wake
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A lane is done with a job; its name may be used again once `end` is told.
+    pub fn finish(&self, lane: Lane, id: &JobId, end: Event) {
+        let mut state = self.lock();
+        state.jobs.remove(id);
+        state.lane(lane).busy = false;
+        self.outbox.send(end.of(id));
+    }
+}
+
+fn unknown_job(id: JobId) -> (JobId, ErrorReport) {
+    let report = ErrorReport::new(
+        "unknown_job",
+        format!("there is no job named {id}, or it has ended"),
+        "name a job that has not ended",
+    );
+    (id, report)
+}
