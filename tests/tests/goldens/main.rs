@@ -10,6 +10,8 @@
 
 mod backbones;
 mod finite_differences;
+mod generation;
 mod ladders;
 mod ops;
 mod optimizer;
+mod tokenizer;
