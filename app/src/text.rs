@@ -4,20 +4,12 @@ use stepladder_engine::foreign_text;
 
 /// Foreign text on one line: nothing in it can steer the terminal or start another line.
 pub fn visible(text: &str) -> String {
-    let shown: &str = &foreign_text::visible(text);
-    shown.replace('\n', "\\n").replace('\r', "\\r")
+    foreign_text::visible(text).into_owned()
 }
 
 /// Foreign text that may have lines, such as a model's reply; only its line breaks and tabs act.
 pub fn visible_lines(text: &str) -> String {
-    let lines: Vec<String> = text
-        .split('\n')
-        .map(|line| {
-            let cells: Vec<String> = line.split('\t').map(visible).collect();
-            cells.join("\t")
-        })
-        .collect();
-    lines.join("\n")
+    foreign_text::visible_multiline(text).into_owned()
 }
 
 /// `12345678` as `12,345,678`.

@@ -6,7 +6,6 @@
 )]
 
 use std::io::{BufRead, BufReader, PipeWriter, Write, pipe};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
@@ -47,8 +46,7 @@ impl Jobs for FakeJobs {
         stop: &StopFlag,
     ) -> Result<RunOutcome> {
         let run = match target {
-            RunTarget::Fresh(out) => out.unwrap_or_else(|| PathBuf::from("/runs/chosen")),
-            RunTarget::Resume(run) => run,
+            RunTarget::Fresh(run) | RunTarget::Resume(run) => run,
         };
         let outcome = |finished, step| RunOutcome {
             run: run.clone(),
@@ -138,6 +136,10 @@ impl Chat for FakeChat {
             device: "CPU".to_owned(),
             context_length: 8,
         }
+    }
+
+    fn notices(&self) -> Vec<String> {
+        vec!["The adapter is old.".to_owned()]
     }
 
     fn reply(
@@ -503,6 +505,7 @@ fn the_end_of_the_input_stops_all_jobs() {
 fn a_chat_answers_is_interrupted_and_ends() {
     let mut worker = Worker::start();
     worker.send(chat());
+    assert!(matches!(worker.next().event, Event::Notice { .. }));
     assert!(matches!(worker.next().event, Event::Ready(_)));
 
     worker.turn("hello");
@@ -558,6 +561,7 @@ fn stopping_a_chat_ends_its_reply_too() {
     let mut worker = Worker::start();
     worker.send(chat());
     worker.turn("forever");
+    assert!(matches!(worker.next().event, Event::Notice { .. }));
     assert!(matches!(worker.next().event, Event::Ready(_)));
     assert!(matches!(worker.next().event, Event::Text { .. }));
     worker.send(Command::Stop(job("c")));
@@ -573,8 +577,7 @@ fn a_client_that_stops_reading_stops_the_run() {
     });
     drop(event_reader);
     let mut input = input;
-    let train =
-        r#"{"command":"train","job":"t","config":{"model":"steps"},"min_event_interval_ms":0}"#;
+    let train = r#"{"command":"train","job":"t","config":{"model":"steps"},"out":"a","min_event_interval_ms":0}"#;
     input.write_all(format!("{train}\n").as_bytes()).unwrap();
     drop(input);
     thread.join().unwrap();

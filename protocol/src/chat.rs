@@ -35,38 +35,24 @@ pub struct ChatMessage {
     pub content: String,
 }
 
-/// How tokens of a reply are drawn.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// How tokens of a reply are drawn; what is absent is as the model recommends.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SamplerSettings {
     /// Divides the logits; 0 always takes the likeliest token.
-    pub temperature: f64,
-    /// Keeps the `top_k` likeliest tokens; `None` keeps all.
+    pub temperature: Option<f64>,
+    /// Keeps the `top_k` likeliest tokens.
     pub top_k: Option<usize>,
     /// Keeps the likeliest tokens that together reach this probability; 1 keeps all.
-    pub top_p: f64,
+    pub top_p: Option<f64>,
     /// Drops tokens less likely than this share of the likeliest one; 0 drops none.
-    pub min_p: f64,
+    pub min_p: Option<f64>,
     /// Divides the logits of tokens already said; 1 changes nothing.
-    pub repetition_penalty: f64,
-    /// Seed of the draw; `None` takes a fresh one each time.
+    pub repetition_penalty: Option<f64>,
+    /// Seed of the draw; absent: a fresh one each time.
     pub seed: Option<u64>,
-    /// Tokens after which a reply is cut off.
-    pub max_tokens: usize,
-}
-
-impl Default for SamplerSettings {
-    fn default() -> Self {
-        Self {
-            temperature: 0.7,
-            top_k: None,
-            top_p: 0.95,
-            min_p: 0.0,
-            repetition_penalty: 1.0,
-            seed: None,
-            max_tokens: 1024,
-        }
-    }
+    /// Tokens after which a reply is cut off; absent: what the context holds.
+    pub max_tokens: Option<usize>,
 }
 
 /// A chat has its model loaded and answers turns.

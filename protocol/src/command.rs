@@ -64,10 +64,10 @@ pub struct TrainCommand {
     pub job: JobId,
     /// What to train, on what, and how.
     pub config: RunConfig,
-    /// The run folder to create; `None` lets the engine choose.
+    /// The run folder to create; exactly one of `out` and `resume` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out: Option<PathBuf>,
-    /// The run folder to go on with (exclusive with `out`).
+    /// The run folder to go on with, as its own `run.json` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<PathBuf>,
     /// Steps that follow each other faster than this are merged on the wire, the latest winning;

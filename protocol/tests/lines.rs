@@ -75,12 +75,17 @@ fn commands_are_one_object_each() {
                 role: Role::User,
                 content: "2+2?".to_owned(),
             }],
-            settings: SamplerSettings::default(),
+            settings: SamplerSettings {
+                temperature: Some(0.7),
+                seed: Some(7),
+                max_tokens: Some(1024),
+                ..SamplerSettings::default()
+            },
         }),
         concat!(
             r#"{"command":"chat_turn","job":"j1","messages":[{"role":"user","content":"2+2?"}],"#,
-            r#""settings":{"temperature":0.7,"top_k":null,"top_p":0.95,"min_p":0.0,"#,
-            r#""repetition_penalty":1.0,"seed":null,"max_tokens":1024}}"#
+            r#""settings":{"temperature":0.7,"top_k":null,"top_p":null,"min_p":null,"#,
+            r#""repetition_penalty":null,"seed":7,"max_tokens":1024}}"#
         ),
     );
     line(

@@ -38,25 +38,25 @@ pub struct ChatOptions {
     /// Instructions that stand above the conversation
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
-    /// 0 always takes the likeliest token, higher is more varied [default: 0.7]
+    /// 0 always takes the likeliest token, higher is more varied [default: the model's]
     #[arg(long, value_name = "X", value_parser = not_negative, help_heading = "Sampling")]
     temperature: Option<f64>,
-    /// Choose among the N likeliest tokens [default: all]
+    /// Choose among the N likeliest tokens [default: the model's]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Sampling")]
     top_k: Option<usize>,
-    /// Choose among the likeliest tokens that together reach this probability [default: 0.95]
+    /// Choose among the likeliest tokens that together reach this probability [default: the model's]
     #[arg(long, value_name = "X", value_parser = share, help_heading = "Sampling")]
     top_p: Option<f64>,
-    /// Leave out tokens less likely than this share of the likeliest one [default: 0]
+    /// Leave out tokens less likely than this share of the likeliest one [default: the model's]
     #[arg(long, value_name = "X", value_parser = share, help_heading = "Sampling")]
     min_p: Option<f64>,
-    /// Above 1: say less often what was said already [default: 1]
+    /// Above 1: say less often what was said already [default: the model's]
     #[arg(long, value_name = "X", value_parser = positive, help_heading = "Sampling")]
     repetition_penalty: Option<f64>,
     /// Seed of the draw, to get the same reply again [default: another each time]
     #[arg(long, value_name = "N", help_heading = "Sampling")]
     seed: Option<u64>,
-    /// Tokens after which a reply is cut off [default: 1024]
+    /// Tokens after which a reply is cut off [default: what the context holds]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Sampling")]
     max_tokens: Option<usize>,
 
@@ -66,17 +66,14 @@ pub struct ChatOptions {
 
 impl ChatOptions {
     fn settings(&self) -> SamplerSettings {
-        let default = SamplerSettings::default();
         SamplerSettings {
-            temperature: self.temperature.unwrap_or(default.temperature),
-            top_k: self.top_k.or(default.top_k),
-            top_p: self.top_p.unwrap_or(default.top_p),
-            min_p: self.min_p.unwrap_or(default.min_p),
-            repetition_penalty: self
-                .repetition_penalty
-                .unwrap_or(default.repetition_penalty),
-            seed: self.seed.or(default.seed),
-            max_tokens: self.max_tokens.unwrap_or(default.max_tokens),
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            min_p: self.min_p,
+            repetition_penalty: self.repetition_penalty,
+            seed: self.seed,
+            max_tokens: self.max_tokens,
         }
     }
 
@@ -143,7 +140,13 @@ fn chat(options: &ChatOptions, terminal: &Terminal) -> Result<Outcome, Failure> 
         })?;
     }
     terminal.status("loading the model…");
-    let session = ChatSession::open(worker, command)?;
+    let session = ChatSession::open(worker, command, &|notice| {
+        terminal.line(&format!(
+            "{} {}",
+            terminal.style.bold("note:"),
+            visible(notice)
+        ));
+    })?;
     terminal.clear_status();
     match &options.prompt {
         Some(prompt) => one_answer(session, options, prompt, &replying, terminal),

@@ -77,11 +77,16 @@ impl Sink {
 
 impl ChatSession {
     /// Loads the model; takes the worker, which serves this chat alone.
-    pub fn open(worker: WorkerProcess, command: ChatCommand) -> Result<Self, Failure> {
+    pub fn open(
+        worker: WorkerProcess,
+        command: ChatCommand,
+        on_notice: &dyn Fn(&str),
+    ) -> Result<Self, Failure> {
         let job = command.job.clone();
         worker.commands().send(&Command::Chat(command))?;
         loop {
             match worker.next_event().map(|line| line.event) {
+                Some(Event::Notice { text }) => on_notice(&text),
                 Some(Event::Ready(ready)) => {
                     return Ok(Self {
                         worker,

@@ -22,8 +22,8 @@ pub mod training {
     /// Which run folder to work in.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub enum RunTarget {
-        /// A new one, here or where the engine chooses.
-        Fresh(Option<PathBuf>),
+        /// A new one.
+        Fresh(PathBuf),
         /// Go on with this one.
         Resume(PathBuf),
     }
@@ -46,7 +46,7 @@ pub mod training {
     /// Trains.
     pub fn start(
         _config: &RunConfig,
-        _run: RunTarget,
+        _target: RunTarget,
         _progress: &mut dyn Progress,
         _stop: &StopFlag,
     ) -> Result<RunOutcome> {
@@ -58,25 +58,24 @@ pub mod training {
 pub mod generation {
     use super::*;
     use crate::training::stop_flag::StopFlag;
-    use candle_core::Device;
 
-    /// How tokens are drawn.
-    #[derive(Clone, Debug, PartialEq)]
+    /// How tokens are drawn; what is absent is as the model recommends.
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct SamplerSettings {
         /// Divides the logits; 0 takes the likeliest token.
-        pub temperature: f64,
+        pub temperature: Option<f64>,
         /// Keeps the likeliest tokens.
         pub top_k: Option<usize>,
         /// Keeps the likeliest tokens up to this probability.
-        pub top_p: f64,
+        pub top_p: Option<f64>,
         /// Drops tokens below this share of the likeliest one.
-        pub min_p: f64,
+        pub min_p: Option<f64>,
         /// Divides the logits of tokens already said.
-        pub repetition_penalty: f64,
+        pub repetition_penalty: Option<f64>,
         /// Seed of the draw.
         pub seed: Option<u64>,
         /// Length limit of a reply.
-        pub max_tokens: usize,
+        pub max_tokens: Option<usize>,
     }
 
     /// A stretch of a reply. All texts joined are the reply exactly as the model said it.
@@ -121,6 +120,8 @@ pub mod generation {
         pub adapter: Option<String>,
         /// The model's context length.
         pub context_length: usize,
+        /// What the user should know.
+        pub notices: Vec<String>,
     }
 
     /// A loaded model with its adapter.
@@ -129,7 +130,7 @@ pub mod generation {
 
     impl ChatSession {
         /// Loads.
-        pub fn open(_model: &str, _adapter: Option<&Path>, _device: &Device) -> Result<Self> {
+        pub fn open(_model: &str, _adapter: Option<&Path>) -> Result<Self> {
             missing("chat")
         }
 
@@ -139,12 +140,13 @@ pub mod generation {
                 model: String::new(),
                 adapter: None,
                 context_length: 0,
+                notices: Vec::new(),
             }
         }
 
         /// Answers the last of the messages, given as role and content.
         pub fn reply(
-            &mut self,
+            &self,
             _messages: &[(&str, &str)],
             _settings: &SamplerSettings,
             _stop: &StopFlag,
@@ -155,24 +157,18 @@ pub mod generation {
     }
 }
 
-/// Models.
-pub mod models {
+/// What `inspect` says.
+pub mod describe {
     use super::*;
-    use stepladder_protocol::ModelInfo;
+    use stepladder_protocol::{DatasetPreview, ModelInfo};
 
-    /// Describes a model without loading its weights.
-    pub fn inspect(_model: &str) -> Result<ModelInfo> {
+    /// A model, without loading its weights.
+    pub fn model(_name: &str) -> Result<ModelInfo> {
         missing("inspect")
     }
-}
 
-/// Datasets.
-pub mod datasets {
-    use super::*;
-    use stepladder_protocol::DatasetPreview;
-
-    /// Describes a dataset, and its first `show` examples as the model sees them.
-    pub fn preview(_data: &str, _model: Option<&str>, _show: usize) -> Result<DatasetPreview> {
+    /// A dataset, and its first `show` examples as the model sees them.
+    pub fn dataset(_name: &str, _model: Option<&str>, _show: usize) -> Result<DatasetPreview> {
         missing("inspect")
     }
 }

@@ -8,7 +8,7 @@ use stepladder_protocol::{
     ReplyStats, RunConfig, SamplerSettings, finite,
 };
 
-use super::engine_api::{datasets, generation, models, training};
+use super::engine_api::{describe, generation, training};
 use crate::training::{progress::Progress, stop_flag::StopFlag};
 use crate::{Result, device, memory::probe};
 
@@ -40,6 +40,9 @@ pub trait Chat {
     /// What was loaded.
     fn ready(&self) -> ChatReady;
 
+    /// What the user should know of it, a sentence each.
+    fn notices(&self) -> Vec<String>;
+
     /// Answers the last message; hands each piece of text on with whether it is reasoning.
     fn reply(
         &mut self,
@@ -68,9 +71,8 @@ impl Jobs for EngineJobs {
     }
 
     fn open_chat(&self, command: &ChatCommand) -> Result<Box<dyn Chat>> {
-        let device = device::open(&command.device)?;
-        let session =
-            generation::ChatSession::open(&command.model, command.adapter.as_deref(), &device)?;
+        device::open(&command.device)?;
+        let session = generation::ChatSession::open(&command.model, command.adapter.as_deref())?;
         Ok(Box::new(EngineChat(session)))
     }
 
@@ -82,9 +84,9 @@ impl Jobs for EngineJobs {
             ..
         } = command;
         if is_model(command) {
-            models::inspect(target).map(Finished::Model)
+            describe::model(target).map(Finished::Model)
         } else {
-            datasets::preview(target, model.as_deref(), show.unwrap_or(3)).map(Finished::Dataset)
+            describe::dataset(target, model.as_deref(), show.unwrap_or(3)).map(Finished::Dataset)
         }
     }
 
@@ -122,6 +124,10 @@ impl Chat for EngineChat {
             device: device::in_words(),
             context_length: info.context_length,
         }
+    }
+
+    fn notices(&self) -> Vec<String> {
+        self.0.info().notices
     }
 
     fn reply(

@@ -70,9 +70,11 @@ fn train(
     jobs: &dyn Jobs,
     outbox: &Outbox,
 ) -> Result<Event, Error> {
-    let target = match &command.resume {
-        Some(run) => RunTarget::Resume(run.clone()),
-        None => RunTarget::Fresh(command.out.clone()),
+    let target = match (&command.resume, &command.out) {
+        (Some(run), _) => RunTarget::Resume(run.clone()),
+        (None, Some(out)) => RunTarget::Fresh(out.clone()),
+        // The schedule accepts no command without one of the two.
+        (None, None) => return Err(Error::Stopped),
     };
     let interval = Duration::from_millis(command.min_event_interval_ms);
     let mut progress = RunProgress::new(&job.id, outbox, &job.stop, interval);
@@ -103,6 +105,9 @@ fn chat(
     outbox: &Outbox,
 ) -> Result<Event, Error> {
     let mut chat = jobs.open_chat(command)?;
+    for text in chat.notices() {
+        outbox.send(Event::Notice { text }.of(&job.id));
+    }
     outbox.send(Event::Ready(chat.ready()).of(&job.id));
     let mut replies = 0;
     // Ends when the schedule drops the sender: the chat was told to end or to stop.

@@ -137,11 +137,11 @@ impl Schedule {
     pub fn accept(&self, command: Command) -> Result<(), (JobId, ErrorReport)> {
         match command {
             Command::Train(train) => {
-                if train.out.is_some() && train.resume.is_some() {
+                if train.out.is_some() == train.resume.is_some() {
                     let report = ErrorReport::new(
                         "config_invalid",
-                        "out and resume were both given",
-                        "resume continues in its own run folder: leave out the other",
+                        "exactly one of out and resume must be given",
+                        "name the run folder: with out a new one, with resume one to go on with",
                     );
                     return Err((train.job, report));
                 }
