@@ -8,11 +8,11 @@ use stepladder_protocol::{
     ReplyStats, RunConfig, SamplerSettings, finite,
 };
 
-use super::engine_api::{describe, generation, training};
-use crate::training::{progress::Progress, stop_flag::StopFlag};
-use crate::{Result, device, memory::probe};
+use super::describe;
+use crate::training::{self, progress::Progress, stop_flag::StopFlag};
+use crate::{Result, device, generation, memory::probe};
 
-pub use training::{RunOutcome, RunTarget};
+pub use crate::training::{RunOutcome, RunTarget};
 
 /// Everything the worker can be asked to do.
 pub trait Jobs: Send + Sync + 'static {

@@ -18,7 +18,11 @@ fn greedy_tokens_and_logits_are_the_same_cached_and_uncached() {
     for name in CASES {
         let case = Case::load(name);
         let network = case.network();
-        for adapter in [None, Some((&network, TapDtype::F32)), Some((&network, TapDtype::Bf16))] {
+        for adapter in [
+            None,
+            Some((&network, TapDtype::F32)),
+            Some((&network, TapDtype::Bf16)),
+        ] {
             let mut generator = Generator::new(&case.backbone, adapter);
             let mut ids: Vec<u32> = case.tokens().ids[..9].to_vec();
             let mut logits = generator.push(&ids).unwrap();
@@ -38,8 +42,9 @@ fn greedy_tokens_and_logits_are_the_same_cached_and_uncached() {
                         gather_rows(&hidden, &last).unwrap()
                     }
                     Some((network, tap_dtype)) => {
-                        let (hidden, taps) =
-                            network.run_backbone(&case.backbone, input, None, tap_dtype).unwrap();
+                        let (hidden, taps) = network
+                            .run_backbone(&case.backbone, input, None, tap_dtype)
+                            .unwrap();
                         let side = network.forward(&taps, input, Switch::On).unwrap().output;
                         let rows = |x: &Tensor| gather_rows(x, &last).unwrap();
                         network.upsample(&rows(&hidden), &rows(&side)).unwrap()
@@ -51,9 +56,19 @@ fn greedy_tokens_and_logits_are_the_same_cached_and_uncached() {
                     Some((_, TapDtype::Bf16)) => 2e-2,
                     _ => 1e-4,
                 };
-                assert_close(&format!("{name}: {} tokens", ids.len()), &logits, &uncached, tolerance);
+                assert_close(
+                    &format!("{name}: {} tokens", ids.len()),
+                    &logits,
+                    &uncached,
+                    tolerance,
+                );
                 if tolerance < 1e-3 {
-                    assert_eq!(argmax(&logits), argmax(&uncached), "{name}: {} tokens", ids.len());
+                    assert_eq!(
+                        argmax(&logits),
+                        argmax(&uncached),
+                        "{name}: {} tokens",
+                        ids.len()
+                    );
                 }
                 ids.push(argmax(&uncached));
                 logits = generator.push(&ids[ids.len() - 1..]).unwrap();

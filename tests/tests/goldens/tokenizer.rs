@@ -24,7 +24,11 @@ fn texts_become_the_same_tokens_and_come_back() {
     for case in strings {
         let text = case["text"].as_str().unwrap();
         let expected = ids(&case["ids"]);
-        assert_eq!(files.tokenizer.encode(text).unwrap().ids, expected, "{text:?}");
+        assert_eq!(
+            files.tokenizer.encode(text).unwrap().ids,
+            expected,
+            "{text:?}"
+        );
         for (field, special) in [
             ("decoded", SpecialTokenText::Keep),
             ("decoded_without_special_tokens", SpecialTokenText::Skip),
@@ -39,9 +43,16 @@ fn texts_become_the_same_tokens_and_come_back() {
             streamed.extend(stream.push(id).unwrap());
         }
         streamed.extend(stream.finish().unwrap());
-        assert_eq!(streamed, case["decoded"].as_str().unwrap(), "{text:?} streamed");
+        assert_eq!(
+            streamed,
+            case["decoded"].as_str().unwrap(),
+            "{text:?} streamed"
+        );
     }
-    assert_eq!(u64::from(files.tokenizer.stop_tokens()[0]), golden["eos_token_id"].as_u64().unwrap());
+    assert_eq!(
+        u64::from(files.tokenizer.stop_tokens()[0]),
+        golden["eos_token_id"].as_u64().unwrap()
+    );
 }
 
 #[test]
@@ -51,8 +62,12 @@ fn conversations_render_to_the_same_text_and_tokens() {
     let conversations = golden["conversations"].as_array().unwrap();
     assert!(conversations.len() >= 5);
     for case in conversations {
-        let messages: Vec<Message> =
-            case["messages"].as_array().unwrap().iter().map(message).collect();
+        let messages: Vec<Message> = case["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(message)
+            .collect();
         for (prompt, text, tokens) in [
             (GenerationPrompt::None, "rendered", "ids"),
             (
@@ -63,7 +78,10 @@ fn conversations_render_to_the_same_text_and_tokens() {
         ] {
             let rendered = files.template().unwrap().render(&messages, prompt).unwrap();
             assert_eq!(rendered, case[text].as_str().unwrap());
-            assert_eq!(files.tokenizer.encode(&rendered).unwrap().ids, ids(&case[tokens]));
+            assert_eq!(
+                files.tokenizer.encode(&rendered).unwrap().ids,
+                ids(&case[tokens])
+            );
         }
     }
 }
@@ -71,5 +89,8 @@ fn conversations_render_to_the_same_text_and_tokens() {
 fn message(value: &Value) -> Message {
     let text = |key: &str| value[key].as_str().map(str::to_owned);
     let role = Role::from_name(value["role"].as_str().unwrap()).unwrap();
-    Message { reasoning: text("reasoning_content"), ..Message::new(role, text("content").unwrap()) }
+    Message {
+        reasoning: text("reasoning_content"),
+        ..Message::new(role, text("content").unwrap())
+    }
 }

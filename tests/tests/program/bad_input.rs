@@ -9,13 +9,23 @@ fn train_on(content: &str, more: &[&str]) -> (Option<i32>, String) {
     let data = home.path().join("data.jsonl");
     std::fs::write(&data, content).unwrap();
     let run = home.path().join("run");
-    let mut arguments =
-        vec!["train", "--data", data.to_str().unwrap(), "--out", run.to_str().unwrap()];
+    let mut arguments = vec![
+        "train",
+        "--data",
+        data.to_str().unwrap(),
+        "--out",
+        run.to_str().unwrap(),
+    ];
     arguments.extend(more);
     let answer = home.run(&arguments);
-    assert!(!run.exists(), "a run that never began leaves nothing behind");
+    assert!(
+        !run.exists(),
+        "a run that never began leaves nothing behind"
+    );
     let error = answer.stderr();
-    let start = error.find("error: ").unwrap_or_else(|| panic!("no error in {error}"));
+    let start = error
+        .find("error: ")
+        .unwrap_or_else(|| panic!("no error in {error}"));
     let folder = format!("{}/", home.path().display());
     (answer.code(), error[start..].replace(&folder, ""))
 }
@@ -30,7 +40,10 @@ fn datasets_that_cannot_be_trained_on_name_the_line() {
             r#"{"messages":[{"role":"user","content":"hello"}]}"#.to_owned(),
             "data.jsonl:1: the row has no assistant turn",
         ),
-        (r#"{"text":"hello"}"#.to_owned(), "data.jsonl:1: the row has neither `messages` nor"),
+        (
+            r#"{"text":"hello"}"#.to_owned(),
+            "data.jsonl:1: the row has neither `messages` nor",
+        ),
         (format!("{good}\n{{\"prompt\":\"x\"}}"), "data.jsonl:2: "),
     ] {
         let (code, text) = train_on(&content, &[]);
@@ -45,7 +58,10 @@ fn a_context_shorter_than_every_example_says_what_would_fit() {
     let rows = r#"{"prompt":"one and one and one and one","completion":"four"}"#;
     let (code, text) = train_on(rows, &["--context", "4"]);
     assert_eq!(code, Some(1));
-    assert!(text.contains("no example fits into the context length of 4 tokens"), "{text}");
+    assert!(
+        text.contains("no example fits into the context length of 4 tokens"),
+        "{text}"
+    );
     let hint = text.split("hint: use --context ").nth(1).unwrap();
     let fits: usize = hint.split_whitespace().next().unwrap().parse().unwrap();
     let home = Home::new();
@@ -60,30 +76,53 @@ fn a_context_shorter_than_every_example_says_what_would_fit() {
         "--context",
         &fits.to_string(),
     ]);
-    assert_eq!(answer.code(), Some(0), "the hint must be right: {}", answer.stderr());
+    assert_eq!(
+        answer.code(),
+        Some(0),
+        "the hint must be right: {}",
+        answer.stderr()
+    );
 }
 
 #[test]
 fn models_and_adapters_that_are_not_there_are_named() {
     let home = Home::new();
     for (arguments, error) in [
-        (vec!["train", "--model", "no-such-model"], "there is no model folder no-such-model"),
-        (vec!["chat", "--model", "no-such-model", "--prompt", "x"], "there is no model folder"),
+        (
+            vec!["train", "--model", "no-such-model"],
+            "there is no model folder no-such-model",
+        ),
+        (
+            vec!["chat", "--model", "no-such-model", "--prompt", "x"],
+            "there is no model folder",
+        ),
         (
             vec!["chat", "--adapter", "no-such-run", "--prompt", "x"],
             "no-such-run: no adapter_config.json in here",
         ),
         (vec!["train", "--resume", "no-such-run"], "no-such-run"),
-        (vec!["inspect", "no-such-model"], "there is no model folder no-such-model"),
+        (
+            vec!["inspect", "no-such-model"],
+            "there is no model folder no-such-model",
+        ),
         (vec!["train", "--taps", "3,2"], "taps: 2 comes after 3"),
         (vec!["train", "--taps", "9"], "taps: layer 9 does not exist"),
-        (vec!["train", "--context", "4096"], "context: 4096 is longer than the model's 1024"),
+        (
+            vec!["train", "--context", "4096"],
+            "context: 4096 is longer than the model's 1024",
+        ),
         (vec!["train", "--d-side", "33"], "d_side: 33 does not split"),
     ] {
         let answer = home.run(&arguments);
         let text = answer.stderr();
-        assert!(matches!(answer.code(), Some(1 | 2)), "{arguments:?}: {text}");
-        assert!(text.contains("error: ") && text.contains(error), "{arguments:?}: {text}");
+        assert!(
+            matches!(answer.code(), Some(1 | 2)),
+            "{arguments:?}: {text}"
+        );
+        assert!(
+            text.contains("error: ") && text.contains(error),
+            "{arguments:?}: {text}"
+        );
         assert!(text.contains("hint: "), "{arguments:?}: {text}");
         assert_eq!(answer.stdout(), "", "{arguments:?}");
     }
@@ -93,5 +132,8 @@ fn models_and_adapters_that_are_not_there_are_named() {
 fn foreign_text_cannot_steer_the_terminal() {
     let hostile = "{\"prompt\":\"x\",\"completion\":\"y\"}\n{\"\\u001b[2Jrole\\u202e\": 1}";
     let (_, text) = train_on(hostile, &[]);
-    assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
+    assert!(
+        !text.contains('\u{1b}') && !text.contains('\u{202e}'),
+        "{text:?}"
+    );
 }

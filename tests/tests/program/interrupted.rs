@@ -29,7 +29,10 @@ fn train(home: &Home, run: &str, more: &[&str]) -> Answer {
 }
 
 fn losses(events: &[Value]) -> Vec<String> {
-    of_kind(events, "step").iter().map(|step| step["loss"].to_string()).collect()
+    of_kind(events, "step")
+        .iter()
+        .map(|step| step["loss"].to_string())
+        .collect()
 }
 
 fn adapter(run: &Path) -> Vec<u8> {
@@ -42,7 +45,10 @@ fn read_until(child: &mut Child, event: &str, count: usize) -> (Vec<Value>, impl
     let (mut events, mut seen) = (Vec::new(), 0);
     while seen < count {
         let mut line = String::new();
-        assert!(reader.read_line(&mut line).unwrap() > 0, "ended before {event}");
+        assert!(
+            reader.read_line(&mut line).unwrap() > 0,
+            "ended before {event}"
+        );
         let value: Value = serde_json::from_str(&line).unwrap();
         seen += usize::from(value["event"] == event);
         events.push(value);
@@ -53,7 +59,9 @@ fn read_until(child: &mut Child, event: &str, count: usize) -> (Vec<Value>, impl
 fn rest(mut reader: impl BufRead) -> Vec<Value> {
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[cfg(unix)]
@@ -117,9 +125,15 @@ fn a_worker_whose_input_ends_saves_and_exits() {
     assert!(child.wait().unwrap().success());
     assert_eq!(events[0]["event"], "hello");
     let last = events.last().unwrap();
-    assert_eq!((&last["event"], &last["job"]), (&json!("stopped"), &json!("j")));
+    assert_eq!(
+        (&last["event"], &last["job"]),
+        (&json!("stopped"), &json!("j"))
+    );
     let step = last["step"].as_u64().unwrap();
-    assert!(run.join(format!("checkpoints/step-{step:08}/state.json")).is_file());
+    assert!(
+        run.join(format!("checkpoints/step-{step:08}/state.json"))
+            .is_file()
+    );
 }
 
 #[test]
@@ -127,8 +141,18 @@ fn a_run_in_use_is_refused_and_a_killed_worker_is_reported() {
     let home = Home::new();
     let run = home.path().join("run");
     let run_text = run.to_str().unwrap();
-    let arguments =
-        ["train", "--json", "--out", run_text, "--steps", "500", "--context", "96", "--threads", "1"];
+    let arguments = [
+        "train",
+        "--json",
+        "--out",
+        run_text,
+        "--steps",
+        "500",
+        "--context",
+        "96",
+        "--threads",
+        "1",
+    ];
     let mut child = home.command(&arguments).spawn().unwrap();
     let (_, reader) = read_until(&mut child, "step", 1);
 
@@ -137,13 +161,18 @@ fn a_run_in_use_is_refused_and_a_killed_worker_is_reported() {
     assert_eq!(second.events().last().unwrap()["code"], "run_in_use");
 
     let worker = worker_of(child.id());
-    let killed =
-        std::process::Command::new("kill").args(["-KILL", &worker.to_string()]).status().unwrap();
+    let killed = std::process::Command::new("kill")
+        .args(["-KILL", &worker.to_string()])
+        .status()
+        .unwrap();
     assert!(killed.success());
     let events = rest(reader);
     assert_eq!(child.wait().unwrap().code(), Some(1));
     let last = events.last().unwrap();
-    assert_eq!((&last["event"], &last["code"]), (&json!("failed"), &json!("worker_died")));
+    assert_eq!(
+        (&last["event"], &last["code"]),
+        (&json!("failed"), &json!("worker_died"))
+    );
 
     // The lock went with the process: the run is free again.
     let third = home.run(&["train", "--json", "--resume", run_text, "--device", "cpu"]);
@@ -152,10 +181,15 @@ fn a_run_in_use_is_refused_and_a_killed_worker_is_reported() {
 
 /// The child process of a process.
 fn worker_of(parent: u32) -> u32 {
-    let output = std::process::Command::new("ps").args(["-eo", "pid=,ppid="]).output().unwrap();
+    let output = std::process::Command::new("ps")
+        .args(["-eo", "pid=,ppid="])
+        .output()
+        .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let mut children = text.lines().filter_map(|line| {
-        let mut numbers = line.split_whitespace().map(|word| word.parse::<u32>().unwrap());
+        let mut numbers = line
+            .split_whitespace()
+            .map(|word| word.parse::<u32>().unwrap());
         Some((numbers.next()?, numbers.next()?))
     });
     children.find(|(_, of)| *of == parent).unwrap().0

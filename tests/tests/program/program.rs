@@ -12,7 +12,11 @@ pub fn executable() -> PathBuf {
     path.pop(); // deps
     path.pop(); // profile
     path.push(format!("stepladder{}", std::env::consts::EXE_SUFFIX));
-    assert!(path.is_file(), "{} is not built: run `cargo build --release`", path.display());
+    assert!(
+        path.is_file(),
+        "{} is not built: run `cargo build --release`",
+        path.display()
+    );
     path
 }
 
@@ -68,5 +72,8 @@ impl Answer {
 }
 
 pub fn of_kind<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    events.iter().filter(|event| event["event"] == kind).collect()
+    events
+        .iter()
+        .filter(|event| event["event"] == kind)
+        .collect()
 }

@@ -26,15 +26,23 @@ impl Score {
 /// The last number of an answer.
 fn number(answer: &str) -> Option<String> {
     let numbers = answer.split(|c: char| !c.is_ascii_digit());
-    numbers.filter(|digits| !digits.is_empty()).next_back().map(str::to_owned)
+    numbers
+        .filter(|digits| !digits.is_empty())
+        .next_back()
+        .map(str::to_owned)
 }
 
 fn score(adapter: Option<&Path>) -> Score {
     let session = ChatSession::open("builtin", adapter).unwrap();
     let text = std::fs::read_to_string(root().join("assets/questions.jsonl")).unwrap();
-    let questions: Vec<Value> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let settings = SamplerSettings { temperature: Some(0.0), ..SamplerSettings::default() };
+    let questions: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let settings = SamplerSettings {
+        temperature: Some(0.0),
+        ..SamplerSettings::default()
+    };
     let ask = |question: &Value| {
         let mut answer = String::new();
         let stats = session
@@ -49,7 +57,10 @@ fn score(adapter: Option<&Path>) -> Score {
                 },
             )
             .unwrap();
-        (number(&answer).as_deref() == question["answer"].as_str(), stats.reasoning_tokens)
+        (
+            number(&answer).as_deref() == question["answer"].as_str(),
+            stats.reasoning_tokens,
+        )
     };
     let mut right = 0;
     let mut lengths = Vec::new();
@@ -81,9 +92,22 @@ fn reasons_shorter_and_right(flags: &[&str]) {
     let events = answer.events();
     let steps = of_kind(&events, "step");
     let started = of_kind(&events, "started")[0];
-    assert_eq!(steps.len(), started["total_steps"].as_u64().unwrap() as usize);
-    for field in ["loss", "learning_rate", "gradient_norm", "tokens_per_second"] {
-        assert!(steps.iter().all(|step| step[field].as_f64().unwrap() >= 0.0), "{field}");
+    assert_eq!(
+        steps.len(),
+        started["total_steps"].as_u64().unwrap() as usize
+    );
+    for field in [
+        "loss",
+        "learning_rate",
+        "gradient_norm",
+        "tokens_per_second",
+    ] {
+        assert!(
+            steps
+                .iter()
+                .all(|step| step[field].as_f64().unwrap() >= 0.0),
+            "{field}"
+        );
     }
     let finished = events.last().unwrap();
     assert_eq!(finished["event"], "finished");
@@ -95,7 +119,9 @@ fn reasons_shorter_and_right(flags: &[&str]) {
     assert_eq!(finished["best_evaluation_loss"].as_f64(), Some(lowest));
     assert!(finished["measured_peak_bytes"].as_u64().unwrap() > 1 << 20);
     let ends = ["finished", "stopped", "failed"];
-    let ended = events.iter().filter(|event| ends.contains(&event["event"].as_str().unwrap()));
+    let ended = events
+        .iter()
+        .filter(|event| ends.contains(&event["event"].as_str().unwrap()));
     assert_eq!(ended.count(), 1, "a run ends exactly once");
 
     let (base, tuned) = (base(), score(Some(&run)));
@@ -108,8 +134,16 @@ fn reasons_shorter_and_right(flags: &[&str]) {
         tuned.median_reasoning_tokens
     );
     assert_eq!(base.questions, 200);
-    assert!(base.accuracy() >= 0.95, "the base model answers {} of 200", base.right);
-    assert!(tuned.accuracy() >= 0.90, "the tuned model answers {} of 200", tuned.right);
+    assert!(
+        base.accuracy() >= 0.95,
+        "the base model answers {} of 200",
+        base.right
+    );
+    assert!(
+        tuned.accuracy() >= 0.90,
+        "the tuned model answers {} of 200",
+        tuned.right
+    );
     assert!(2 * tuned.median_reasoning_tokens <= base.median_reasoning_tokens);
 }
 

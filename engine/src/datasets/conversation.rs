@@ -1,0 +1,82 @@
+//! The neutral form between all formats and everything behind them: who said what, and where in the
+//! dataset it stands.
+
+pub use crate::models::chat_template::{Message, Role};
+
+/// A row of a dataset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SourceLine {
+    /// Index into the sources that were loaded.
+    pub source: usize,
+    /// 1-based line number.
+    pub line: usize,
+}
+
+/// One row, understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conversation {
+    /// The turns in order; at least one is the assistant's.
+    pub messages: Vec<Message>,
+    /// Where it came from.
+    pub source: SourceLine,
+}
+
+impl Conversation {
+    /// A number that depends on what is said alone, not on its place in the dataset: the same on
+    /// every machine and in every version, because the held-out split hangs on it.
+    pub fn stable_hash(&self) -> u64 {
+        let mut hasher = blake3::Hasher::new();
+        // Lengths go first, so that no two conversations are written the same.
+        let mut write = |text: &str| {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
+        for message in &self.messages {
+            write(message.role.name());
+            write(&message.content);
+            write(message.reasoning.as_deref().unwrap_or_default());
+            for (key, value) in &message.extra {
+                write(key);
+                write(&value.to_string());
+            }
+            write("");
+        }
+        let hash = hasher.finalize();
+        let mut first = [0; 8];
+        first.copy_from_slice(&hash.as_bytes()[..8]);
+        u64::from_le_bytes(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(messages: &[(Role, &str)], line: usize) -> u64 {
+        let messages = messages
+            .iter()
+            .map(|(role, text)| Message::new(*role, *text))
+            .collect();
+        Conversation {
+            messages,
+            source: SourceLine { source: 0, line },
+        }
+        .stable_hash()
+    }
+
+    #[test]
+    fn depends_on_what_is_said_alone() {
+        let turns = [(Role::User, "hi"), (Role::Assistant, "ho")];
+        assert_eq!(hash(&turns, 1), hash(&turns, 99));
+        assert_ne!(
+            hash(&turns, 1),
+            hash(&[(Role::User, "hi"), (Role::Assistant, "ho ")], 1)
+        );
+        assert_ne!(
+            hash(&[(Role::User, "ab"), (Role::User, "c")], 1),
+            hash(&[(Role::User, "a"), (Role::User, "bc")], 1)
+        );
+        // Held-out sets of finished runs hang on this number.
+        assert_eq!(hash(&turns, 1), 17_817_955_355_216_028_181);
+    }
+}

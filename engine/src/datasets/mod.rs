@@ -1,0 +1,33 @@
+//! Files to rows, rows to conversations, conversations to examples, examples to batches.
+//!
+//! A row passes four doors, each a file: [`reader`] cuts files into rows, [`formats`] (one file per
+//! format) understands a row as a conversation, [`example`] makes of a conversation the tokens that
+//! the model reads and the mask of those it learns, and [`batch`] lays examples side by side.
+//! [`load`] goes the whole way and keeps account, so that nothing is dropped in silence.
+//!
+//! Datasets know nothing of tensors or devices.
+
+pub mod batch;
+pub mod builtin;
+pub mod conversation;
+pub mod example;
+pub mod formats;
+pub mod load;
+mod loss_mask;
+pub mod order;
+pub mod reader;
+pub mod report;
+pub mod split;
+mod turns;
+
+pub use batch::TokenBatch;
+pub use conversation::{Conversation, Message, Role, SourceLine};
+pub use example::Example;
+pub use load::{Dataset, LoadProgress};
+pub use order::epoch_order;
+pub use reader::DataSource;
+pub use report::{DatasetReport, SkippedRow};
+pub use split::{Split, split};
+
+#[cfg(test)]
+mod tests;

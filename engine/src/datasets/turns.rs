@@ -1,0 +1,225 @@
+//! Where the assistant's turns lie in a rendered conversation.
+//!
+//! Templates are programs, so the places are found by rendering and comparing, never by looking for
+//! markers. A turn begins where the generation prompt ends: at the end of what the conversation
+//! before it, rendered with the prompt, has in common with the conversation up to and including it.
+//! Where a template does not allow that (it refuses a conversation that ends there, or tells the
+//! earlier turns differently), the turn is found by rendering it with other words and looking what
+//! changed.
+
+use super::conversation::{Message, Role};
+use crate::models::chat_template::{ChatTemplate, GenerationPrompt, RenderProblem, SpecialTokens};
+
+/// An assistant turn and the text it was found in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    /// Index of the message.
+    pub(super) message: usize,
+    /// Byte at which what the model has to say begins.
+    pub(super) start: usize,
+    /// The text that `start` counts in.
+    pub(super) text: TurnText,
+    /// Whether generation would begin from another text than the one before `start`.
+    pub(super) prompt_differs: bool,
+}
+
+/// The text a turn was found in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum TurnText {
+    /// The conversation up to and including the turn.
+    UpTo(String),
+    /// The whole conversation, in which the turn's own words end at a byte.
+    Whole { content_end: usize },
+}
+
+/// The assistant's turns of a conversation whose whole text is `whole`. A turn that leaves no trace
+/// in the text is missing from the answer.
+pub(super) fn find_turns(
+    template: &ChatTemplate,
+    messages: &[Message],
+    whole: &str,
+) -> Result<Vec<Turn>, RenderProblem> {
+    let mut turns = Vec::new();
+    for (index, message) in messages.iter().enumerate() {
+        if message.role != Role::Assistant {
+            continue;
+        }
+        let up_to = if index + 1 == messages.len() {
+            Some(whole.to_owned())
+        } else {
+            allowed(template.try_render(&messages[..=index], GenerationPrompt::None))?
+        };
+        let turn = match up_to {
+            Some(text) => turn_at_end(template, messages, index, text)?,
+            None => turn_inside(template, messages, index, whole)?,
+        };
+        turns.extend(turn);
+    }
+    Ok(turns)
+}
+
+fn turn_at_end(
+    template: &ChatTemplate,
+    messages: &[Message],
+    index: usize,
+    text: String,
+) -> Result<Option<Turn>, RenderProblem> {
+    if let Some((start, prompt_differs)) = after_prompt(template, &messages[..index], &text)? {
+        let text = TurnText::UpTo(text);
+        return Ok(Some(Turn {
+            message: index,
+            start,
+            text,
+            prompt_differs,
+        }));
+    }
+    let changed = changed_range(template, &messages[..=index], index, &text)?;
+    Ok(changed.map(|(start, _)| {
+        let text = TurnText::UpTo(text);
+        Turn {
+            message: index,
+            start,
+            text,
+            prompt_differs: true,
+        }
+    }))
+}
+
+fn turn_inside(
+    template: &ChatTemplate,
+    messages: &[Message],
+    index: usize,
+    whole: &str,
+) -> Result<Option<Turn>, RenderProblem> {
+    let changed = changed_range(template, messages, index, whole)?;
+    Ok(changed.map(|(start, content_end)| Turn {
+        message: index,
+        start,
+        text: TurnText::Whole { content_end },
+        prompt_differs: false,
+    }))
+}
+
+/// The end of the generation prompt in `text`, which continues `before`, and whether the prompt and
+/// the text part ways before the prompt is over.
+fn after_prompt(
+    template: &ChatTemplate,
+    before: &[Message],
+    text: &str,
+) -> Result<Option<(usize, bool)>, RenderProblem> {
+    let Some(prompt) = allowed(template.try_render(before, GenerationPrompt::Assistant))? else {
+        return Ok(None);
+    };
+    let told = if before.is_empty() {
+        String::new()
+    } else {
+        match allowed(template.try_render(before, GenerationPrompt::None))? {
+            Some(told) => told,
+            None => return Ok(None),
+        }
+    };
+    // Some templates close a conversation that ends there with one more token.
+    let told = without_end_matter(&told, template.special_tokens());
+    let start = common_prefix(&prompt, text);
+    let stable = text.starts_with(told) && start >= told.len();
+    Ok(stable.then_some((start, start < prompt.len())))
+}
+
+/// The bytes of `text` that change when a message says something else.
+fn changed_range(
+    template: &ChatTemplate,
+    messages: &[Message],
+    index: usize,
+    text: &str,
+) -> Result<Option<(usize, usize)>, RenderProblem> {
+    let render_with = |words: &str| {
+        let mut changed = messages.to_vec();
+        changed[index].content = words.to_owned();
+        changed[index].reasoning = changed[index].reasoning.as_ref().map(|_| words.to_owned());
+        allowed(template.try_render(&changed, GenerationPrompt::None))
+    };
+    // Two replacements that begin and end differently: one of them may share a letter with the text.
+    let (Some(a), Some(b)) = (render_with("Quartz jumps")?, render_with("Vexing fly by")?) else {
+        return Ok(None);
+    };
+    if a == b {
+        return Ok(None);
+    }
+    let start = common_prefix(&a, &b).min(common_prefix(&a, text));
+    let tail = common_suffix(&a, &b).min(common_suffix(&a, text));
+    let end = text.len() - tail;
+    Ok((start <= end).then_some((start, end)))
+}
+
+/// A text, `None` where the template does not take these messages; exceeding its limits stays an
+/// error, because every further render would too.
+fn allowed(rendered: Result<String, RenderProblem>) -> Result<Option<String>, RenderProblem> {
+    match rendered {
+        Ok(text) => Ok(Some(text)),
+        Err(problem @ RenderProblem::OverLimit(_)) => Err(problem),
+        Err(RenderProblem::Refused(_) | RenderProblem::Failed(_)) => Ok(None),
+    }
+}
+
+/// A text without the whitespace and special tokens at its end.
+fn without_end_matter<'a>(text: &'a str, special: &SpecialTokens) -> &'a str {
+    let SpecialTokens { bos, eos, pad, .. } = special;
+    let mut rest = text.trim_end();
+    while let Some(shorter) = [bos, eos, pad]
+        .into_iter()
+        .flatten()
+        .filter(|token| !token.is_empty())
+        .find_map(|token| rest.strip_suffix(token.as_str()))
+    {
+        rest = shorter.trim_end();
+    }
+    rest
+}
+
+/// Bytes that two texts have in common at their beginning, whole characters only.
+pub(super) fn common_prefix(a: &str, b: &str) -> usize {
+    let mut length = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    while !a.is_char_boundary(length) || !b.is_char_boundary(length) {
+        length -= 1;
+    }
+    length
+}
+
+fn common_suffix(a: &str, b: &str) -> usize {
+    let mut length = a
+        .bytes()
+        .rev()
+        .zip(b.bytes().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    while !a.is_char_boundary(a.len() - length) || !b.is_char_boundary(b.len() - length) {
+        length -= 1;
+    }
+    length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_parts_are_whole_characters() {
+        assert_eq!(common_prefix("aéx", "aéy"), 3);
+        assert_eq!(common_prefix("aé", "aè"), 1);
+        assert_eq!(common_prefix("ab", "ab"), 2);
+        assert_eq!(common_prefix("", "x"), 0);
+        assert_eq!(common_suffix("xé", "yé"), 2);
+        assert_eq!(common_suffix("é", "\u{129}"), 0);
+    }
+
+    #[test]
+    fn end_matter_is_whitespace_and_special_tokens() {
+        let special = SpecialTokens {
+            eos: Some("</s>".to_owned()),
+            ..SpecialTokens::default()
+        };
+        assert_eq!(without_end_matter("hi </s>\n</s>", &special), "hi");
+        assert_eq!(without_end_matter("hi", &special), "hi");
+        assert_eq!(without_end_matter("</s>", &special), "");
+    }
+}

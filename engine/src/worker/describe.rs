@@ -1,0 +1,244 @@
+//! What `inspect` says: a model from its small files and headers, a dataset as a model will see it.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use stepladder_protocol::{
+    DatasetFile, DatasetPreview, ExamplePreview, ModelInfo, Segment, SkippedRow, TokenLengths,
+    TokenUse,
+};
+
+use crate::datasets::conversation::{Message, Role};
+use crate::datasets::example::Example;
+use crate::datasets::formats::{Format, parse_fields};
+use crate::datasets::load::Dataset;
+use crate::datasets::reader::{DataSource, RowReader};
+use crate::models::model::ModelFiles;
+use crate::models::tokenizer::SpecialTokenText;
+use crate::training::data_sources;
+use crate::training::plan::default_context;
+use crate::{Error, Result};
+
+/// A model, without loading its weights.
+pub fn model(name: &str) -> Result<ModelInfo> {
+    let files = ModelFiles::open(name)?;
+    let config = &files.config;
+    let mut bytes_by_type: BTreeMap<String, u64> = BTreeMap::new();
+    for tensor in files.checkpoint.tensors() {
+        *bytes_by_type
+            .entry(format!("{:?}", tensor.dtype))
+            .or_default() += tensor.bytes.len() as u64;
+    }
+    let most = bytes_by_type.iter().max_by_key(|(_, bytes)| **bytes);
+    let is_folder = name != "builtin";
+    Ok(ModelInfo {
+        name: files
+            .origin
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+        path: is_folder.then(|| files.origin.display().to_string()),
+        architecture: config.family.to_owned(),
+        file_format: "safetensors".to_owned(),
+        parameters: config.parameters() as u64,
+        weight_bytes: files.checkpoint.total_bytes(),
+        weight_dtype: most
+            .map(|(dtype, _)| dtype.to_lowercase())
+            .unwrap_or_default(),
+        quantization: None,
+        layers: config.layers,
+        d_model: config.d_model,
+        attention_heads: config.heads,
+        key_value_heads: config.kv_heads,
+        vocabulary: config.vocabulary,
+        context_length: config.max_positions,
+        tied_embeddings: config.tied_head,
+        chat_template: files.template().is_ok(),
+        license: license(&files.origin),
+    })
+}
+
+/// The license that a model card states in the YAML lines at its top.
+fn license(folder: &Path) -> Option<String> {
+    let card = std::fs::read_to_string(folder.join("README.md")).ok()?;
+    let front = card.strip_prefix("---")?.split("\n---").next()?;
+    let line = front
+        .lines()
+        .find_map(|line| line.strip_prefix("license:"))?;
+    Some(line.trim().trim_matches(['"', '\'']).to_owned()).filter(|name| !name.is_empty())
+}
+
+/// A dataset's files, lengths and first `show` examples; lengths need a model.
+pub fn dataset(name: &str, model: Option<&str>, show: usize) -> Result<DatasetPreview> {
+    let sources = data_sources(&[name.to_owned()]);
+    match model {
+        None => as_rows(&sources, show),
+        Some(model) => as_tokens(&sources, &ModelFiles::open(model)?, show),
+    }
+}
+
+fn as_tokens(sources: &[DataSource], files: &ModelFiles, show: usize) -> Result<DatasetPreview> {
+    let context = default_context(&files.config);
+    let template = files.template()?;
+    let go_on = &mut |_| ControlFlow::Continue(());
+    // Loaded whole, so that what will be cut off can be shown as such.
+    let whole = Dataset::load(sources, &files.tokenizer, template, usize::MAX, go_on)?;
+    let fits = |example: &&Example| example.targets.iter().take(context).any(|target| *target);
+    let examples: Vec<&Example> = whole.examples.iter().filter(fits).collect();
+    let report = &whole.report;
+    let path = |example: &Example| {
+        let source = report.sources.get(example.source.source);
+        source
+            .map(|source| source.path.display().to_string())
+            .unwrap_or_default()
+    };
+    let mut skipped_rows: Vec<SkippedRow> = report
+        .skipped
+        .iter()
+        .map(|row| SkippedRow {
+            path: row.file.display().to_string(),
+            line: row.line,
+            reason: row.problem.clone(),
+        })
+        .collect();
+    let too_long = whole.examples.iter().filter(|example| !fits(example));
+    skipped_rows.extend(too_long.take(100).map(|example| SkippedRow {
+        path: path(example),
+        line: example.source.line,
+        reason: format!("its answer begins behind the context length of {context} tokens"),
+    }));
+    let mut lengths: Vec<usize> = examples
+        .iter()
+        .map(|example| example.ids.len().min(context))
+        .collect();
+    lengths.sort_unstable();
+    let trained = |example: &&Example| {
+        example
+            .targets
+            .iter()
+            .take(context)
+            .filter(|target| **target)
+            .count()
+    };
+    let shown = examples
+        .iter()
+        .take(show)
+        .map(|example| {
+            Ok(ExamplePreview {
+                path: path(example),
+                line: example.source.line,
+                tokens: Some(example.ids.len()),
+                segments: segments(files, example, context)?,
+            })
+        })
+        .collect::<Result<_>>()?;
+    Ok(DatasetPreview {
+        files: report
+            .sources
+            .iter()
+            .enumerate()
+            .map(|(index, source)| DatasetFile {
+                path: source.path.display().to_string(),
+                format: source.format.to_owned(),
+                examples: examples.iter().filter(|e| e.source.source == index).count(),
+            })
+            .collect(),
+        examples: examples.len(),
+        skipped: report.skipped_count + (whole.examples.len() - examples.len()),
+        skipped_rows,
+        lengths: Some(TokenLengths {
+            shortest: lengths.first().copied().unwrap_or(0),
+            median: lengths.get(lengths.len() / 2).copied().unwrap_or(0),
+            longest: lengths.last().copied().unwrap_or(0),
+            total: lengths.iter().sum(),
+            trained: examples.iter().map(trained).sum(),
+        }),
+        shown,
+    })
+}
+
+/// The example's text, split where the use of its tokens changes.
+fn segments(files: &ModelFiles, example: &Example, context: usize) -> Result<Vec<Segment>> {
+    let used = |index: usize| match (index >= context, example.targets.get(index)) {
+        (true, _) => TokenUse::CutOff,
+        (false, Some(true)) => TokenUse::Trained,
+        (false, _) => TokenUse::Context,
+    };
+    let mut segments = Vec::new();
+    let mut start = 0;
+    for index in 1..=example.ids.len() {
+        if index == example.ids.len() || used(index) != used(start) {
+            let ids = &example.ids[start..index];
+            let text = files.tokenizer.decode(ids, SpecialTokenText::Keep)?;
+            segments.push(Segment {
+                text,
+                used: used(start),
+            });
+            start = index;
+        }
+    }
+    Ok(segments)
+}
+
+fn as_rows(sources: &[DataSource], show: usize) -> Result<DatasetPreview> {
+    let mut preview = DatasetPreview {
+        files: Vec::new(),
+        examples: 0,
+        skipped: 0,
+        skipped_rows: Vec::new(),
+        lengths: None,
+        shown: Vec::new(),
+    };
+    for source in sources {
+        let mut reader = RowReader::open(source)?;
+        let mut format: Option<Format> = None;
+        let mut rows = 0;
+        while let Some(row) = reader.next_row()? {
+            let parsed = parse_fields(&row.text).and_then(|fields| {
+                let known = match format {
+                    Some(known) => known,
+                    None => *format.insert(Format::detect(&fields)?),
+                };
+                known.parse(fields)
+            });
+            let messages = parsed.map_err(|problem| Error::DatasetRow {
+                path: source.path().to_path_buf(),
+                line: row.line,
+                problem: problem.problem,
+                hint: problem.hint.to_owned(),
+            })?;
+            rows += 1;
+            if preview.shown.len() < show {
+                preview.shown.push(ExamplePreview {
+                    path: source.path().display().to_string(),
+                    line: row.line,
+                    tokens: None,
+                    segments: messages.iter().flat_map(of_message).collect(),
+                });
+            }
+        }
+        preview.examples += rows;
+        preview.files.push(DatasetFile {
+            path: source.path().display().to_string(),
+            format: format.map_or("empty", |format| format.name).to_owned(),
+            examples: rows,
+        });
+    }
+    Ok(preview)
+}
+
+fn of_message(message: &Message) -> Vec<Segment> {
+    let used = match message.role {
+        Role::Assistant => TokenUse::Trained,
+        _ => TokenUse::Context,
+    };
+    let texts = message.reasoning.iter().chain([&message.content]);
+    texts
+        .map(|text| Segment {
+            text: format!("{text}\n"),
+            used,
+        })
+        .collect()
+}
