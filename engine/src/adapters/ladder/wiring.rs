@@ -75,14 +75,13 @@ impl Wiring {
     /// When the request contradicts itself or the backbone.
     pub fn resolve(request: &WiringRequest, backbone: BackboneShape) -> Result<Self> {
         let d_side = width(request, backbone.d_model)?;
-        let heads = (d_side / 64).max(1);
-        if !d_side.is_multiple_of(heads) || !(d_side / heads).is_multiple_of(2) {
-            return Err(invalid(
+        let heads = heads(d_side).ok_or_else(|| {
+            invalid(
                 "d_side",
-                format!("{d_side} does not split into {heads} heads of even width"),
-                "use a multiple of 64, or an even number below 128".to_owned(),
-            ));
-        }
+                format!("{d_side} does not split into heads of even width"),
+                "use an even number, best a multiple of 64".to_owned(),
+            )
+        })?;
         let layers = backbone.layers;
         let taps = match &request.taps {
             Some(taps) => checked_taps(taps, layers)?,
@@ -194,6 +193,13 @@ fn width(request: &WiringRequest, d_model: usize) -> Result<usize> {
     }
 }
 
+/// About one head per 64 numbers: h/64 where that splits h into heads of even width, otherwise the
+/// next smaller number that does (h = 224, the default at d_model 896, gets two heads of 112).
+fn heads(d_side: usize) -> Option<usize> {
+    let most = (d_side / 64).max(1);
+    (1..=most).rev().find(|&heads| d_side.is_multiple_of(2 * heads))
+}
+
 /// `b_j = floor((2 j L + l) / (2 l))`, j = 1..l: evenly over the depth, the last at the top.
 fn spread_taps(layers: usize, count: usize) -> Vec<usize> {
     (1..=count)
@@ -273,12 +279,9 @@ mod tests {
     #[test]
     fn widths_follow_the_backbone() {
         for (d_model, d_side) in [(64, 32), (192, 64), (896, 224), (1024, 256), (3072, 512)] {
-            assert_eq!(
-                resolve(&WiringRequest::default(), d_model, 8)
-                    .unwrap()
-                    .d_side,
-                d_side
-            );
+            let wiring = resolve(&WiringRequest::default(), d_model, 8).unwrap();
+            assert_eq!(wiring.d_side, d_side);
+            assert_eq!((d_side % wiring.heads, wiring.head_dim() % 2), (0, 0));
         }
     }
 
@@ -307,7 +310,7 @@ mod tests {
         };
         for (request, message) in [
             (both, "d_side: given together with reduction_factor"),
-            (odd, "d_side: 33 does not split into 1 heads of even width"),
+            (odd, "d_side: 33 does not split into heads of even width"),
             (factor, "reduction_factor: 5 does not divide d_model (192)"),
             (order, "taps: 3 comes after 3"),
             (
