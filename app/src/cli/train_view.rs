@@ -24,6 +24,7 @@ pub struct TrainView {
     total_steps: usize,
     next_line: usize,
     last_rewrite: Option<Instant>,
+    progress: String,
 }
 
 impl TrainView {
@@ -43,6 +44,7 @@ impl TrainView {
             total_steps: 0,
             next_line: 0,
             last_rewrite: None,
+            progress: String::new(),
         }
     }
 
@@ -50,7 +52,7 @@ impl TrainView {
     pub fn show(&mut self, event: &Event, now: Instant) {
         let style = self.terminal.style;
         match event {
-            Event::Phase { phase } => self.terminal.status(phase_in_words(*phase)),
+            Event::Phase { phase } => self.terminal.status(&self.phase(*phase)),
             Event::Started(started) => self.started(started),
             Event::Notice { text } => {
                 self.terminal
@@ -138,6 +140,15 @@ impl TrainView {
         lines
     }
 
+    /// The status line in a stage: the figures of the last step stay in sight.
+    fn phase(&self, phase: Phase) -> String {
+        match (self.progress.as_str(), phase) {
+            ("", _) => phase_in_words(phase).to_owned(),
+            (progress, Phase::Training) => progress.to_owned(),
+            (progress, _) => format!("{progress} · {}", phase_in_words(phase)),
+        }
+    }
+
     fn step(&mut self, row: &StepRow, now: Instant) {
         let line = progress_line(row, self.total_steps);
         let last = row.step >= self.total_steps;
@@ -155,6 +166,7 @@ impl TrainView {
             self.next_line = (row.step / every + 1) * every;
             self.terminal.line(&line);
         }
+        self.progress = line;
     }
 }
 
@@ -347,6 +359,16 @@ mod tests {
             stopped_lines(None, 0, 0, Style::Plain),
             ["stopped before it began"]
         );
+    }
+
+    #[test]
+    fn the_last_step_stays_in_sight() {
+        let terminal = Terminal::plain();
+        let mut view = TrainView::new(&RunConfig::default(), String::new(), &terminal);
+        assert_eq!(view.phase(Phase::LoadingData), "reading the data…");
+        view.progress = "step 12/108".to_owned();
+        assert_eq!(view.phase(Phase::Evaluating), "step 12/108 · evaluating…");
+        assert_eq!(view.phase(Phase::Training), "step 12/108");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Links to the engine: the one place that knows how commands get there and events come back.
 
 mod error;
+mod from_worker;
 mod worker_process;
 
 pub use error::LinkError;
