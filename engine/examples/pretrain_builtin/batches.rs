@@ -1,11 +1,15 @@
-//! Owns the pretraining stream: fresh problems with long traces, tokenized and bucketed.
+//! Owns the pretraining stream: fresh problems with their traces, tokenized and bucketed.
+//!
+//! Most traces are long; some are terse, as any corpus holds some. So the model reasons at length,
+//! but can compute without retelling, and fine-tuning has something to bring out.
 
 use crate::Outcome;
 use crate::chat::Chat;
 use crate::problems::ProblemSource;
-use crate::traces::long_trace;
+use crate::traces::{long_trace, short_trace};
 use crate::vocabulary::encode;
 use candle_core::{Device, Tensor};
+use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use tokenizers::Tokenizer;
@@ -15,6 +19,9 @@ const BATCHES_PER_BUCKETING: usize = 16;
 
 /// The pieces of a batch that can be worked on side by side; small ones stay in the caches.
 const PIECES: usize = 4;
+
+/// One trace in this many is terse.
+const TERSE_ONE_IN: u32 = 4;
 
 /// A piece of a batch, padded on the right. Only the response is learned.
 pub struct Batch {
@@ -80,7 +87,11 @@ impl<'a> Batches<'a> {
 
     fn example(&mut self) -> Outcome<Example> {
         let problem = self.source.next();
-        let trace = long_trace(&problem, &mut self.rng);
+        let trace = if self.rng.random_ratio(1, TERSE_ONE_IN) {
+            short_trace(&problem)
+        } else {
+            long_trace(&problem, &mut self.rng)
+        };
         let (prompt, response) = self.chat.conversation(&problem, &trace)?;
         let prompt_length = encode(self.tokenizer, &prompt)?.len();
         let tokens = encode(self.tokenizer, &(prompt + &response))?;
