@@ -64,24 +64,22 @@ fn turn_at_end(
     index: usize,
     text: String,
 ) -> Result<Option<Turn>, RenderProblem> {
-    if let Some((start, prompt_differs)) = after_prompt(template, &messages[..index], &text)? {
-        let text = TurnText::UpTo(text);
-        return Ok(Some(Turn {
-            message: index,
-            start,
-            text,
-            prompt_differs,
-        }));
-    }
-    let changed = changed_range(template, &messages[..=index], index, &text)?;
-    Ok(changed.map(|(start, _)| {
-        let text = TurnText::UpTo(text);
-        Turn {
-            message: index,
-            start,
-            text,
-            prompt_differs: true,
-        }
+    let before = &messages[..index];
+    let prompt = allowed(template.try_render(before, GenerationPrompt::Assistant))?;
+    let prompt = prompt.unwrap_or_default();
+    let (start, prompt_differs) = match after_prompt(template, before, &prompt, &text)? {
+        Some(start) => (start, start < prompt.len()),
+        None => match changed_range(template, &messages[..=index], index, &text)? {
+            Some((start, _)) => (like_prompt(&prompt, &text, start), true),
+            None => return Ok(None),
+        },
+    };
+    let text = TurnText::UpTo(text);
+    Ok(Some(Turn {
+        message: index,
+        start,
+        text,
+        prompt_differs,
     }))
 }
 
@@ -100,16 +98,17 @@ fn turn_inside(
     }))
 }
 
-/// The end of the generation prompt in `text`, which continues `before`, and whether the prompt and
-/// the text part ways before the prompt is over.
+/// The end of the generation prompt in `text`, which tells what comes `before` and one more turn.
+/// `None` if the two tell what comes before differently.
 fn after_prompt(
     template: &ChatTemplate,
     before: &[Message],
+    prompt: &str,
     text: &str,
-) -> Result<Option<(usize, bool)>, RenderProblem> {
-    let Some(prompt) = allowed(template.try_render(before, GenerationPrompt::Assistant))? else {
+) -> Result<Option<usize>, RenderProblem> {
+    if prompt.is_empty() {
         return Ok(None);
-    };
+    }
     let told = if before.is_empty() {
         String::new()
     } else {
@@ -120,9 +119,18 @@ fn after_prompt(
     };
     // Some templates close a conversation that ends there with one more token.
     let told = without_end_matter(&told, template.special_tokens());
-    let start = common_prefix(&prompt, text);
-    let stable = text.starts_with(told) && start >= told.len();
-    Ok(stable.then_some((start, start < prompt.len())))
+    let start = common_prefix(prompt, text);
+    Ok((text.starts_with(told) && start >= told.len()).then_some(start))
+}
+
+/// A start found by the turn's own words lies behind the white space before them. Of that white
+/// space, only what the generation prompt ends with belongs to the prompt.
+fn like_prompt(prompt: &str, text: &str, start: usize) -> usize {
+    let begin = text[..start].trim_end().len();
+    let places = (begin..=start).filter(|place| text.is_char_boundary(*place));
+    places
+        .max_by_key(|place| common_suffix(prompt, &text[..*place]))
+        .unwrap_or(start)
 }
 
 /// The bytes of `text` that change when a message says something else.
@@ -210,6 +218,14 @@ mod tests {
         assert_eq!(common_prefix("", "x"), 0);
         assert_eq!(common_suffix("xé", "yé"), 2);
         assert_eq!(common_suffix("é", "\u{129}"), 0);
+    }
+
+    #[test]
+    fn white_space_before_the_words_is_shared_as_in_the_prompt() {
+        assert_eq!(like_prompt("x [/INST]", "a [/INST] b", 10), 9);
+        assert_eq!(like_prompt("x\nassistant\n", "a\nassistant\nb", 12), 12);
+        assert_eq!(like_prompt("x\nassistant\n", "a\nassistant\n\nb", 13), 12);
+        assert_eq!(like_prompt("", "a\n b", 3), 3);
     }
 
     #[test]
