@@ -12,7 +12,7 @@ mod qwen3;
 
 type Parse = fn(&Path, &HuggingFaceConfig) -> Result<DecoderConfig>;
 
-/// The `model_type`s that [`by_model_type`] knows.
+/// The `model_type`s that are understood.
 pub const NAMES: [&str; 3] = ["llama", "qwen2", "qwen3"];
 
 /// The family that reads configs of this `model_type`.
