@@ -14,9 +14,6 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use tokenizers::Tokenizer;
 
-/// Batches are cut from this many at a time after sorting by length, so that little is padded.
-const BATCHES_PER_BUCKETING: usize = 16;
-
 /// The pieces of a batch that can be worked on side by side; small ones stay in the caches.
 const PIECES: usize = 4;
 
@@ -44,6 +41,10 @@ pub struct Batches<'a> {
     pub chat: &'a Chat,
     pub tokenizer: &'a Tokenizer,
     pub batch_size: usize,
+    /// Batches are cut from this many at a time after sorting by length: with many, little is
+    /// padded, but short traces fill batches of their own, where each of their tokens weighs more;
+    /// with one, every token of the stream weighs alike.
+    pub bucketing: usize,
     ready: Vec<Vec<Batch>>,
 }
 
@@ -54,6 +55,7 @@ impl<'a> Batches<'a> {
         chat: &'a Chat,
         tokenizer: &'a Tokenizer,
         batch_size: usize,
+        bucketing: usize,
     ) -> Self {
         Self {
             source,
@@ -61,6 +63,7 @@ impl<'a> Batches<'a> {
             chat,
             tokenizer,
             batch_size,
+            bucketing,
             ready: Vec::new(),
         }
     }
@@ -71,7 +74,7 @@ impl<'a> Batches<'a> {
             if let Some(batch) = self.ready.pop() {
                 return Ok(batch);
             }
-            let count = self.batch_size * BATCHES_PER_BUCKETING;
+            let count = self.batch_size * self.bucketing;
             let mut examples = (0..count)
                 .map(|_| self.example())
                 .collect::<Outcome<Vec<_>>>()?;

@@ -176,3 +176,15 @@ pub fn round_weights(model: &Model) -> Outcome<()> {
     }
     Ok(())
 }
+
+/// Takes the weights from a file that [`write_weights`] wrote.
+pub fn read_weights(path: &Path, model: &Model) -> Outcome<()> {
+    let tensors = candle_core::safetensors::load(path, &candle_core::Device::Cpu)?;
+    for parameter in &model.parameters {
+        let stored = tensors
+            .get(&parameter.name)
+            .ok_or_else(|| format!("{} has no {}", path.display(), parameter.name))?;
+        parameter.var.set(&stored.to_dtype(DType::F32)?)?;
+    }
+    Ok(())
+}

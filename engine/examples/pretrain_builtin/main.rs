@@ -7,8 +7,12 @@
 //!
 //! A small Qwen3 learns, from random weights and with all its parameters on an ordinary candle
 //! tape, to solve generated word problems with long-winded reasoning. Seeds are fixed: the same
-//! program on the same kind of processor writes the same files. Options: `--out FOLDER`,
-//! `--steps N` (0 writes random weights), `--batch N` sequences per step.
+//! program on the same kind of processor writes the same files. Training has two phases: the first
+//! learns quickly from batches of like lengths; the second starts afresh from the first one's
+//! rounded weights and weighs every token alike, which settles how often a trace is terse. Options:
+//! `--out FOLDER`, `--steps N` (of the first phase; 0 writes random weights), `--second-steps N`,
+//! `--batch N` sequences per step, `--phase 2` (starts at the second phase, from the weights that
+//! are in the folder).
 
 #![allow(
     clippy::print_stdout,
@@ -31,8 +35,10 @@ mod traces;
 mod vocabulary;
 mod workers;
 
+use batches::Batches;
 use chat::Chat;
 use model::Model;
+use pretraining::{Phase, pretrain};
 use problems::ProblemSource;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -56,7 +62,9 @@ fn stream(seed: u64) -> ChaCha8Rng {
 struct Options {
     out: PathBuf,
     steps: usize,
+    second_steps: usize,
     batch: usize,
+    phase: usize,
 }
 
 impl Options {
@@ -64,7 +72,9 @@ impl Options {
         let mut options = Self {
             out: PathBuf::from("assets"),
             steps: 1500,
+            second_steps: 700,
             batch: 16,
+            phase: 1,
         };
         while let Some(name) = arguments.next() {
             let value = arguments
@@ -73,6 +83,8 @@ impl Options {
             match name.as_str() {
                 "--out" => options.out = PathBuf::from(value),
                 "--steps" => options.steps = value.parse()?,
+                "--second-steps" => options.second_steps = value.parse()?,
+                "--phase" => options.phase = value.parse()?,
                 "--batch" => options.batch = value.parse()?,
                 _ => return Err(format!("unknown option {name}").into()),
             }
@@ -101,12 +113,38 @@ fn main() -> Outcome<()> {
     let model = Model::new(&mut stream(3))?;
     println!("{} parameters", model.parameter_count());
     let weights = folder.join("model.safetensors");
-    let mut batches = batches::Batches::new(source, stream(4), &chat, &tokenizer, options.batch);
-    // What the tape must give, before anything is trained on it.
-    gradient_check::check(&model, &batches.next()?[0])?;
-    pretraining::pretrain(&model, &mut batches, options.steps, &weights)?;
-    files::round_weights(&model)?;
-    files::write_weights(&weights, &model)?;
+    let second_source = source.with_stream(stream(6));
+    if options.phase == 1 {
+        let mut batches = Batches::new(source, stream(4), &chat, &tokenizer, options.batch, 16);
+        // What the tape must give, before anything is trained on it.
+        gradient_check::check(&model, &batches.next()?[0])?;
+        let first = Phase {
+            steps: options.steps,
+            peak_learning_rate: 2e-3,
+        };
+        pretrain(&model, &mut batches, &first, &weights)?;
+        files::round_weights(&model)?;
+        files::write_weights(&weights, &model)?;
+    } else {
+        files::read_weights(&weights, &model)?;
+    }
+    if options.steps > 0 {
+        let mut batches = Batches::new(
+            second_source,
+            stream(7),
+            &chat,
+            &tokenizer,
+            options.batch,
+            1,
+        );
+        let second = Phase {
+            steps: options.second_steps,
+            peak_learning_rate: 1.2e-3,
+        };
+        pretrain(&model, &mut batches, &second, &weights)?;
+        files::round_weights(&model)?;
+        files::write_weights(&weights, &model)?;
+    }
     println!("written after {} s", start.elapsed().as_secs());
     if options.steps == 0 {
         return Ok(());

@@ -10,7 +10,6 @@ const BETA_2: f32 = 0.98;
 const EPSILON: f32 = 1e-8;
 const WEIGHT_DECAY: f32 = 0.01;
 const CLIP: f32 = 1.0;
-const PEAK_LEARNING_RATE: f64 = 2e-3;
 
 /// First and second moments, in the order of the parameters.
 pub struct AdamW {
@@ -87,12 +86,12 @@ pub fn collect_gradients(
         .collect()
 }
 
-/// Linear warm-up over the first 4 % of the steps (at most 100), then a cosine to zero.
-pub fn learning_rate(step: usize, steps: usize) -> f64 {
+/// Linear warm-up to `peak` over the first 4 % of the steps (at most 100), then a cosine to zero.
+pub fn learning_rate(step: usize, steps: usize, peak: f64) -> f64 {
     let warm_up = (steps / 25).clamp(1, 100);
     if step < warm_up {
-        return PEAK_LEARNING_RATE * (step + 1) as f64 / warm_up as f64;
+        return peak * (step + 1) as f64 / warm_up as f64;
     }
     let progress = (step - warm_up) as f64 / (steps - warm_up).max(1) as f64;
-    PEAK_LEARNING_RATE * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+    peak * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
 }

@@ -12,8 +12,20 @@ use std::time::Instant;
 const STEPS_PER_LINE: usize = 25;
 const STEPS_PER_SAVE: usize = 250;
 
-/// Trains all parameters for `steps` steps; the weights so far are saved now and then.
-pub fn pretrain(model: &Model, batches: &mut Batches, steps: usize, weights: &Path) -> Outcome<()> {
+/// A stretch of training with a learning-rate schedule of its own.
+pub struct Phase {
+    pub steps: usize,
+    pub peak_learning_rate: f64,
+}
+
+/// Trains all parameters for a phase; the weights so far are saved now and then.
+pub fn pretrain(
+    model: &Model,
+    batches: &mut Batches,
+    phase: &Phase,
+    weights: &Path,
+) -> Outcome<()> {
+    let steps = phase.steps;
     let mut optimizer = AdamW::new(&model.parameters);
     let start = Instant::now();
     let (mut losses, mut counted, mut tokens) = (0.0, 0, 0);
@@ -37,7 +49,11 @@ pub fn pretrain(model: &Model, batches: &mut Batches, steps: usize, weights: &Pa
             }
             tokens += piece.token_count;
         }
-        let norm = optimizer.step(&model.parameters, &gradients, learning_rate(step, steps))?;
+        let norm = optimizer.step(
+            &model.parameters,
+            &gradients,
+            learning_rate(step, steps, phase.peak_learning_rate),
+        )?;
         counted += 1;
         losses += loss;
         if (step + 1) % STEPS_PER_LINE == 0 || step < 2 {

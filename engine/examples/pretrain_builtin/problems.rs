@@ -134,6 +134,14 @@ impl ProblemSource {
         }
     }
 
+    /// A source that draws otherwise and keeps out of the same sets.
+    pub fn with_stream(&self, rng: ChaCha8Rng) -> Self {
+        Self {
+            rng,
+            taken: self.taken.clone(),
+        }
+    }
+
     /// A set of distinct problems that this source will never give out again.
     pub fn reserve(&mut self, count: usize) -> Vec<Problem> {
         (0..count)
