@@ -29,6 +29,8 @@ pub struct CheckpointState {
     pub evaluation_due: bool,
     /// Lowest evaluation loss so far.
     pub best_evaluation_loss: Option<f64>,
+    /// Evaluations since the lowest loss.
+    pub evaluations_since_best: usize,
     /// Seconds the run has taken.
     pub elapsed_secs: f64,
     /// Most bytes in use at once so far.

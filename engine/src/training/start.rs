@@ -95,6 +95,7 @@ pub fn start(
         step: 0,
         evaluation_due: false,
         best_evaluation_loss: None,
+        evaluations_since_best: 0,
         elapsed_secs: 0.0,
         peak_bytes: 0,
         dataset: dataset_hash.clone(),
