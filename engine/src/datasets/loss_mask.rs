@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::conversation::{Conversation, Message};
+use super::conversation::{Conversation, Message, Role};
 use super::turns::{Turn, TurnText, common_prefix, find_turns};
 use crate::Error;
 use crate::models::chat_template::{ChatTemplate, GenerationPrompt, RenderProblem};
@@ -155,18 +155,25 @@ impl Page {
         let shared = common_prefix(up_to, &self.text);
         // Behind the turn's end a template may close a conversation that ends there, so the texts
         // need to agree only up to it.
-        let end = self
-            .turn_end(start, shared)
-            .filter(|end| is_end_matter(&up_to[*end..], tokenizer));
+        let end = self.turn_end(start, shared).filter(|end| {
+            up_to
+                .get(*end..)
+                .is_some_and(|rest| is_end_matter(rest, tokenizer))
+        });
         match end {
             Some(end) => Some(Span {
                 bytes: start..end,
                 end_missing: false,
             }),
-            None if shared == up_to.len() => Some(Span {
-                bytes: start..shared,
-                end_missing: true,
-            }),
+            None if shared == up_to.len() => {
+                // With some models the token that ends a turn is the one that begins the next.
+                let next = self.stops.iter().find(|(from, _)| *from == shared);
+                let end = next.map_or(shared, |(_, end)| *end);
+                Some(Span {
+                    bytes: start..end,
+                    end_missing: next.is_none(),
+                })
+            }
             None => None,
         }
     }
@@ -226,7 +233,6 @@ fn is_end_matter(text: &str, tokenizer: &Tokenizer) -> bool {
 }
 
 fn assistant_turns(messages: &[Message]) -> usize {
-    use super::conversation::Role;
     messages
         .iter()
         .filter(|message| message.role == Role::Assistant)

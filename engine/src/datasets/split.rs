@@ -70,19 +70,15 @@ mod tests {
         assert_eq!(split.training.len() + split.held_out.len(), 4000);
         assert!(super::split(&examples, 0.0).held_out.is_empty());
         assert_eq!(super::split(&examples, 1.0).training.len(), 1);
-        assert_eq!(super::split(&examples, f64::NAN).held_out.len(), 1);
     }
 
     #[test]
     fn added_rows_move_nothing() {
         let before = examples(500);
         let after = examples(1000);
-        let held_out = split(&after, 0.1).held_out;
-        for index in split(&before, 0.1).held_out {
-            assert!(held_out.contains(&index) || index == split(&before, 1e-9).held_out[0]);
-        }
-        let new_below: Vec<usize> = held_out.into_iter().filter(|index| *index < 500).collect();
-        assert_eq!(new_below, split(&before, 0.1).held_out);
+        let mut held_out = split(&after, 0.1).held_out;
+        held_out.retain(|index| *index < before.len());
+        assert_eq!(held_out, split(&before, 0.1).held_out);
     }
 
     #[test]

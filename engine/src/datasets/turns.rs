@@ -120,7 +120,11 @@ fn after_prompt(
     // Some templates close a conversation that ends there with one more token.
     let told = without_end_matter(&told, template.special_tokens());
     let start = common_prefix(prompt, text);
-    Ok((text.starts_with(told) && start >= told.len()).then_some(start))
+    let stable = text.starts_with(told) && start >= told.len();
+    // The opening of nothing lacks what templates put before the first message, and says nothing
+    // about where it parts from one that has it.
+    let opens_nothing = before.is_empty() && start < prompt.len();
+    Ok((stable && !opens_nothing).then_some(start))
 }
 
 /// A start found by the turn's own words lies behind the white space before them. Of that white

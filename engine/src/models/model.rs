@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::builtin;
-use super::chat_template::{ChatTemplate, find_source};
+use super::chat_template::{ChatTemplate, Clock, find_source};
 use super::checkpoint::{Checkpoint, ModelSource};
 use super::config::DecoderConfig;
 use super::decoder::Decoder;
@@ -131,6 +131,14 @@ impl ModelFiles {
             path: self.origin.clone(),
         };
         self.template.as_ref().ok_or_else(missing)
+    }
+
+    /// Fixes the date that the chat template sees.
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.template = self
+            .template
+            .take()
+            .map(|template| template.with_clock(clock));
     }
 
     /// Loads the weights.

@@ -35,6 +35,9 @@ pub struct CheckpointState {
     pub elapsed_secs: f64,
     /// Most bytes in use at once so far.
     pub peak_bytes: u64,
+    /// The date that the chat template saw, in seconds since 1970: with another one, examples of
+    /// templates that print it would change.
+    pub template_unix_secs: i64,
     /// Hash over the training and held-out examples.
     pub dataset: String,
     /// Checksum of the tensors' file.

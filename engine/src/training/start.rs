@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use stepladder_protocol::RunConfig;
 
-use super::checkpoint::{self, CheckpointState};
+use super::checkpoint::{self, Checkpoint, CheckpointState};
 use super::evaluation::Evaluation;
 use super::optimizer::AdamW;
 use super::plan::{ModelPlan, RunPlan};
@@ -20,8 +20,8 @@ use crate::datasets::builtin;
 use crate::datasets::example::Example;
 use crate::datasets::load::Dataset;
 use crate::datasets::reader::DataSource;
-use crate::datasets::report::DatasetReport;
 use crate::datasets::split::{Split, split};
+use crate::models::chat_template::Clock;
 use crate::models::model::ModelFiles;
 use crate::{Error, Result};
 
@@ -52,8 +52,16 @@ pub fn start(
         }
     };
 
+    let saved = match &resumed {
+        Ok(folder) => newest_checkpoint(folder, progress)?,
+        Err(_) => None,
+    };
+
     progress.phase(Phase::LoadingModel);
-    let files = ModelFiles::open(&config.model)?;
+    let mut files = ModelFiles::open(&config.model)?;
+    if let Some(saved) = &saved {
+        files.set_clock(Clock::at_unix_secs(saved.state.template_unix_secs));
+    }
     let model_plan = ModelPlan::resolve(&config, &files.config)?;
     let template = files.template()?;
 
@@ -98,6 +106,7 @@ pub fn start(
         evaluations_since_best: 0,
         elapsed_secs: 0.0,
         peak_bytes: 0,
+        template_unix_secs: template.clock().unix_secs(),
         dataset: dataset_hash.clone(),
         checksum: String::new(),
     };
@@ -107,44 +116,34 @@ pub fn start(
             let optimizer = AdamW::new(plan.optimizer, network.parameters())?;
             (folder, network, optimizer, fresh)
         }
-        Ok(mut folder) => {
-            let (saved, damaged) = checkpoint::load_newest(&folder.checkpoints())?;
-            for path in damaged {
-                progress.notice(&format!(
-                    "checkpoint {} is damaged and was set aside; the one before it is used",
-                    path.display()
-                ));
+        Ok(mut folder) => match saved {
+            None => {
+                folder.cut_metrics_back(0)?;
+                let optimizer = AdamW::new(plan.optimizer, network.parameters())?;
+                (folder, network, optimizer, fresh)
             }
-            match saved {
-                None => {
-                    progress.notice("the run had no checkpoint yet; it starts over");
-                    folder.cut_metrics_back(0)?;
-                    let optimizer = AdamW::new(plan.optimizer, network.parameters())?;
-                    (folder, network, optimizer, fresh)
+            Some(saved) => {
+                if saved.state.dataset != dataset_hash {
+                    return Err(dataset_changed(folder.path()));
                 }
-                Some(saved) => {
-                    if saved.state.dataset != dataset_hash {
-                        return Err(dataset_changed(folder.path()));
-                    }
-                    folder.cut_metrics_back(saved.state.step)?;
-                    let updates = saved.state.step;
-                    let network =
-                        SideNetwork::from_parameters(model_plan.wiring.clone(), saved.parameters)
-                            .map_err(|problem| does_not_fit(folder.path(), problem))?;
-                    let optimizer = AdamW::restore(
-                        plan.optimizer,
-                        updates,
-                        saved.first_moments,
-                        saved.second_moments,
-                    );
-                    (folder, network, optimizer, saved.state)
-                }
+                folder.cut_metrics_back(saved.state.step)?;
+                let updates = saved.state.step;
+                let network =
+                    SideNetwork::from_parameters(model_plan.wiring.clone(), saved.parameters)
+                        .map_err(|problem| does_not_fit(folder.path(), problem))?;
+                let optimizer = AdamW::restore(
+                    plan.optimizer,
+                    updates,
+                    saved.first_moments,
+                    saved.second_moments,
+                );
+                (folder, network, optimizer, saved.state)
             }
-        }
+        },
     };
 
     folder.log(&format!("step {} of {}", state.step, plan.stream.steps()));
-    for text in notices(&dataset.report) {
+    for text in dataset.report.notices() {
         folder.log(&text);
         progress.notice(&text);
     }
@@ -175,6 +174,24 @@ pub fn start(
         state,
     };
     trainer.run(progress, stop)
+}
+
+/// Where a run goes on, and a word to the user where that is not its last checkpoint.
+fn newest_checkpoint(
+    folder: &RunFolder,
+    progress: &mut dyn Progress,
+) -> Result<Option<Checkpoint>> {
+    let (saved, damaged) = checkpoint::load_newest(&folder.checkpoints())?;
+    for path in damaged {
+        progress.notice(&format!(
+            "checkpoint {} is damaged and was set aside; the one before it is used",
+            path.display()
+        ));
+    }
+    if saved.is_none() {
+        progress.notice("the run had no checkpoint yet; it starts over");
+    }
+    Ok(saved)
 }
 
 /// `builtin`, or files.
@@ -218,53 +235,4 @@ fn does_not_fit(run: &Path, problem: String) -> Error {
         problem: format!("the checkpoint does not fit run.json: {problem}"),
         hint: "put the old run.json back, or start a new run".to_owned(),
     }
-}
-
-/// What the user should know of the dataset before it is trained on.
-fn notices(report: &DatasetReport) -> Vec<String> {
-    let mut texts = Vec::new();
-    let context = report.context;
-    if report.skipped_count > 0 {
-        let mut text = format!("{} rows are left out", report.skipped_count);
-        if let Some(first) = report.skipped.first() {
-            text += &format!(
-                "; first {}:{}: {}",
-                first.file.display(),
-                first.line,
-                first.problem
-            );
-        }
-        texts.push(text);
-    }
-    for (count, text) in [
-        (
-            report.cut,
-            format!("examples lose their end to the context length of {context} tokens"),
-        ),
-        (
-            report.duplicates,
-            "rows say the same as an earlier one".to_owned(),
-        ),
-        (
-            report.turns_without_end,
-            "answers have no token behind them that tells the model to stop".to_owned(),
-        ),
-        (
-            report.turns_off_prompt,
-            "answers do not continue the text that generation begins from".to_owned(),
-        ),
-        (
-            report.turns_without_reasoning,
-            "answers lose their reasoning to the model's chat template".to_owned(),
-        ),
-        (
-            report.turns_not_found,
-            "answers are left out entirely by the model's chat template".to_owned(),
-        ),
-    ] {
-        if count > 0 {
-            texts.push(format!("{count} {text}"));
-        }
-    }
-    texts
 }

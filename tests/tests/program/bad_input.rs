@@ -128,12 +128,38 @@ fn models_and_adapters_that_are_not_there_are_named() {
     }
 }
 
+/// One hostile text goes through every output: errors, the header of a run, a dataset's preview.
 #[test]
 fn foreign_text_cannot_steer_the_terminal() {
-    let hostile = "{\"prompt\":\"x\",\"completion\":\"y\"}\n{\"\\u001b[2Jrole\\u202e\": 1}";
-    let (_, text) = train_on(hostile, &[]);
-    assert!(
-        !text.contains('\u{1b}') && !text.contains('\u{202e}'),
-        "{text:?}"
-    );
+    let hostile = "a\u{1b}[2Jb\u{202e}c";
+    let home = Home::new();
+    let path = |name: &str| home.path().join(name).display().to_string();
+    let row = |text: &str| serde_json::json!({"prompt": text, "completion": text}).to_string();
+    // a hostile file name with hostile rows, and a hostile field that is an error
+    let data = path(&format!("{hostile}.jsonl"));
+    std::fs::write(&data, [row(hostile), row("two"), row("three")].join("\n")).unwrap();
+    let broken = path("broken.jsonl");
+    std::fs::write(&broken, serde_json::json!({hostile: 1}).to_string()).unwrap();
+    let run = path("run");
+    for arguments in [
+        vec!["train", "--data", &data, "--steps", "1", "--out", &run],
+        vec!["train", "--data", &broken],
+        vec!["inspect", &data, "--show", "2"],
+        vec!["inspect", &data, "--show", "2", "--model", "builtin"],
+        vec!["inspect", hostile],
+        vec!["chat", "--model", hostile, "--prompt", "x"],
+        vec!["chat", "--adapter", hostile, "--prompt", "x"],
+        vec!["train", "--resume", hostile],
+    ] {
+        let answer = home.run(&arguments);
+        let shown = answer.stdout() + &answer.stderr();
+        assert!(
+            !shown.contains('\u{1b}') && !shown.contains('\u{202e}'),
+            "{arguments:?}: {shown:?}"
+        );
+        assert!(
+            shown.contains("\\u{1b}[2J"),
+            "{arguments:?} shows nothing of it: {shown}"
+        );
+    }
 }

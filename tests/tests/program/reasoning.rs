@@ -25,10 +25,9 @@ impl Score {
 
 /// The last number of an answer.
 fn number(answer: &str) -> Option<String> {
-    let numbers = answer.split(|c: char| !c.is_ascii_digit());
-    numbers
-        .filter(|digits| !digits.is_empty())
-        .next_back()
+    answer
+        .rsplit(|c: char| !c.is_ascii_digit())
+        .find(|digits| !digits.is_empty())
         .map(str::to_owned)
 }
 

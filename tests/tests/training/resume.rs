@@ -222,3 +222,32 @@ fn a_run_in_use_a_taken_folder_and_a_changed_dataset_are_refused() {
         "{message}"
     );
 }
+
+/// Templates such as Llama 3.1's print the date. A run resumed on another day must see the old one.
+#[test]
+fn a_template_that_prints_the_time_does_not_change_a_resumed_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model");
+    std::fs::create_dir(&model).unwrap();
+    let source = stepladder_tests::root().join("assets/builtin-model");
+    for entry in std::fs::read_dir(source).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, model.join(path.file_name().unwrap())).unwrap();
+    }
+    let template = "{{ strftime_now('%H:%M:%S') }}{% for m in messages %}<|im_start|>{{ m.role }}\n\
+                    {{ m.content }}<|im_end|>\n{% endfor %}\
+                    {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+    std::fs::write(model.join("chat_template.jinja"), template).unwrap();
+    let config = RunConfig {
+        model: model.display().to_string(),
+        ..short_config()
+    };
+    let run = folder.path().join("run");
+    let mut recorder = Recorder {
+        stop_after: Some(1),
+        ..Recorder::default()
+    };
+    train_with(&config, RunTarget::Fresh(run.clone()), &mut recorder);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert_eq!(resume(&run).started.unwrap().first_step, 1);
+}

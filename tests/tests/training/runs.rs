@@ -21,13 +21,11 @@ use super::recorder::{Recorder, short_config, train};
 fn every_wiring_overfits_a_few_examples() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data.jsonl");
-    let rows: String = (0..4)
+    // Words the built-in model knows: the frozen head cannot be made sure of others.
+    let rows: String = (1..=4)
         .map(|n| {
-            format!(
-                "{{\"prompt\":\"say {n}\",\"completion\":\"word {} and {}\"}}\n",
-                7 * n,
-                n
-            )
+            let answer = 137 * n;
+            format!("{{\"prompt\":\"How many {n}?\",\"completion\":\"The answer is {answer}.\"}}\n")
         })
         .collect();
     std::fs::write(&data, rows).unwrap();

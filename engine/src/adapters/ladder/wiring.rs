@@ -197,7 +197,9 @@ fn width(request: &WiringRequest, d_model: usize) -> Result<usize> {
 /// next smaller number that does (h = 224, the default at d_model 896, gets two heads of 112).
 fn heads(d_side: usize) -> Option<usize> {
     let most = (d_side / 64).max(1);
-    (1..=most).rev().find(|&heads| d_side.is_multiple_of(2 * heads))
+    (1..=most)
+        .rev()
+        .find(|&heads| d_side.is_multiple_of(2 * heads))
 }
 
 /// `b_j = floor((2 j L + l) / (2 l))`, j = 1..l: evenly over the depth, the last at the top.

@@ -258,6 +258,34 @@ fn without_a_turn_end_everything_is_trained_and_it_is_counted() {
 }
 
 #[test]
+fn the_next_turns_begin_may_be_the_end() {
+    let glm = "{% for m in messages %}{{ '<|eot_id|>' if m.role == 'user' else '<|im_start|>' }}\n{{ m.content }}{% endfor %}{% if add_generation_prompt %}<|im_start|>\n{% endif %}";
+    let messages = [user("a"), assistant("b"), user("c"), assistant("d")];
+    let (masked, tokenizer) = mask(glm, &["<|eot_id|>"], &messages);
+    assert_eq!(
+        show(&masked.examples[0], &tokenizer),
+        "<|eot_id|>\na<|im_start|>\n⟦b<|eot_id|>⟧\nc<|im_start|>\n⟦d⟧"
+    );
+    assert_eq!(masked.turns_without_end, 1);
+}
+
+#[test]
+fn a_first_answer_does_not_take_the_opening_along() {
+    // The begin-of-sequence token stands in the first message and so not in the opening of nothing.
+    let llama = "{% for m in messages %}{% if loop.first %}{{ bos_token }}{% endif %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n{{ m.content }}<|eot_id|>{% endfor %}{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}";
+    assert_eq!(
+        shown(
+            llama,
+            &["<|eot_id|>"],
+            &[assistant("hi"), user("a"), assistant("b")]
+        ),
+        [
+            "<s><|start_header_id|>assistant<|end_header_id|>\n\n⟦hi<|eot_id|>⟧<|start_header_id|>user<|end_header_id|>\n\na<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n⟦b<|eot_id|>⟧"
+        ]
+    );
+}
+
+#[test]
 fn a_token_across_the_border_belongs_to_the_prompt() {
     // The prompt ends with a line break and the answer begins with one; both are one token.
     assert_eq!(

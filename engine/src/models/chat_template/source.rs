@@ -62,9 +62,15 @@ pub fn find_source(
     }
 }
 
+/// A source as the interpreter takes it.
+pub(super) fn prepared(source: &str) -> String {
+    // Jinja makes every line break of a template a `\n`.
+    without_generation_tags(&source.replace("\r\n", "\n").replace('\r', "\n"))
+}
+
 /// `{% generation %}` marks what the assistant says. The mask is found otherwise here, and the
 /// interpreter does not know the tag, so it becomes an `if` that leaves text and whitespace alone.
-pub(super) fn without_generation_tags(source: &str) -> String {
+fn without_generation_tags(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(at) = rest.find("{%") {
@@ -150,6 +156,11 @@ mod tests {
             message(None, Some(b"ok\xff")),
             "model/chat_template.jinja: not UTF-8 text after byte 2"
         );
+    }
+
+    #[test]
+    fn line_breaks_are_as_on_unix() {
+        assert_eq!(prepared("a\r\nb\rc\n"), "a\nb\nc\n");
     }
 
     #[test]

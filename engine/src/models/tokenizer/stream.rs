@@ -3,7 +3,8 @@
 use super::{SpecialTokenText, Tokenizer};
 use crate::Result;
 
-/// Tokens held back at most. A character needs four; garbage bytes must not be held forever.
+/// Tokens held back at most. A character needs four; garbage bytes and tokens without text must not
+/// pile up.
 const MAX_HELD_BACK: usize = 12;
 
 /// Turns tokens into text as they arrive. A piece is given out only when later tokens can no longer
@@ -33,14 +34,13 @@ impl<'a> StreamDecoder<'a> {
     pub fn push(&mut self, id: u32) -> Result<Option<String>> {
         self.window.push(id);
         let piece = self.pending()?;
-        let unfinished = piece.ends_with('\u{fffd}');
-        if piece.is_empty() || (unfinished && self.window.len() - self.given < MAX_HELD_BACK) {
-            // A run of tokens without text, like skipped special ones, needs no memory.
+        let unfinished = piece.is_empty() || piece.ends_with('\u{fffd}');
+        if unfinished && self.window.len() - self.given < MAX_HELD_BACK {
             return Ok(None);
         }
         self.window.drain(..self.given);
         self.given = self.window.len();
-        Ok(Some(piece))
+        Ok(Some(piece).filter(|piece| !piece.is_empty()))
     }
 
     /// Gives what was held back; at the end an unfinished character shows as `\u{fffd}`.

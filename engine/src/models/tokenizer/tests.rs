@@ -299,6 +299,11 @@ fn streams_skip_special_tokens_and_survive_garbage() {
     );
     assert!(stream_pieces(&tokenizer, &[]).is_empty());
     assert!(stream_pieces(&tokenizer, &[999_999]).is_empty());
+    // Many tokens without text between two words.
+    let mut ids = tokenizer.encode("hi").unwrap().ids;
+    ids.extend([262; 50]);
+    ids.extend(tokenizer.encode(" é").unwrap().ids);
+    assert_eq!(stream_pieces(&tokenizer, &ids).concat(), "hi é");
 }
 
 #[test]
