@@ -40,20 +40,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         norm_eps: config.norm_eps,
     };
     let backbone = Decoder::load(config, &Checkpoint::open(folder)?)?;
-    let network =
-        SideNetwork::initialize(Wiring::resolve(&WiringRequest::default(), shape)?, 1)?;
+    let network = SideNetwork::initialize(Wiring::resolve(&WiringRequest::default(), shape)?, 1)?;
     let mut optimizer = AdamW::new(AdamWSettings::default(), network.parameters())?;
     let gradients = network.parameters().zeros_like()?;
 
-    let ids: Vec<u32> =
-        (0..batch * seq).map(|i| ((i * 7919 + 13) % vocabulary) as u32).collect();
+    let ids: Vec<u32> = (0..batch * seq)
+        .map(|i| ((i * 7919 + 13) % vocabulary) as u32)
+        .collect();
     let positions: Vec<u32> = (0..batch).flat_map(|_| 0..seq as u32).collect();
     // every token but the last of a row predicts the next
-    let target_rows: Vec<u32> =
-        (0..batch * seq).filter(|i| (i + 1) % seq != 0).map(|i| i as u32).collect();
+    let target_rows: Vec<u32> = (0..batch * seq)
+        .filter(|i| (i + 1) % seq != 0)
+        .map(|i| i as u32)
+        .collect();
     let target_ids: Vec<u32> = target_rows.iter().map(|&i| ids[i as usize + 1]).collect();
     let input = TargetedInput {
-        tokens: TokenInput { ids: &ids, positions: &positions, first_visible: &[], batch, seq },
+        tokens: TokenInput {
+            ids: &ids,
+            positions: &positions,
+            first_visible: &[],
+            batch,
+            seq,
+        },
         target_rows: &target_rows,
         target_ids: &target_ids,
     };

@@ -205,7 +205,11 @@ impl Error {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                 Self::DiskFull { path }
             }
-            _ => Self::Io { action, path, source },
+            _ => Self::Io {
+                action,
+                path,
+                source,
+            },
         }
     }
 
@@ -243,9 +247,11 @@ impl Error {
             Self::Io { action, .. } => format!(
                 "check that the path exists, that you may {action} it, and that the disk is not full"
             ),
-            Self::DiskFull { .. } => "free some space; the run is paused at its last checkpoint and \
+            Self::DiskFull { .. } => {
+                "free some space; the run is paused at its last checkpoint and \
                  goes on with `stepladder train --resume RUN`"
-                .to_owned(),
+                    .to_owned()
+            }
             Self::Tensor(_) => "if memory ran out, lower --batch-size or --context; otherwise \
                  please report this message"
                 .to_owned(),

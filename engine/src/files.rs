@@ -64,7 +64,9 @@ pub fn remove_temporary_files(folder: &Path) -> Result<()> {
     };
     for entry in entries {
         let path = entry.map_err(Error::io("read", folder))?.path();
-        let unfinished = path.extension().is_some_and(|extension| extension == TEMPORARY);
+        let unfinished = path
+            .extension()
+            .is_some_and(|extension| extension == TEMPORARY);
         if unfinished && path.is_file() {
             std::fs::remove_file(&path).map_err(Error::io("delete", &path))?;
         }

@@ -46,7 +46,10 @@ impl<'a> Generator<'a> {
         let before = self.seen.len();
         self.seen.extend_from_slice(ids);
         if self.backbone.outgrows_cache(before, self.seen.len()) {
-            *self = Self { seen: std::mem::take(&mut self.seen), ..Self::new(self.backbone, self.adapter) };
+            *self = Self {
+                seen: std::mem::take(&mut self.seen),
+                ..Self::new(self.backbone, self.adapter)
+            };
             let all = self.seen.clone();
             return self.run(&all);
         }

@@ -80,6 +80,7 @@ pub enum Activation {
 /// The fields of a Hugging Face config.json that the families read.
 #[derive(Debug, Deserialize)]
 pub struct HuggingFaceConfig {
+    pub(crate) model_type: String,
     pub(crate) vocab_size: usize,
     pub(crate) hidden_size: usize,
     pub(crate) num_hidden_layers: usize,
@@ -91,8 +92,8 @@ pub struct HuggingFaceConfig {
     pub(crate) max_position_embeddings: usize,
     pub(crate) original_max_position_embeddings: Option<usize>,
     pub(crate) tie_word_embeddings: Option<bool>,
-    #[serde(alias = "hidden_activation")]
     pub(crate) hidden_act: Option<String>,
+    pub(crate) hidden_activation: Option<String>,
     pub(crate) attention_bias: Option<bool>,
     pub(crate) mlp_bias: Option<bool>,
     pub(crate) use_sliding_window: Option<bool>,
@@ -122,9 +123,14 @@ pub enum OneOrMany {
 }
 
 impl HuggingFaceConfig {
+    pub(crate) fn is_phi3(&self) -> bool {
+        self.model_type == "phi3"
+    }
+
     /// Width of a head.
     pub(crate) fn head_dim(&self) -> usize {
-        self.head_dim.unwrap_or(self.hidden_size / self.num_attention_heads.max(1))
+        self.head_dim
+            .unwrap_or(self.hidden_size / self.num_attention_heads.max(1))
     }
 
     /// The window of each block: `layer_types` where given, otherwise what `is_sliding` says of the
@@ -139,7 +145,9 @@ impl HuggingFaceConfig {
             path: path.to_path_buf(),
             problem,
         };
-        let Some(window) = self.sliding_window.filter(|_| self.use_sliding_window != Some(false))
+        let Some(window) = self
+            .sliding_window
+            .filter(|_| self.use_sliding_window != Some(false))
         else {
             return Ok(vec![None; layers]);
         };
@@ -147,7 +155,9 @@ impl HuggingFaceConfig {
             return Err(invalid("sliding_window is 0".to_owned()));
         }
         let Some(types) = &self.layer_types else {
-            return Ok((0..layers).map(|layer| is_sliding(layer).then_some(window)).collect());
+            return Ok((0..layers)
+                .map(|layer| is_sliding(layer).then_some(window))
+                .collect());
         };
         if types.len() != self.num_hidden_layers {
             return Err(invalid(format!(
@@ -206,12 +216,8 @@ impl DecoderConfig {
         if let (Some(text), serde_json::Value::Object(defaults)) =
             (text.as_object_mut(), families::defaults(&family))
         {
-            // `hidden_act` and `hidden_activation` are two names of one field.
-            let named = text.contains_key("hidden_act");
             for (key, default) in defaults {
-                if !(named && key == "hidden_activation") {
-                    text.entry(key).or_insert(default);
-                }
+                text.entry(key).or_insert(default);
             }
         }
         let raw: HuggingFaceConfig =
@@ -228,7 +234,12 @@ impl DecoderConfig {
         raw: &HuggingFaceConfig,
     ) -> Result<Self> {
         let heads = raw.num_attention_heads;
-        let activation = match raw.hidden_act.as_deref() {
+        let activation = match raw
+            .hidden_activation
+            .as_ref()
+            .or(raw.hidden_act.as_ref())
+            .map(String::as_str)
+        {
             None | Some("silu") => Activation::Silu,
             Some("gelu_pytorch_tanh") => Activation::GeluTanh,
             Some(other) => {
@@ -316,10 +327,17 @@ impl DecoderConfig {
             ));
         }
         if !self.attention_scale.is_finite() {
-            return Err(format!("query_pre_attn_scalar gives a scale of {}", self.attention_scale));
+            return Err(format!(
+                "query_pre_attn_scalar gives a scale of {}",
+                self.attention_scale
+            ));
         }
         let caps = [self.attention_soft_cap, self.final_soft_cap];
-        if let Some(cap) = caps.into_iter().flatten().find(|cap| !(cap.is_finite() && *cap > 0.0)) {
+        if let Some(cap) = caps
+            .into_iter()
+            .flatten()
+            .find(|cap| !(cap.is_finite() && *cap > 0.0))
+        {
             return Err(format!("a soft-cap is {cap}, expected a positive number"));
         }
         if !self.norm_eps.is_finite() || self.norm_eps < 0.0 {

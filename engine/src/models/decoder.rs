@@ -33,6 +33,8 @@ pub struct Decoder {
     config: DecoderConfig,
     /// `[vocabulary, d_model]` in the stored type
     embedding: Tensor,
+    /// Factor on the embeddings, rounded to their type as the model was trained with it.
+    embedding_scale: Option<f64>,
     rotary: RotaryEmbedding,
     /// Of the blocks with a window, where they differ.
     window_rotary: Option<RotaryEmbedding>,
@@ -61,6 +63,11 @@ impl Decoder {
             blocks,
             final_norm: weights.norm("norm", config.d_model)?,
             head: FrozenLinear::new(weights.head(&embedding)?, None)?,
+            embedding_scale: config.embedding_scale.map(|scale| match embedding.dtype() {
+                DType::BF16 => half::bf16::from_f64(scale).to_f64(),
+                DType::F16 => half::f16::from_f64(scale).to_f64(),
+                _ => scale,
+            }),
             embedding,
             config,
         })
@@ -87,7 +94,10 @@ impl Decoder {
             config: &self.config,
             input,
             angles: self.rotary.angles(input.positions),
-            window_angles: self.window_rotary.as_ref().map(|rope| rope.angles(input.positions)),
+            window_angles: self
+                .window_rotary
+                .as_ref()
+                .map(|rope| rope.angles(input.positions)),
         };
         let mut x = self.embed(input.ids)?;
         for (layer, block) in self.blocks.iter().enumerate() {
@@ -105,14 +115,17 @@ impl Decoder {
     /// holds of it: LongRoPE turns keys otherwise beyond the trained length.
     pub fn outgrows_cache(&self, before: usize, after: usize) -> bool {
         self.rotary.changes_between(before, after)
-            || self.window_rotary.as_ref().is_some_and(|rope| rope.changes_between(before, after))
+            || self
+                .window_rotary
+                .as_ref()
+                .is_some_and(|rope| rope.changes_between(before, after))
     }
 
     /// The rows of the embedding for these tokens, widened to f32: `[tokens, d_model]`.
     fn embed(&self, ids: &[u32]) -> Result<Tensor> {
         let ids = Tensor::from_slice(ids, ids.len(), self.embedding.device())?;
         let rows = self.embedding.index_select(&ids, 0)?.to_dtype(DType::F32)?;
-        if let Some(scale) = self.config.embedding_scale {
+        if let Some(scale) = self.embedding_scale {
             elementwise::scale(&rows, scale)?;
         }
         Ok(rows)

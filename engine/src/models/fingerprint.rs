@@ -79,9 +79,13 @@ impl BaseFingerprint {
         if self == other {
             return Likeness::Same;
         }
-        let differs = |(name, value): &(&String, &String)| other.architecture.get(*name) != Some(value);
+        let differs =
+            |(name, value): &(&String, &String)| other.architecture.get(*name) != Some(value);
         if let Some((name, value)) = self.architecture.iter().find(differs) {
-            let theirs = other.architecture.get(name).map_or("unknown", String::as_str);
+            let theirs = other
+                .architecture
+                .get(name)
+                .map_or("unknown", String::as_str);
             return Likeness::Different(format!("it needs {name} {value}, this has {theirs}"));
         }
         if self.types == other.types {

@@ -105,7 +105,10 @@ impl RopeConfig {
         // transformers 5 writes both under `rope_parameters`, and reads `rope_scaling` first.
         let (mut field, mut scaling) = match given(raw.rope_scaling.as_ref()) {
             Some(value) => ("rope_scaling".to_owned(), Some(value)),
-            None => ("rope_parameters".to_owned(), given(raw.rope_parameters.as_ref())),
+            None => (
+                "rope_parameters".to_owned(),
+                given(raw.rope_parameters.as_ref()),
+            ),
         };
         if let Some(layer_type) = layer_type
             && let Some(nested) = scaling.and_then(|value| value.get(layer_type))
@@ -113,7 +116,13 @@ impl RopeConfig {
             field = format!("{field}.{layer_type}");
             scaling = given(Some(nested));
         }
-        Source { path, raw, field, scaling }.parse(theta)
+        Source {
+            path,
+            raw,
+            field,
+            scaling,
+        }
+        .parse(theta)
     }
 
     /// The embedding for heads of this width.
@@ -173,11 +182,14 @@ impl RopeConfig {
                 });
                 RotaryEmbedding::new(scaled, *amplitude)
             }
-            RopeScaling::LongRope { short, long, amplitude, original_max_positions } => {
+            RopeScaling::LongRope {
+                short,
+                long,
+                amplitude,
+                original_max_positions,
+            } => {
                 let divided = |divisors: &[f64]| {
-                    plain.map(|i, frequency| {
-                        frequency / divisors.get(i).copied().unwrap_or(1.0)
-                    })
+                    plain.map(|i, frequency| frequency / divisors.get(i).copied().unwrap_or(1.0))
                 };
                 RotaryEmbedding::new(divided(short), *amplitude)
                     .with_long(divided(long), *original_max_positions as u32)
@@ -188,11 +200,16 @@ impl RopeConfig {
 
 impl Source<'_> {
     fn invalid(&self, problem: String) -> Error {
-        Error::ModelFileInvalid { path: self.path.to_path_buf(), problem }
+        Error::ModelFileInvalid {
+            path: self.path.to_path_buf(),
+            problem,
+        }
     }
 
     fn get(&self, key: &str) -> Option<&Value> {
-        self.scaling.and_then(|value| value.get(key)).filter(|value| !value.is_null())
+        self.scaling
+            .and_then(|value| value.get(key))
+            .filter(|value| !value.is_null())
     }
 
     fn number(&self, key: &str) -> Option<f64> {
@@ -200,9 +217,14 @@ impl Source<'_> {
     }
 
     fn positive(&self, key: &str, value: Option<f64>) -> Result<f64> {
-        value.filter(|value| value.is_finite() && *value > 0.0).ok_or_else(|| {
-            self.invalid(format!("{}.{key} is missing or not a positive number", self.field))
-        })
+        value
+            .filter(|value| value.is_finite() && *value > 0.0)
+            .ok_or_else(|| {
+                self.invalid(format!(
+                    "{}.{key} is missing or not a positive number",
+                    self.field
+                ))
+            })
     }
 
     fn required(&self, key: &str) -> Result<f64> {
@@ -212,8 +234,12 @@ impl Source<'_> {
     /// A value beside `max_position_embeddings` outranks the one in the dictionary.
     fn original_max_positions(&self) -> Result<f64> {
         const KEY: &str = "original_max_position_embeddings";
-        let beside = self.raw.original_max_position_embeddings.map(|value| value as f64);
-        self.positive(KEY, beside.or_else(|| self.number(KEY)))
+        let beside = self
+            .raw
+            .original_max_position_embeddings
+            .map(|value| value as f64);
+        let otherwise = self.raw.max_position_embeddings as f64;
+        self.positive(KEY, beside.or_else(|| self.number(KEY)).or(Some(otherwise)))
     }
 
     fn divisors(&self, key: &str, pairs: usize) -> Result<Vec<f64>> {
@@ -239,6 +265,8 @@ impl Source<'_> {
                 Err(self.invalid(format!("{} has a factor but no rope_type", self.field)))
             }
             None => Ok("default"),
+            // Phi-3's first names of what is LongRoPE.
+            Some(kind) if self.raw.is_phi3() && (kind == "su" || kind == "yarn") => Ok("longrope"),
             Some(kind) => Ok(kind.as_str().unwrap_or("")),
         }
     }
@@ -261,7 +289,9 @@ impl Source<'_> {
         let max_positions = self.raw.max_position_embeddings as f64;
         let scaling = match self.kind()? {
             "default" => RopeScaling::None,
-            "linear" => RopeScaling::Linear { factor: self.required("factor")? },
+            "linear" => RopeScaling::Linear {
+                factor: self.required("factor")?,
+            },
             "llama3" => RopeScaling::Llama3 {
                 factor: self.required("factor")?,
                 low_frequency_factor: self.required("low_freq_factor")?,
@@ -276,17 +306,27 @@ impl Source<'_> {
                 };
                 RopeScaling::Yarn {
                     factor,
-                    beta_fast: self.number("beta_fast").filter(|b| *b != 0.0).unwrap_or(32.0),
-                    beta_slow: self.number("beta_slow").filter(|b| *b != 0.0).unwrap_or(1.0),
-                    truncate: self.get("truncate").and_then(Value::as_bool).unwrap_or(true),
+                    beta_fast: self
+                        .number("beta_fast")
+                        .filter(|b| *b != 0.0)
+                        .unwrap_or(32.0),
+                    beta_slow: self
+                        .number("beta_slow")
+                        .filter(|b| *b != 0.0)
+                        .unwrap_or(1.0),
+                    truncate: self
+                        .get("truncate")
+                        .and_then(Value::as_bool)
+                        .unwrap_or(true),
                     amplitude: self.yarn_amplitude(factor),
                     original_max_positions,
                 }
             }
             "longrope" => {
                 let original_max_positions = self.original_max_positions()?;
-                let factor =
-                    self.number("factor").unwrap_or(max_positions / original_max_positions);
+                let factor = self
+                    .number("factor")
+                    .unwrap_or(max_positions / original_max_positions);
                 let otherwise = if factor <= 1.0 {
                     1.0
                 } else {
@@ -310,14 +350,28 @@ impl Source<'_> {
                 });
             }
         };
-        Ok(RopeConfig { theta, rotated_fraction, scaling })
+        Ok(RopeConfig {
+            theta,
+            rotated_fraction,
+            scaling,
+        })
     }
 
     /// 0.1 m ln(factor) + 1, or the quotient of two of them where both `m`s are given.
     fn yarn_amplitude(&self, factor: f64) -> f64 {
-        let scale = |m: f64| if factor <= 1.0 { 1.0 } else { 0.1 * m * factor.ln() + 1.0 };
+        let scale = |m: f64| {
+            if factor <= 1.0 {
+                1.0
+            } else {
+                0.1 * m * factor.ln() + 1.0
+            }
+        };
         let given = |key: &str| self.number(key).filter(|value| *value != 0.0);
-        match (self.number("attention_factor"), given("mscale"), given("mscale_all_dim")) {
+        match (
+            self.number("attention_factor"),
+            given("mscale"),
+            given("mscale_all_dim"),
+        ) {
             (Some(amplitude), _, _) => amplitude,
             (None, Some(m), Some(all)) => scale(m) / scale(all),
             (None, _, _) => scale(1.0),

@@ -39,7 +39,12 @@ pub fn geglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
 /// When the shapes differ.
 pub fn geglu_backward(gate: &Tensor, up: &Tensor, grad: &Tensor) -> Result<(Tensor, Tensor)> {
     if gate.shape() != up.shape() || gate.shape() != grad.shape() {
-        bail!("geglu of {:?} and {:?}, gradient {:?}", gate.shape(), up.shape(), grad.shape());
+        bail!(
+            "geglu of {:?} and {:?}, gradient {:?}",
+            gate.shape(),
+            up.shape(),
+            grad.shape()
+        );
     }
     by_float_type!(gate, T => {
         let (gates, ups) = (cpu::read::<T>(gate)?, cpu::read::<T>(up)?);

@@ -50,7 +50,13 @@ impl Frequencies {
 
     /// Each frequency changed, given its index.
     pub fn map(&self, change: impl Fn(usize, f64) -> f64) -> Self {
-        Self(self.0.iter().enumerate().map(|(i, &frequency)| change(i, frequency)).collect())
+        Self(
+            self.0
+                .iter()
+                .enumerate()
+                .map(|(i, &frequency)| change(i, frequency))
+                .collect(),
+        )
     }
 }
 
@@ -62,7 +68,11 @@ impl RotaryEmbedding {
 
     /// An embedding with given frequencies and factor on cosine and sine.
     pub fn new(frequencies: Frequencies, amplitude: f64) -> Self {
-        Self { frequencies, long: None, amplitude }
+        Self {
+            frequencies,
+            long: None,
+            amplitude,
+        }
     }
 
     /// Other frequencies for examples of more than `longer_than` tokens.
@@ -70,6 +80,19 @@ impl RotaryEmbedding {
     pub fn with_long(mut self, frequencies: Frequencies, longer_than: u32) -> Self {
         self.long = Some((frequencies, longer_than));
         self
+    }
+
+    /// Radians per position of each pair, for an example of so many tokens.
+    pub fn frequencies(&self, tokens: u32) -> &[f64] {
+        match &self.long {
+            Some((long, longer_than)) if tokens > *longer_than => &long.0,
+            _ => &self.frequencies.0,
+        }
+    }
+
+    /// Factor on cosine and sine.
+    pub fn amplitude(&self) -> f64 {
+        self.amplitude
     }
 
     /// Whether an example that grows from `before` to `after` tokens changes its frequencies, so
@@ -90,19 +113,20 @@ impl RotaryEmbedding {
         let mut sines = Vec::with_capacity(positions.len() * half);
         for example in positions.chunk_by(|a, b| a < b) {
             let tokens = example.last().map_or(0, |&position| position + 1);
-            let frequencies = match &self.long {
-                Some((long, longer_than)) if tokens > *longer_than => long,
-                _ => &self.frequencies,
-            };
+            let frequencies = self.frequencies(tokens);
             for &position in example {
-                for &frequency in &frequencies.0 {
+                for &frequency in frequencies {
                     let (sine, cosine) = (f64::from(position) * frequency).sin_cos();
                     cosines.push(cosine * self.amplitude);
                     sines.push(sine * self.amplitude);
                 }
             }
         }
-        Angles { cosines, sines, half }
+        Angles {
+            cosines,
+            sines,
+            half,
+        }
     }
 }
 

@@ -207,7 +207,9 @@ impl Trainer<'_> {
 
     fn patience_is_over(&self) -> bool {
         let waited = self.state.evaluations_since_best;
-        self.plan.patience.is_some_and(|patience| waited >= patience)
+        self.plan
+            .patience
+            .is_some_and(|patience| waited >= patience)
     }
 
     /// A loss or gradient that is not a number must never reach the parameters.

@@ -19,7 +19,16 @@ fn sandboxed(script: &str, folder: &str) -> Option<Command> {
     }
     let mut command = Command::new("unshare");
     command
-        .args(["--user", "--map-root-user", "--mount", "sh", "-euc", script, "sh", folder])
+        .args([
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-euc",
+            script,
+            "sh",
+            folder,
+        ])
         .arg(executable())
         .env("RAYON_NUM_THREADS", "1");
     Some(command)
@@ -56,7 +65,11 @@ fn a_full_disk_pauses_the_run_and_breaks_nothing() {
         return;
     };
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 
     let read = |ending: &str| std::fs::read(home.path().join(format!("disk.{ending}")));
     let expected = read("expected").unwrap();
@@ -69,14 +82,28 @@ fn a_full_disk_pauses_the_run_and_breaks_nothing() {
             assert_eq!(last["event"], "finished", "{ballast}");
         } else {
             let said = (&last["event"], &last["code"]);
-            assert_eq!(said, (&json!("failed"), &json!("disk_full")), "{ballast}: {first}");
+            assert_eq!(
+                said,
+                (&json!("failed"), &json!("disk_full")),
+                "{ballast}: {first}"
+            );
             let error = String::from_utf8(read(&format!("{ballast}.err")).unwrap()).unwrap();
-            assert!(error.contains("the disk is full") && error.contains("--resume"), "{error}");
+            assert!(
+                error.contains("the disk is full") && error.contains("--resume"),
+                "{error}"
+            );
             paused += 1;
         }
         if let Ok(adapter) = read(&format!("{ballast}.adapter")) {
-            assert_eq!(adapter, expected, "{ballast}: the resumed run ends elsewhere");
-            assert_eq!(read(&format!("{ballast}.left")).unwrap(), b"", "temporary files are left");
+            assert_eq!(
+                adapter, expected,
+                "{ballast}: the resumed run ends elsewhere"
+            );
+            assert_eq!(
+                read(&format!("{ballast}.left")).unwrap(),
+                b"",
+                "temporary files are left"
+            );
         }
     }
     assert!(paused >= 5, "only {paused} of the disks filled up");

@@ -91,8 +91,13 @@ impl SideNetwork {
         let shifted = self.upsample(&hidden, &side_rows)?;
         drop(hidden);
         let normed = rms_norm(&shifted, Some(backbone.final_norm()), eps)?;
-        let loss =
-            linear_cross_entropy(&normed, backbone.head(), soft_cap, input.target_ids, gradient)?;
+        let loss = linear_cross_entropy(
+            &normed,
+            backbone.head(),
+            soft_cap,
+            input.target_ids,
+            gradient,
+        )?;
         drop(normed);
         if let Some(grad) = loss.hidden_gradient {
             let grad = rms_norm_backward(&shifted, Some(backbone.final_norm()), eps, &grad)?;

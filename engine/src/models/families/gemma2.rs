@@ -4,7 +4,19 @@
 use std::path::Path;
 
 use crate::Result;
-use crate::models::config::{Activation, DecoderConfig, HuggingFaceConfig};
+use crate::models::config::{DecoderConfig, HuggingFaceConfig};
+
+/// What transformers assumes where config.json is silent.
+pub(super) fn defaults() -> serde_json::Value {
+    serde_json::json!({
+        "head_dim": 256,
+        "hidden_activation": "gelu_pytorch_tanh",
+        "query_pre_attn_scalar": 256,
+        "attn_logit_softcapping": 50.0,
+        "final_logit_softcapping": 30.0,
+        "sliding_window": 4096,
+    })
+}
 
 pub(super) fn config(path: &Path, raw: &HuggingFaceConfig) -> Result<DecoderConfig> {
     Ok(DecoderConfig {
@@ -24,7 +36,6 @@ pub(super) fn gemma(
     let attention_bias = raw.attention_bias.unwrap_or(false);
     Ok(DecoderConfig {
         head_dim: raw.head_dim.unwrap_or(256),
-        activation: Activation::GeluTanh,
         norms_around_one: true,
         sandwich_norms: true,
         tied_head: raw.tie_word_embeddings.unwrap_or(true),

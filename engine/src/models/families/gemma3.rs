@@ -36,13 +36,19 @@ pub(super) fn config(path: &Path, raw: &HuggingFaceConfig) -> Result<DecoderConf
     let theta = raw.rope_theta.unwrap_or(FULL_THETA);
     let window_theta = raw.rope_local_base_freq.unwrap_or(WINDOW_THETA);
     let nested = |value: &Option<serde_json::Value>| {
-        value.as_ref().is_some_and(|value| value.get("sliding_attention").is_some())
+        value
+            .as_ref()
+            .is_some_and(|value| value.get("sliding_attention").is_some())
     };
     let window_rope = if nested(&raw.rope_parameters) || nested(&raw.rope_scaling) {
         RopeConfig::of_layers(path, raw, Some("sliding_attention"), Some(window_theta))?
     } else {
         // A scaling that names no layers is the full ones'.
-        RopeConfig { theta: window_theta, rotated_fraction: 1.0, scaling: RopeScaling::None }
+        RopeConfig {
+            theta: window_theta,
+            rotated_fraction: 1.0,
+            scaling: RopeScaling::None,
+        }
     };
     Ok(DecoderConfig {
         qk_norm: true,

@@ -6,6 +6,7 @@ use crate::Result;
 use crate::models::config::{DecoderConfig, HuggingFaceConfig};
 
 pub(super) fn config(path: &Path, raw: &HuggingFaceConfig) -> Result<DecoderConfig> {
+    DecoderConfig::require_kv_heads(path, raw)?;
     Ok(DecoderConfig {
         windows: raw.windows(path, |_| true)?,
         ..DecoderConfig::common("mistral", path, raw)?

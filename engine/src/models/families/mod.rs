@@ -18,16 +18,28 @@ mod qwen3;
 /// configs are.
 pub(super) fn defaults(model_type: &str) -> serde_json::Value {
     match model_type {
+        "gemma2" => gemma2::defaults(),
         "gemma3" | "gemma3_text" => gemma3::defaults(),
+        "mistral" => serde_json::json!({"sliding_window": 4096}),
+        "phi3" => serde_json::json!({"original_max_position_embeddings": 4096}),
+        "qwen2" | "qwen3" => serde_json::json!({"max_window_layers": 28, "sliding_window": 4096}),
         _ => serde_json::Value::Null,
     }
 }
 
 type Parse = fn(&Path, &HuggingFaceConfig) -> Result<DecoderConfig>;
 
-/// The `model_type`s that [`by_model_type`] knows.
-pub const NAMES: [&str; 8] =
-    ["llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "gemma3_text", "phi3"];
+/// The `model_type`s that are understood.
+pub const NAMES: [&str; 8] = [
+    "llama",
+    "mistral",
+    "qwen2",
+    "qwen3",
+    "gemma2",
+    "gemma3",
+    "gemma3_text",
+    "phi3",
+];
 
 /// The family that reads configs of this `model_type`.
 pub(super) fn by_model_type(model_type: &str) -> Option<Parse> {

@@ -42,9 +42,20 @@ impl SelfAttention {
         let o = weights.linear(&format!("{prefix}.o_proj"), [d, q], config.output_bias)?;
         let [q, k, v] = match config.fused_projections {
             true => weights.fused(&format!("{prefix}.qkv_proj"), [q, kv, kv], d)?,
-            false => [linear("q_proj", q)?, linear("k_proj", kv)?, linear("v_proj", kv)?],
+            false => [
+                linear("q_proj", q)?,
+                linear("k_proj", kv)?,
+                linear("v_proj", kv)?,
+            ],
         };
-        Ok(Self { q, k, v, o, qk_norm, window })
+        Ok(Self {
+            q,
+            k,
+            v,
+            o,
+            qk_norm,
+            window,
+        })
     }
 
     /// `x` `[batch * seq, d_model]`, already normalized.

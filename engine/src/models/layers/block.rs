@@ -37,15 +37,24 @@ impl Block {
         let before_attention = norm("input_layernorm")?;
         let (attention_norms, mlp_norms) = match config.sandwich_norms {
             true => (
-                Norms { before: before_attention, behind: Some(norm("post_attention_layernorm")?) },
+                Norms {
+                    before: before_attention,
+                    behind: Some(norm("post_attention_layernorm")?),
+                },
                 Norms {
                     before: norm("pre_feedforward_layernorm")?,
                     behind: Some(norm("post_feedforward_layernorm")?),
                 },
             ),
             false => (
-                Norms { before: before_attention, behind: None },
-                Norms { before: norm("post_attention_layernorm")?, behind: None },
+                Norms {
+                    before: before_attention,
+                    behind: None,
+                },
+                Norms {
+                    before: norm("post_attention_layernorm")?,
+                    behind: None,
+                },
             ),
         };
         let attention = format!("{prefix}.self_attn");
@@ -69,7 +78,8 @@ impl Block {
         let attended = self.attention.forward(&normed, pass, cache)?;
         let middle = self.attention_norms.residual(attended, x, eps)?;
         let normed = rms_norm(&middle, Some(&self.mlp_norms.before), eps)?;
-        self.mlp_norms.residual(self.mlp.forward(&normed)?, &middle, eps)
+        self.mlp_norms
+            .residual(self.mlp.forward(&normed)?, &middle, eps)
     }
 }
 

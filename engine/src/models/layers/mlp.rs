@@ -17,7 +17,11 @@ pub(super) struct Mlp {
 }
 
 impl Mlp {
-    pub(super) fn load(config: &DecoderConfig, weights: &Weights<'_>, prefix: &str) -> Result<Self> {
+    pub(super) fn load(
+        config: &DecoderConfig,
+        weights: &Weights<'_>,
+        prefix: &str,
+    ) -> Result<Self> {
         let (d, f, bias) = (config.d_model, config.d_ff, config.mlp_bias);
         let linear = |name: &str, shape: [usize; 2]| {
             weights.linear(&format!("{prefix}.{name}"), shape, bias)
@@ -26,7 +30,12 @@ impl Mlp {
             true => weights.fused(&format!("{prefix}.gate_up_proj"), [f, f], d)?,
             false => [linear("gate_proj", [f, d])?, linear("up_proj", [f, d])?],
         };
-        Ok(Self { gate, up, down: linear("down_proj", [d, f])?, activation: config.activation })
+        Ok(Self {
+            gate,
+            up,
+            down: linear("down_proj", [d, f])?,
+            activation: config.activation,
+        })
     }
 
     /// `x` `[tokens, d_model]`, already normalized.

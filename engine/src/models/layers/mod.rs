@@ -46,9 +46,15 @@ const EMBEDDING: &str = "embed_tokens.weight";
 
 impl<'a> Weights<'a> {
     pub(super) fn new(config: &'a DecoderConfig, checkpoint: &'a Checkpoint) -> Self {
-        let found = ROOTS.into_iter().find(|root| checkpoint.contains(&format!("{root}.{EMBEDDING}")));
+        let found = ROOTS
+            .into_iter()
+            .find(|root| checkpoint.contains(&format!("{root}.{EMBEDDING}")));
         // Where there is no embedding at all, loading it says so under the usual name.
-        Self { config, checkpoint, root: found.unwrap_or(ROOTS[0]) }
+        Self {
+            config,
+            checkpoint,
+            root: found.unwrap_or(ROOTS[0]),
+        }
     }
 
     fn name(&self, name: &str) -> String {
@@ -64,7 +70,9 @@ impl<'a> Weights<'a> {
     /// do); what the file holds is then what was trained, as transformers decides too.
     pub(super) fn head(&self, embedding: &Tensor) -> Result<Tensor> {
         let names = ["lm_head.weight", "language_model.lm_head.weight"];
-        let stored = names.into_iter().find(|name| self.checkpoint.contains(name));
+        let stored = names
+            .into_iter()
+            .find(|name| self.checkpoint.contains(name));
         if self.config.tied_head {
             let same = |name: &str| self.checkpoint.same_bytes(name, &self.name(EMBEDDING));
             if stored.is_none_or(same) {
@@ -77,14 +85,27 @@ impl<'a> Weights<'a> {
 
     /// A norm's weight in f32, as it multiplies.
     pub(super) fn norm(&self, name: &str, width: usize) -> Result<Tensor> {
-        let weight = self.checkpoint.load(&self.name(&format!("{name}.weight")), &[width])?;
+        let weight = self
+            .checkpoint
+            .load(&self.name(&format!("{name}.weight")), &[width])?;
         let weight = weight.to_dtype(DType::F32)?;
-        Ok(if self.config.norms_around_one { (weight + 1.0)? } else { weight })
+        Ok(if self.config.norms_around_one {
+            (weight + 1.0)?
+        } else {
+            weight
+        })
     }
 
-    fn linear(&self, name: &str, [outputs, inputs]: [usize; 2], bias: bool) -> Result<FrozenLinear> {
+    fn linear(
+        &self,
+        name: &str,
+        [outputs, inputs]: [usize; 2],
+        bias: bool,
+    ) -> Result<FrozenLinear> {
         let name = self.name(name);
-        let weight = self.checkpoint.load(&format!("{name}.weight"), &[outputs, inputs])?;
+        let weight = self
+            .checkpoint
+            .load(&format!("{name}.weight"), &[outputs, inputs])?;
         let bias = match bias {
             true => Some(self.checkpoint.load(&format!("{name}.bias"), &[outputs])?),
             false => None,
@@ -100,16 +121,23 @@ impl<'a> Weights<'a> {
         inputs: usize,
     ) -> Result<[FrozenLinear; N]> {
         let name = self.name(&format!("{name}.weight"));
-        let all = self.checkpoint.load(&name, &[outputs.iter().sum(), inputs])?;
+        let all = self
+            .checkpoint
+            .load(&name, &[outputs.iter().sum(), inputs])?;
         let mut first = 0;
         let mut parts = Vec::with_capacity(N);
         for rows in outputs {
             // A copy, so that each part is a matrix of its own once `all` is gone.
-            parts.push(FrozenLinear::new(all.narrow(0, first, rows)?.copy()?, None)?);
+            parts.push(FrozenLinear::new(
+                all.narrow(0, first, rows)?.copy()?,
+                None,
+            )?);
             first += rows;
         }
         parts.try_into().map_err(|_| {
-            Error::Tensor(candle_core::Error::Msg(format!("{name} does not have {N} parts")))
+            Error::Tensor(candle_core::Error::Msg(format!(
+                "{name} does not have {N} parts"
+            )))
         })
     }
 }
