@@ -211,8 +211,12 @@ impl DecoderConfig {
         // Multimodal models keep their language model's config in a config of its own.
         let mut text = match value.get("text_config") {
             Some(text) if family == "gemma3" => text.clone(),
-            _ => value,
+            _ => value.clone(),
         };
+        // What ends a generation stands at the top of a nested config.
+        if let (Some(text), Some(eos)) = (text.as_object_mut(), value.get("eos_token_id")) {
+            text.entry("eos_token_id").or_insert_with(|| eos.clone());
+        }
         if let (Some(text), serde_json::Value::Object(defaults)) =
             (text.as_object_mut(), families::defaults(&family))
         {

@@ -82,7 +82,8 @@ impl Trainer<'_> {
         let first_step = self.state.step + 1;
         let steps = self.plan.stream.steps();
         let gradients = self.network.parameters().zeros_like()?;
-        let mut saved = false;
+        // A run that is resumed stands at a checkpoint already.
+        let mut saved = self.state.step > 0 && !self.state.evaluation_due;
         progress.phase(Phase::Training);
         // A stop during an evaluation leaves it to be made when the run goes on.
         if self.state.evaluation_due {

@@ -11,7 +11,9 @@
 )]
 
 use std::alloc::System;
+use std::cell::Cell;
 use std::ops::ControlFlow;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -28,6 +30,21 @@ use stepladder_tests::{golden_path, root};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator<System> = CountingAllocator(System);
+
+thread_local! {
+    static PARSING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Panics of libraries that the engine catches stay silent: a backtrace takes more memory than any
+/// file justifies.
+fn hush_caught_panics() {
+    let loud = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !PARSING.get() {
+            loud(info);
+        }
+    }));
+}
 
 struct Random(u64);
 
@@ -120,7 +137,15 @@ fn fuzz(name: &str, share: usize, files: &[Vec<u8>], mut parse: impl FnMut(&[u8]
         probe::reset_peak();
         let before = probe::current_bytes();
         let start = Instant::now();
-        taken += usize::from(parse(&bytes));
+        PARSING.set(true);
+        let result = std::panic::catch_unwind(AssertUnwindSafe(|| parse(&bytes)));
+        PARSING.set(false);
+        assert!(
+            result.is_ok(),
+            "{name} case {case} panicked on {:?}",
+            String::from_utf8_lossy(&bytes)
+        );
+        taken += usize::from(result.unwrap_or(false));
         let (time, peak) = (start.elapsed(), probe::peak_bytes() - before);
         let justified = 64 * bytes.len() as u64 + (16 << 20);
         assert!(
@@ -145,6 +170,7 @@ fn file(path: &str) -> Vec<u8> {
 /// Allocations are counted for the whole process, so all targets run one after the other.
 #[test]
 fn mutated_files_are_refused_or_taken_but_never_trusted() {
+    hush_caught_panics();
     let configs: Vec<Vec<u8>> = std::fs::read_dir(golden_path("backbones"))
         .unwrap()
         .map(|entry| std::fs::read(entry.unwrap().path().join("config.json")).unwrap())

@@ -28,6 +28,7 @@ pub(super) fn defaults() -> serde_json::Value {
         "rms_norm_eps": 1e-6,
         "sliding_window": 4096,
         "query_pre_attn_scalar": 256,
+        "eos_token_id": 1,
     })
 }
 
