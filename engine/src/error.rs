@@ -16,6 +16,12 @@ pub enum Error {
         /// The operating system's answer.
         source: std::io::Error,
     },
+    /// No space is left where a file should be written. What was there before is intact.
+    #[error("the disk is full: {} could not be written", .path.display())]
+    DiskFull {
+        /// The file.
+        path: PathBuf,
+    },
     /// A tensor operation failed; this is a defect in Stepladder unless memory ran out.
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] candle_core::Error),
@@ -195,10 +201,15 @@ impl Error {
     /// Adapts an IO error: `.map_err(Error::io("read", &path))`.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
+        move |source| match source.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Self::DiskFull { path }
+            }
+            _ => Self::Io {
+                action,
+                path,
+                source,
+            },
         }
     }
 
@@ -206,6 +217,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Io { .. } => "io",
+            Self::DiskFull { .. } => "disk_full",
             Self::Tensor(_) => "tensor",
             Self::Stopped => "stopped",
             Self::ModelFolderMissing { .. } => "model_folder_missing",
@@ -235,6 +247,11 @@ impl Error {
             Self::Io { action, .. } => format!(
                 "check that the path exists, that you may {action} it, and that the disk is not full"
             ),
+            Self::DiskFull { .. } => {
+                "free some space; the run is paused at its last checkpoint and \
+                 goes on with `stepladder train --resume RUN`"
+                    .to_owned()
+            }
             Self::Tensor(_) => "if memory ran out, lower --batch-size or --context; otherwise \
                  please report this message"
                 .to_owned(),

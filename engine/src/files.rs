@@ -53,3 +53,23 @@ pub fn sync_folder(path: &Path) -> Result<()> {
     let _ = path;
     Ok(())
 }
+
+/// Deletes the unfinished files of a folder that nobody else writes.
+///
+/// # Errors
+/// When one of them cannot be deleted.
+pub fn remove_temporary_files(folder: &Path) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let path = entry.map_err(Error::io("read", folder))?.path();
+        let unfinished = path
+            .extension()
+            .is_some_and(|extension| extension == TEMPORARY);
+        if unfinished && path.is_file() {
+            std::fs::remove_file(&path).map_err(Error::io("delete", &path))?;
+        }
+    }
+    Ok(())
+}

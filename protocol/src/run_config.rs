@@ -120,6 +120,10 @@ pub struct RunConfig {
     pub evaluate_every: Option<usize>,
     /// Steps between checkpoints; `None` makes one at each evaluation.
     pub checkpoint_every: Option<usize>,
+    /// Minutes after which a checkpoint is made in any case; 0 turns that off.
+    pub checkpoint_minutes: f64,
+    /// Evaluations in a row without a new lowest loss after which the run ends; 0 turns that off.
+    pub early_stopping_patience: usize,
 }
 
 impl Default for RunConfig {
@@ -151,6 +155,8 @@ impl Default for RunConfig {
             held_out_fraction: 0.05,
             evaluate_every: None,
             checkpoint_every: None,
+            checkpoint_minutes: 10.0,
+            early_stopping_patience: 3,
         }
     }
 }

@@ -142,9 +142,9 @@ class ScoreRecorder:
         def recording(module, query, key, value, attention_mask, scaling, **kwargs):
             repeated = key.repeat_interleave(query.shape[1] // key.shape[1], dim=1)
             scores = query @ repeated.transpose(2, 3) * scaling  # [batch, heads, seq, seq]
-            visible = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+            visible = attention_mask[0, 0] == 0
             self.std.append(scores[..., visible].std().item())
-            return self.original(module, query, key, value, attention_mask, scaling, **kwargs)
+            return self.original(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
 
         self.module.eager_attention_forward = recording
         return self
@@ -195,13 +195,18 @@ def scale(model, input_ids):
 # ---- what transformers computes -------------------------------------------------------
 
 
+def decoder(model):
+    """The module with the embedding, the blocks and the final norm; models with a vision part nest it."""
+    return getattr(model.model, "language_model", model.model)
+
+
 @torch.no_grad()
 def run(model, input_ids, **kwargs):
     """Block outputs by forward hooks, [layers, batch, seq, d_model], and logits."""
     blocks = []
     hooks = [
         layer.register_forward_hook(lambda _module, _inputs, output: blocks.append(output))
-        for layer in model.model.layers
+        for layer in decoder(model).layers
     ]
     logits = model(input_ids=input_ids, use_cache=False, **kwargs).logits
     for hook in hooks:

@@ -16,6 +16,8 @@ pub struct Generator<'a> {
     adapter: Option<(&'a SideNetwork, TapDtype)>,
     cache: KvCache,
     side_cache: KvCache,
+    /// Every token seen, for when the caches have to be made anew.
+    seen: Vec<u32>,
 }
 
 impl<'a> Generator<'a> {
@@ -27,6 +29,7 @@ impl<'a> Generator<'a> {
             adapter,
             cache: KvCache::new(backbone.config().layers),
             side_cache: KvCache::new(side_layers),
+            seen: Vec::new(),
         }
     }
 
@@ -40,6 +43,20 @@ impl<'a> Generator<'a> {
     /// # Errors
     /// When an id lies outside the vocabulary.
     pub fn push(&mut self, ids: &[u32]) -> Result<Tensor> {
+        let before = self.seen.len();
+        self.seen.extend_from_slice(ids);
+        if self.backbone.outgrows_cache(before, self.seen.len()) {
+            *self = Self {
+                seen: std::mem::take(&mut self.seen),
+                ..Self::new(self.backbone, self.adapter)
+            };
+            let all = self.seen.clone();
+            return self.run(&all);
+        }
+        self.run(ids)
+    }
+
+    fn run(&mut self, ids: &[u32]) -> Result<Tensor> {
         let seen = self.cache.tokens();
         let positions: Vec<u32> = (seen..seen + ids.len()).map(|at| at as u32).collect();
         let input = TokenInput {

@@ -3,6 +3,8 @@
 //! sampled values. The same architecture with other bytes is another model when the types agree;
 //! when they differ, the sampled values tell whether it is the same model stored in another type.
 
+use std::collections::BTreeMap;
+
 use half::{bf16, f16};
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +14,8 @@ use super::config::DecoderConfig;
 /// Identifies a base model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BaseFingerprint {
-    /// Sizes and switches, readable.
-    pub architecture: String,
+    /// Sizes and switches by name, readable.
+    pub architecture: BTreeMap<String, String>,
     /// Hash over each tensor's name, shape, type and sampled bytes.
     pub content: String,
     /// Hash over each tensor's stored type.
@@ -77,11 +79,14 @@ impl BaseFingerprint {
         if self == other {
             return Likeness::Same;
         }
-        if self.architecture != other.architecture {
-            return Likeness::Different(format!(
-                "it needs {}, this is {}",
-                self.architecture, other.architecture
-            ));
+        let differs =
+            |(name, value): &(&String, &String)| other.architecture.get(*name) != Some(value);
+        if let Some((name, value)) = self.architecture.iter().find(differs) {
+            let theirs = other
+                .architecture
+                .get(name)
+                .map_or("unknown", String::as_str);
+            return Likeness::Different(format!("it needs {name} {value}, this has {theirs}"));
         }
         if self.types == other.types {
             return Likeness::Different("same architecture, other weights".to_owned());
@@ -93,26 +98,61 @@ impl BaseFingerprint {
     }
 }
 
-fn architecture(config: &DecoderConfig) -> String {
-    format!(
-        "{} {} layers, d_model {}, heads {}/{} of {}, d_ff {}, vocabulary {}, rope {:?}, eps {:e}, \
-         tied {}, biases {}{}{}, qk_norm {}",
-        config.family,
-        config.layers,
-        config.d_model,
-        config.heads,
-        config.kv_heads,
-        config.head_dim,
-        config.d_ff,
-        config.vocabulary,
-        config.rope,
-        config.norm_eps,
-        config.tied_head,
-        u8::from(config.qkv_bias),
-        u8::from(config.output_bias),
-        u8::from(config.mlp_bias),
-        config.qk_norm,
-    )
+fn architecture(config: &DecoderConfig) -> BTreeMap<String, String> {
+    let part = |name: &str, value: &dyn std::fmt::Debug| (name.to_owned(), format!("{value:?}"));
+    // Destructured, so that a new switch cannot be forgotten here.
+    let DecoderConfig {
+        family,
+        vocabulary,
+        d_model,
+        layers,
+        heads,
+        kv_heads,
+        head_dim,
+        d_ff,
+        norm_eps,
+        rope,
+        max_positions: _,
+        tied_head,
+        qkv_bias,
+        output_bias,
+        mlp_bias,
+        qk_norm,
+        norms_around_one,
+        sandwich_norms,
+        fused_projections,
+        activation,
+        attention_scale,
+        attention_soft_cap,
+        final_soft_cap,
+        embedding_scale,
+        windows,
+        window_rope,
+        eos_tokens: _,
+    } = config;
+    BTreeMap::from([
+        part("family", family),
+        part("vocabulary", vocabulary),
+        part("d_model", d_model),
+        part("layers", layers),
+        part("heads", heads),
+        part("kv_heads", kv_heads),
+        part("head_dim", head_dim),
+        part("d_ff", d_ff),
+        part("norm_eps", norm_eps),
+        part("rope", rope),
+        part("tied_head", tied_head),
+        part("biases", &(qkv_bias, output_bias, mlp_bias)),
+        part("qk_norm", qk_norm),
+        part("norms", &(norms_around_one, sandwich_norms)),
+        part("fused_projections", fused_projections),
+        part("activation", activation),
+        part("attention", &(attention_scale, attention_soft_cap)),
+        part("final_soft_cap", final_soft_cap),
+        part("embedding_scale", embedding_scale),
+        part("windows", windows),
+        part("window_rope", window_rope),
+    ])
 }
 
 fn sampled_values(tensor: &TensorView<'_>) -> Vec<f32> {

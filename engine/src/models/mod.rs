@@ -8,6 +8,7 @@ pub mod decoder;
 pub mod families;
 pub mod fingerprint;
 pub mod kv_cache;
+mod layers;
 pub mod model;
 pub mod rope_scaling;
 pub mod tokenizer;

@@ -9,6 +9,7 @@ pub mod attention;
 pub mod cpu;
 pub mod elementwise;
 pub mod frozen_linear;
+pub mod geglu;
 pub mod linear;
 pub mod linear_cross_entropy;
 pub mod rms_norm;

@@ -16,60 +16,110 @@ pub enum Rotation {
     Backward,
 }
 
-/// Frequencies of one rotary embedding; angles are computed per position when they are needed, so
-/// no table limits the context.
+/// Radians per position of each rotated pair.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frequencies(Vec<f64>);
+
+/// One rotary embedding; angles are computed per position when they are needed, so no table limits
+/// the context.
 #[derive(Clone, Debug)]
 pub struct RotaryEmbedding {
-    inverse_frequencies: Vec<f64>,
-    /// Factor on cosine and sine (YaRN's and longrope's attention factor; otherwise 1).
+    frequencies: Frequencies,
+    /// Frequencies of examples longer than so many tokens.
+    long: Option<(Frequencies, u32)>,
+    /// Factor on cosine and sine.
     amplitude: f64,
 }
 
 /// Cosines and sines of every token of a batch, shared by all blocks of a forward pass.
 #[derive(Clone, Debug)]
 pub struct Angles {
-    /// `[tokens, r/2]`
+    /// `[tokens, pairs]`
     cosines: Vec<f64>,
-    /// `[tokens, r/2]`
+    /// `[tokens, pairs]`
     sines: Vec<f64>,
     half: usize,
 }
 
-impl RotaryEmbedding {
-    /// The plain embedding: `inverse_frequency[i] = theta^(-2i / rotated)`.
+impl Frequencies {
+    /// `theta^(-2i / rotated)` for `i` in `0..rotated/2`.
     pub fn plain(theta: f64, rotated: usize) -> Self {
-        let inverse_frequencies = (0..rotated / 2)
-            .map(|i| theta.powf(-(2.0 * i as f64) / rotated as f64))
-            .collect();
-        Self {
-            inverse_frequencies,
-            amplitude: 1.0,
-        }
+        let frequency = |i| theta.powf(-(2.0 * i as f64) / rotated as f64);
+        Self((0..rotated / 2).map(frequency).collect())
     }
 
-    /// An embedding with given frequencies, one per rotated pair.
-    pub fn from_inverse_frequencies(inverse_frequencies: Vec<f64>, amplitude: f64) -> Self {
+    /// Each frequency changed, given its index.
+    pub fn map(&self, change: impl Fn(usize, f64) -> f64) -> Self {
+        Self(
+            self.0
+                .iter()
+                .enumerate()
+                .map(|(i, &frequency)| change(i, frequency))
+                .collect(),
+        )
+    }
+}
+
+impl RotaryEmbedding {
+    /// The embedding with the frequencies `theta^(-2i / rotated)`.
+    pub fn plain(theta: f64, rotated: usize) -> Self {
+        Self::new(Frequencies::plain(theta, rotated), 1.0)
+    }
+
+    /// An embedding with given frequencies and factor on cosine and sine.
+    pub fn new(frequencies: Frequencies, amplitude: f64) -> Self {
         Self {
-            inverse_frequencies,
+            frequencies,
+            long: None,
             amplitude,
         }
     }
 
-    /// The frequencies, one per rotated pair, in radians per position.
-    pub fn inverse_frequencies(&self) -> &[f64] {
-        &self.inverse_frequencies
+    /// Other frequencies for examples of more than `longer_than` tokens.
+    #[must_use]
+    pub fn with_long(mut self, frequencies: Frequencies, longer_than: u32) -> Self {
+        self.long = Some((frequencies, longer_than));
+        self
     }
 
-    /// Angles for the given position of each token.
+    /// Radians per position of each pair, for an example of so many tokens.
+    pub fn frequencies(&self, tokens: u32) -> &[f64] {
+        match &self.long {
+            Some((long, longer_than)) if tokens > *longer_than => &long.0,
+            _ => &self.frequencies.0,
+        }
+    }
+
+    /// Factor on cosine and sine.
+    pub fn amplitude(&self) -> f64 {
+        self.amplitude
+    }
+
+    /// Whether an example that grows from `before` to `after` tokens changes its frequencies, so
+    /// that keys turned earlier no longer fit.
+    pub fn changes_between(&self, before: usize, after: usize) -> bool {
+        let is_long = |tokens: usize| match &self.long {
+            Some((_, longer_than)) => tokens > *longer_than as usize,
+            None => false,
+        };
+        before > 0 && is_long(before) != is_long(after)
+    }
+
+    /// Angles for the given position of each token. Positions that do not ascend begin a new
+    /// example.
     pub fn angles(&self, positions: &[u32]) -> Angles {
-        let half = self.inverse_frequencies.len();
+        let half = self.frequencies.0.len();
         let mut cosines = Vec::with_capacity(positions.len() * half);
         let mut sines = Vec::with_capacity(positions.len() * half);
-        for &position in positions {
-            for &frequency in &self.inverse_frequencies {
-                let (sine, cosine) = (f64::from(position) * frequency).sin_cos();
-                cosines.push(cosine * self.amplitude);
-                sines.push(sine * self.amplitude);
+        for example in positions.chunk_by(|a, b| a < b) {
+            let tokens = example.last().map_or(0, |&position| position + 1);
+            let frequencies = self.frequencies(tokens);
+            for &position in example {
+                for &frequency in frequencies {
+                    let (sine, cosine) = (f64::from(position) * frequency).sin_cos();
+                    cosines.push(cosine * self.amplitude);
+                    sines.push(sine * self.amplitude);
+                }
             }
         }
         Angles {

@@ -29,6 +29,8 @@ pub struct CheckpointState {
     pub evaluation_due: bool,
     /// Lowest evaluation loss so far.
     pub best_evaluation_loss: Option<f64>,
+    /// Evaluations since the lowest loss.
+    pub evaluations_since_best: usize,
     /// Seconds the run has taken.
     pub elapsed_secs: f64,
     /// Most bytes in use at once so far.
@@ -92,14 +94,25 @@ pub fn save(folder: &Path, checkpoint: Checkpoint) -> Result<PathBuf> {
     }
     if path.exists() {
         // The same step was saved before a resume; the new one says the same.
-        std::fs::remove_dir_all(&path).map_err(Error::io("delete", &path))?;
+        discard(&path)?;
     }
     std::fs::rename(&temporary, &path).map_err(Error::io("rename", &path))?;
     sync_folder(&path)?;
     for old in list(folder)?.into_iter().rev().skip(KEPT) {
-        std::fs::remove_dir_all(&old).map_err(Error::io("delete", &old))?;
+        discard(&old)?;
     }
     Ok(path)
+}
+
+/// Deletes a checkpoint. It is renamed first, so that one whose deletion was broken off is never
+/// taken for a whole one.
+fn discard(path: &Path) -> Result<()> {
+    let aside = path.with_extension(format!("old.{TEMPORARY}"));
+    if aside.exists() {
+        std::fs::remove_dir_all(&aside).map_err(Error::io("delete", &aside))?;
+    }
+    std::fs::rename(path, &aside).map_err(Error::io("rename", path))?;
+    std::fs::remove_dir_all(&aside).map_err(Error::io("delete", &aside))
 }
 
 fn write_parts(folder: &Path, state: &CheckpointState, tensors: &[u8]) -> Result<()> {

@@ -18,6 +18,17 @@ pub struct AdamWSettings {
     pub eps: f64,
     /// Decoupled weight decay, per unit of learning rate.
     pub weight_decay: f64,
+    /// Which tensors decay.
+    pub decayed: DecayGroup,
+}
+
+/// Tensors that weight decay applies to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecayGroup {
+    /// All of them.
+    All,
+    /// Matrices; biases and gates, which have little to overfit with, do not decay.
+    Matrices,
 }
 
 impl Default for AdamWSettings {
@@ -27,6 +38,7 @@ impl Default for AdamWSettings {
             beta2: 0.999,
             eps: 1e-8,
             weight_decay: 0.0,
+            decayed: DecayGroup::Matrices,
         }
     }
 }
@@ -113,7 +125,12 @@ impl AdamW {
             beta2,
             eps,
             weight_decay,
+            decayed,
         } = self.settings;
+        let weight_decay = match decayed {
+            DecayGroup::Matrices if parameter.rank() < 2 => 0.0,
+            _ => weight_decay,
+        };
         let updates = self.updates as i32;
         let step_size = (learning_rate / (1.0 - beta1.powi(updates))) as f32;
         let root_correction = (1.0 - beta2.powi(updates)).sqrt() as f32;

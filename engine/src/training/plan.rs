@@ -46,6 +46,10 @@ pub struct RunPlan {
     pub evaluate_every: usize,
     /// Steps between checkpoints.
     pub checkpoint_every: usize,
+    /// Seconds after which a checkpoint is made in any case.
+    pub checkpoint_secs: Option<f64>,
+    /// Evaluations in a row without a new lowest loss after which the run ends.
+    pub patience: Option<usize>,
 }
 
 /// Context length where the config names none.
@@ -140,6 +144,7 @@ impl RunPlan {
         within("held_out_fraction", config.held_out_fraction)?;
         not_negative("weight_decay", config.weight_decay)?;
         not_negative("clip_norm", config.clip_norm)?;
+        not_negative("checkpoint_minutes", config.checkpoint_minutes)?;
         let (per_step, seed) = (effective_batch_size, config.seed);
         let stream = match config.steps {
             Some(0) => return Err(invalid("steps", "is 0", "use --steps 1 or more")),
@@ -179,6 +184,8 @@ impl RunPlan {
                 tap_dtype: config.tap_dtype,
             },
             checkpoint_every: every("checkpoint_every", config.checkpoint_every, evaluate_every)?,
+            checkpoint_secs: Some(60.0 * config.checkpoint_minutes).filter(|secs| *secs > 0.0),
+            patience: Some(config.early_stopping_patience).filter(|patience| *patience > 0),
             evaluate_every,
         })
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use stepladder_protocol::{MetricsRow, RunConfig};
 
-use crate::files::write_atomically;
+use crate::files::{remove_temporary_files, write_atomically};
 use crate::{Error, Result};
 
 const CONFIG: &str = "run.json";
@@ -75,6 +75,10 @@ impl RunFolder {
             },
             TryLockError::Error(source) => Error::io("lock", &lock_path)(source),
         })?;
+        // A process that was killed may have left files it had not finished.
+        for folder in [path.to_path_buf(), path.join("adapter")] {
+            remove_temporary_files(&folder)?;
+        }
         let append = |name: &str| {
             let path = path.join(name);
             let file = OpenOptions::new().create(true).append(true).open(&path);

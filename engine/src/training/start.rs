@@ -103,6 +103,7 @@ pub fn start(
         step: 0,
         evaluation_due: false,
         best_evaluation_loss: None,
+        evaluations_since_best: 0,
         elapsed_secs: 0.0,
         peak_bytes: 0,
         template_unix_secs: template.clock().unix_secs(),

@@ -82,14 +82,16 @@ impl Trainer<'_> {
         let first_step = self.state.step + 1;
         let steps = self.plan.stream.steps();
         let gradients = self.network.parameters().zeros_like()?;
-        let mut saved = false;
+        // A run that is resumed stands at a checkpoint already.
+        let mut saved = self.state.step > 0 && !self.state.evaluation_due;
         progress.phase(Phase::Training);
         // A stop during an evaluation leaves it to be made when the run goes on.
         if self.state.evaluation_due {
             self.evaluate(progress, stop)?;
         }
+        let mut last_save = Instant::now();
         for step in first_step..=steps {
-            if self.state.evaluation_due {
+            if self.state.evaluation_due || self.patience_is_over() {
                 break;
             }
             let step_started = Instant::now();
@@ -123,9 +125,14 @@ impl Trainer<'_> {
             if step % self.plan.evaluate_every == 0 || step == steps {
                 self.evaluate(progress, stop)?;
             }
-            if step % self.plan.checkpoint_every == 0 || step == steps {
+            let overdue = |secs| last_save.elapsed().as_secs_f64() >= secs;
+            if step % self.plan.checkpoint_every == 0
+                || step == steps
+                || self.plan.checkpoint_secs.is_some_and(overdue)
+            {
                 self.save_checkpoint(progress)?;
                 saved = true;
+                last_save = Instant::now();
             }
         }
         if !saved {
@@ -135,7 +142,16 @@ impl Trainer<'_> {
             // Nothing was compared, so the latest is the best there is.
             self.save_adapter()?;
         }
-        let finished = self.state.step == steps && !self.state.evaluation_due;
+        let early = self.state.step < steps && self.patience_is_over();
+        if early {
+            let text = format!(
+                "stopped early: {} evaluations in a row brought no lower loss",
+                self.state.evaluations_since_best
+            );
+            self.folder.log(&text);
+            progress.notice(&text);
+        }
+        let finished = (self.state.step == steps || early) && !self.state.evaluation_due;
         self.folder.log(if finished {
             "finished"
         } else {
@@ -188,6 +204,13 @@ impl Trainer<'_> {
             tokens: batches.iter().map(|batch| batch.tokens).sum(),
             target_tokens,
         }))
+    }
+
+    fn patience_is_over(&self) -> bool {
+        let waited = self.state.evaluations_since_best;
+        self.plan
+            .patience
+            .is_some_and(|patience| waited >= patience)
     }
 
     /// A loss or gradient that is not a number must never reach the parameters.
@@ -248,6 +271,10 @@ impl Trainer<'_> {
                 .state
                 .best_evaluation_loss
                 .is_none_or(|lowest| loss < lowest);
+        self.state.evaluations_since_best = match best {
+            true => 0,
+            false => self.state.evaluations_since_best + 1,
+        };
         if best {
             self.state.best_evaluation_loss = Some(loss);
             self.save_adapter()?;

@@ -5,6 +5,7 @@ use rand_like::numbers;
 use stepladder_engine::ops::attention::Attention;
 use stepladder_engine::ops::elementwise::{gather_rows, scatter_rows};
 use stepladder_engine::ops::frozen_linear::FrozenLinear;
+use stepladder_engine::ops::geglu::{geglu, geglu_backward};
 use stepladder_engine::ops::linear::{
     accumulate_bias_gradient, accumulate_weight_gradient, linear, linear_backward_input,
 };
@@ -105,6 +106,19 @@ fn swiglu_and_silu_slopes() {
     });
     check("silu", &gate, &silu_backward(&gate, &g).unwrap(), |x| {
         dot(&silu(x).unwrap(), &g)
+    });
+}
+
+#[test]
+fn geglu_slopes() {
+    let (gate, up, g) = (tensor(&[3, 7], 1), tensor(&[3, 7], 2), tensor(&[3, 7], 3));
+    let gate = (gate * 3.0).unwrap();
+    let (d_gate, d_up) = geglu_backward(&gate, &up, &g).unwrap();
+    check("geglu gate", &gate, &d_gate, |gate| {
+        dot(&geglu(gate, &up).unwrap(), &g)
+    });
+    check("geglu up", &up, &d_up, |up| {
+        dot(&geglu(&gate, up).unwrap(), &g)
     });
 }
 

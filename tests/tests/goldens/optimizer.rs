@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::{IndexOp, Tensor};
 use stepladder_engine::adapters::ladder::training_pass::SideTraining;
 use stepladder_engine::adapters::parameters::Parameters;
-use stepladder_engine::training::optimizer::{AdamW, AdamWSettings};
+use stepladder_engine::training::optimizer::{AdamW, AdamWSettings, DecayGroup};
 use stepladder_tests::{assert_close, golden, golden_path, numbers};
 
 use super::ladders::{CASES, Case};
@@ -29,6 +29,7 @@ fn adamw_is_pytorchs() {
                 beta2: number("beta2"),
                 eps: number("eps"),
                 weight_decay: number("weight_decay"),
+                decayed: DecayGroup::All,
             },
             &parameters,
         )
@@ -64,6 +65,7 @@ fn ten_training_losses_agree_with_the_twin() {
                 beta2: number("beta2"),
                 eps: number("eps"),
                 weight_decay: number("weight_decay"),
+                decayed: DecayGroup::All,
             },
             network.parameters(),
         )

@@ -169,7 +169,7 @@ fn a_run_in_use_is_refused_and_a_killed_worker_is_reported() {
     // The lock went with the process: the run is free again.
     let third = home.run(&["train", "--json", "--resume", run_text]);
     assert_eq!(third.code(), Some(0), "{}", third.stderr());
-    assert_eq!(third.events().last().unwrap()["step"], 200);
+    assert_eq!(third.events().last().unwrap()["event"], "finished");
 }
 
 /// The child process of a process.

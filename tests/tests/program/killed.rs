@@ -17,7 +17,10 @@ struct Moments(u64);
 
 impl Moments {
     fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
     }
 }
@@ -83,7 +86,9 @@ fn figures(run: &Path) -> Vec<String> {
     text.lines()
         .map(|line| {
             let row: Value = serde_json::from_str(line).unwrap();
-            ["event", "step", "loss", "gradient_norm"].map(|key| row[key].to_string()).join(" ")
+            ["event", "step", "loss", "gradient_norm"]
+                .map(|key| row[key].to_string())
+                .join(" ")
         })
         .collect()
 }
@@ -109,7 +114,12 @@ fn two_hundred_kills_change_nothing() {
     let home = Home::new();
     let data = home.path().join("data.jsonl");
     let rows: String = (0..24)
-        .map(|n| format!("{{\"prompt\":\"say {n}\",\"completion\":\"word {}\"}}\n", n * n))
+        .map(|n| {
+            format!(
+                "{{\"prompt\":\"say {n}\",\"completion\":\"word {}\"}}\n",
+                n * n
+            )
+        })
         .collect();
     std::fs::write(&data, rows).unwrap();
 
@@ -145,8 +155,16 @@ fn two_hundred_kills_change_nothing() {
         drop(child.stdin.take());
         child.wait().unwrap();
         if finished {
-            assert_eq!(figures(&run), figures(&whole), "run {runs} after {kills_of_run} kills");
-            assert_eq!(adapter(&run), adapter(&whole), "run {runs} after {kills_of_run} kills");
+            assert_eq!(
+                figures(&run),
+                figures(&whole),
+                "run {runs} after {kills_of_run} kills"
+            );
+            assert_eq!(
+                adapter(&run),
+                adapter(&whole),
+                "run {runs} after {kills_of_run} kills"
+            );
             let left = files(&run);
             assert!(!left.iter().any(|name| name.ends_with(".part")), "{left:?}");
             let checkpoints = left.iter().filter(|name| name.starts_with("step-"));

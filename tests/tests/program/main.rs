@@ -10,6 +10,8 @@
 )]
 
 mod bad_input;
+mod disk_full;
 mod interrupted;
+mod killed;
 mod program;
 mod reasoning;

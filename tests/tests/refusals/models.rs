@@ -131,14 +131,17 @@ fn what_is_not_supported_is_refused_with_what_is() {
         (
             "model_type",
             json!("mamba"),
-            "supported: llama, qwen2, qwen3",
+            "supported: llama, mistral, qwen2, qwen3, gemma2, gemma3, gemma3_text, phi3",
         ),
-        ("hidden_act", json!("gelu"), "supported: silu"),
-        ("use_sliding_window", json!(true), "supported: false"),
+        (
+            "hidden_act",
+            json!("gelu"),
+            "supported: silu, gelu_pytorch_tanh",
+        ),
         (
             "rope_scaling",
-            json!({"rope_type": "yarn", "factor": 4.0}),
-            "supported: default, llama3",
+            json!({"rope_type": "dynamic", "factor": 4.0}),
+            "supported: default, linear, llama3, yarn, longrope",
         ),
     ] {
         let folder = model_folder();

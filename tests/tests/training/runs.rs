@@ -214,3 +214,107 @@ fn a_stop_before_the_first_step_leaves_a_run_to_resume() {
         "nothing was begun, so nothing is left behind"
     );
 }
+
+/// A learning rate that ruins the adapter: evaluations get worse, and patience runs out.
+#[test]
+fn a_run_that_no_longer_improves_stops_early_and_keeps_its_best() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let config = RunConfig {
+        learning_rate: Some(0.3),
+        warmup_fraction: 0.5,
+        steps: Some(40),
+        evaluate_every: Some(1),
+        early_stopping_patience: 2,
+        ..short_config()
+    };
+    let (outcome, recorder) = train(&config, &run);
+    assert!(
+        outcome.finished && outcome.step < 40,
+        "went on to step {}",
+        outcome.step
+    );
+    let losses: Vec<f64> = recorder.evaluations.iter().map(|(_, loss)| *loss).collect();
+    let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    assert_eq!(outcome.best_evaluation_loss, Some(lowest));
+    let best_at = losses.iter().position(|loss| *loss == lowest).unwrap();
+    assert_eq!(
+        losses.len(),
+        best_at + 3,
+        "two evaluations after the best one"
+    );
+    assert!(
+        recorder
+            .notices
+            .iter()
+            .any(|text| text.starts_with("stopped early"))
+    );
+
+    // Without patience it goes on.
+    let patient = RunConfig {
+        early_stopping_patience: 0,
+        steps: Some(outcome.step + 2),
+        ..config
+    };
+    let (outcome, _) = train(&patient, &folder.path().join("patient"));
+    assert_eq!(outcome.step, patient.steps.unwrap());
+}
+
+#[test]
+fn a_checkpoint_is_made_when_the_minutes_are_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = RunConfig {
+        checkpoint_every: Some(1000),
+        checkpoint_minutes: 1e-9,
+        ..short_config()
+    };
+    let (_, recorder) = train(&config, &folder.path().join("run"));
+    assert_eq!(recorder.checkpoints.len(), 6, "one after each step");
+}
+
+/// `run.json` says all that a run needs to be made again.
+#[test]
+fn a_runs_own_config_makes_the_same_adapter_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    let config = RunConfig {
+        method: Method::Xladder,
+        inject: Inject::Gate,
+        weight_decay: 0.1,
+        ..short_config()
+    };
+    train(&config, &first);
+    let json = std::fs::read(first.join("run.json")).unwrap();
+    let again: RunConfig = serde_json::from_slice(&json).unwrap();
+    assert_eq!(again, config);
+    train(&again, &second);
+    let adapter = |run: &std::path::Path| std::fs::read(run.join("adapter/adapter.safetensors"));
+    assert_eq!(adapter(&first).unwrap(), adapter(&second).unwrap());
+}
+
+#[test]
+fn only_matrices_decay() {
+    use candle_core::{Device, Tensor};
+    use stepladder_engine::training::optimizer::{AdamW, AdamWSettings};
+    let tensors = [("w", vec![2, 3]), ("b", vec![3])].map(|(name, shape)| {
+        (
+            name.to_owned(),
+            Tensor::ones(shape, candle_core::DType::F32, &Device::Cpu).unwrap(),
+        )
+    });
+    let parameters = Parameters::new(tensors.into_iter().collect());
+    let settings = AdamWSettings {
+        weight_decay: 0.5,
+        ..AdamWSettings::default()
+    };
+    let mut optimizer = AdamW::new(settings, &parameters).unwrap();
+    optimizer
+        .update(&parameters, &parameters.zeros_like().unwrap(), 0.1)
+        .unwrap();
+    assert_eq!(numbers(parameters.get("b").unwrap()), [1.0; 3]);
+    assert!(
+        numbers(parameters.get("w").unwrap())
+            .iter()
+            .all(|w| (w - 0.95).abs() < 1e-6)
+    );
+}

@@ -79,6 +79,7 @@ impl SideNetwork {
     ) -> Result<f64> {
         let tokens = input.tokens;
         let eps = backbone.config().norm_eps;
+        let soft_cap = backbone.config().final_soft_cap;
         let (hidden, taps) = self.run_backbone(backbone, tokens, None, training.tap_dtype)?;
         let hidden = gather_rows(&hidden, input.target_rows)?; // [targets, d_model]
         let recompute = match gradient {
@@ -90,8 +91,13 @@ impl SideNetwork {
         let shifted = self.upsample(&hidden, &side_rows)?;
         drop(hidden);
         let normed = rms_norm(&shifted, Some(backbone.final_norm()), eps)?;
-        let loss =
-            linear_cross_entropy(&normed, backbone.head(), None, input.target_ids, gradient)?;
+        let loss = linear_cross_entropy(
+            &normed,
+            backbone.head(),
+            soft_cap,
+            input.target_ids,
+            gradient,
+        )?;
         drop(normed);
         if let Some(grad) = loss.hidden_gradient {
             let grad = rms_norm_backward(&shifted, Some(backbone.final_norm()), eps, &grad)?;

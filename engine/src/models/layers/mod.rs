@@ -1,0 +1,150 @@
+//! The parts of a frozen decoder block, and how they find their weights in a checkpoint.
+
+mod attention;
+mod block;
+mod mlp;
+
+use candle_core::{DType, Tensor};
+
+pub(super) use self::block::Block;
+use super::checkpoint::Checkpoint;
+use super::config::DecoderConfig;
+use super::decoder::TokenInput;
+use crate::ops::frozen_linear::FrozenLinear;
+use crate::ops::rms_norm::rms_norm;
+use crate::ops::rope::Angles;
+use crate::{Error, Result};
+
+/// What every block of one forward pass shares.
+pub(super) struct Pass<'a> {
+    pub(super) config: &'a DecoderConfig,
+    pub(super) input: TokenInput<'a>,
+    pub(super) angles: Angles,
+    /// Of the blocks with a window, where they differ.
+    pub(super) window_angles: Option<Angles>,
+}
+
+impl Pass<'_> {
+    fn angles(&self, window: Option<usize>) -> &Angles {
+        match (&self.window_angles, window) {
+            (Some(angles), Some(_)) => angles,
+            _ => &self.angles,
+        }
+    }
+}
+
+/// Looks weights up by the names of the checkpoint.
+pub(super) struct Weights<'a> {
+    config: &'a DecoderConfig,
+    checkpoint: &'a Checkpoint,
+    /// What stands before `layers.0...`: multimodal models keep their language model deeper down.
+    root: &'static str,
+}
+
+const ROOTS: [&str; 3] = ["model", "language_model.model", "model.language_model"];
+const EMBEDDING: &str = "embed_tokens.weight";
+
+impl<'a> Weights<'a> {
+    pub(super) fn new(config: &'a DecoderConfig, checkpoint: &'a Checkpoint) -> Self {
+        let found = ROOTS
+            .into_iter()
+            .find(|root| checkpoint.contains(&format!("{root}.{EMBEDDING}")));
+        // Where there is no embedding at all, loading it says so under the usual name.
+        Self {
+            config,
+            checkpoint,
+            root: found.unwrap_or(ROOTS[0]),
+        }
+    }
+
+    fn name(&self, name: &str) -> String {
+        format!("{}.{name}", self.root)
+    }
+
+    pub(super) fn embedding(&self) -> Result<Tensor> {
+        let shape = [self.config.vocabulary, self.config.d_model];
+        self.checkpoint.load(&self.name(EMBEDDING), &shape)
+    }
+
+    /// The head's weight. A model may claim to tie it and still bring another one (some fine-tunes
+    /// do); what the file holds is then what was trained, as transformers decides too.
+    pub(super) fn head(&self, embedding: &Tensor) -> Result<Tensor> {
+        let names = ["lm_head.weight", "language_model.lm_head.weight"];
+        let stored = names
+            .into_iter()
+            .find(|name| self.checkpoint.contains(name));
+        if self.config.tied_head {
+            let same = |name: &str| self.checkpoint.same_bytes(name, &self.name(EMBEDDING));
+            if stored.is_none_or(same) {
+                return Ok(embedding.clone());
+            }
+        }
+        let shape = [self.config.vocabulary, self.config.d_model];
+        self.checkpoint.load(stored.unwrap_or(names[0]), &shape)
+    }
+
+    /// A norm's weight in f32, as it multiplies.
+    pub(super) fn norm(&self, name: &str, width: usize) -> Result<Tensor> {
+        let weight = self
+            .checkpoint
+            .load(&self.name(&format!("{name}.weight")), &[width])?;
+        let weight = weight.to_dtype(DType::F32)?;
+        Ok(if self.config.norms_around_one {
+            (weight + 1.0)?
+        } else {
+            weight
+        })
+    }
+
+    fn linear(
+        &self,
+        name: &str,
+        [outputs, inputs]: [usize; 2],
+        bias: bool,
+    ) -> Result<FrozenLinear> {
+        let name = self.name(name);
+        let weight = self
+            .checkpoint
+            .load(&format!("{name}.weight"), &[outputs, inputs])?;
+        let bias = match bias {
+            true => Some(self.checkpoint.load(&format!("{name}.bias"), &[outputs])?),
+            false => None,
+        };
+        Ok(FrozenLinear::new(weight, bias)?)
+    }
+
+    /// Several linear maps of one input that are stored as one: their rows, one after the other.
+    fn fused<const N: usize>(
+        &self,
+        name: &str,
+        outputs: [usize; N],
+        inputs: usize,
+    ) -> Result<[FrozenLinear; N]> {
+        let name = self.name(&format!("{name}.weight"));
+        let all = self
+            .checkpoint
+            .load(&name, &[outputs.iter().sum(), inputs])?;
+        let mut first = 0;
+        let mut parts = Vec::with_capacity(N);
+        for rows in outputs {
+            // A copy, so that each part is a matrix of its own once `all` is gone.
+            parts.push(FrozenLinear::new(
+                all.narrow(0, first, rows)?.copy()?,
+                None,
+            )?);
+            first += rows;
+        }
+        parts.try_into().map_err(|_| {
+            Error::Tensor(candle_core::Error::Msg(format!(
+                "{name} does not have {N} parts"
+            )))
+        })
+    }
+}
+
+/// Normalizes every head of `x` `[tokens, heads * head_dim]` by itself.
+fn per_head(x: &Tensor, head_dim: usize, weight: &Tensor, eps: f64) -> Result<Tensor> {
+    let (tokens, width) = x.dims2()?;
+    let heads = x.reshape((tokens * width / head_dim, head_dim))?;
+    Ok(rms_norm(&heads, Some(weight), eps)?.reshape((tokens, width))?)
+}
