@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use stepladder_protocol::{EvaluationRow, StepRow, finite};
+
 /// The stage a run is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -67,6 +69,34 @@ pub struct EvaluationMetrics {
     pub loss: f64,
     /// Whether this is the lowest so far.
     pub best: bool,
+}
+
+/// The figures as the row of `metrics.jsonl`, which is also the live event.
+impl From<&StepMetrics> for StepRow {
+    fn from(metrics: &StepMetrics) -> Self {
+        Self {
+            step: metrics.step,
+            loss: finite(metrics.loss),
+            learning_rate: finite(metrics.learning_rate),
+            gradient_norm: finite(metrics.gradient_norm),
+            tokens_per_second: finite(metrics.tokens_per_second),
+            tokens: metrics.tokens,
+            target_tokens: metrics.target_tokens,
+            elapsed_secs: finite(metrics.elapsed_secs),
+            remaining_secs: finite(metrics.remaining_secs),
+        }
+    }
+}
+
+/// As for [`StepRow`].
+impl From<&EvaluationMetrics> for EvaluationRow {
+    fn from(metrics: &EvaluationMetrics) -> Self {
+        Self {
+            step: metrics.step,
+            loss: finite(metrics.loss),
+            best: metrics.best,
+        }
+    }
 }
 
 /// Receives the news of a run.

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use stepladder_protocol::{EvaluationRow, MetricsRow, StepRow, finite};
+use stepladder_protocol::{EvaluationRow, MetricsRow, StepRow};
 
 use super::checkpoint::{self, Checkpoint, CheckpointState};
 use super::evaluation::Evaluation;
@@ -234,17 +234,8 @@ impl Trainer<'_> {
     }
 
     fn report_step(&mut self, progress: &mut dyn Progress, metrics: StepMetrics) -> Result<()> {
-        self.folder.append_metrics(&MetricsRow::Step(StepRow {
-            step: metrics.step,
-            loss: finite(metrics.loss),
-            learning_rate: finite(metrics.learning_rate),
-            gradient_norm: finite(metrics.gradient_norm),
-            tokens_per_second: finite(metrics.tokens_per_second),
-            tokens: metrics.tokens,
-            target_tokens: metrics.target_tokens,
-            elapsed_secs: finite(metrics.elapsed_secs),
-            remaining_secs: finite(metrics.remaining_secs),
-        }))?;
+        self.folder
+            .append_metrics(&MetricsRow::Step(StepRow::from(&metrics)))?;
         progress.step(&metrics);
         Ok(())
     }
@@ -280,13 +271,10 @@ impl Trainer<'_> {
             self.save_adapter()?;
         }
         let step = self.state.step;
-        let row = EvaluationRow {
-            step,
-            loss: finite(loss),
-            best,
-        };
-        self.folder.append_metrics(&MetricsRow::Evaluation(row))?;
-        progress.evaluation(&EvaluationMetrics { step, loss, best });
+        let metrics = EvaluationMetrics { step, loss, best };
+        self.folder
+            .append_metrics(&MetricsRow::Evaluation(EvaluationRow::from(&metrics)))?;
+        progress.evaluation(&metrics);
         progress.phase(Phase::Training);
         Ok(())
     }

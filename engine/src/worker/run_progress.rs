@@ -70,17 +70,7 @@ impl Progress for RunProgress<'_> {
 
     fn step(&mut self, metrics: &progress::StepMetrics) {
         self.elapsed_secs = finite(metrics.elapsed_secs);
-        let row = StepRow {
-            step: metrics.step,
-            loss: finite(metrics.loss),
-            learning_rate: finite(metrics.learning_rate),
-            gradient_norm: finite(metrics.gradient_norm),
-            tokens_per_second: finite(metrics.tokens_per_second),
-            tokens: metrics.tokens,
-            target_tokens: metrics.target_tokens,
-            elapsed_secs: self.elapsed_secs,
-            remaining_secs: finite(metrics.remaining_secs),
-        };
+        let row = StepRow::from(metrics);
         if !self
             .outbox
             .send_merged(Event::Step(row).of(self.job), self.interval)
@@ -90,11 +80,7 @@ impl Progress for RunProgress<'_> {
     }
 
     fn evaluation(&mut self, metrics: &progress::EvaluationMetrics) {
-        self.send(Event::Evaluation(EvaluationRow {
-            step: metrics.step,
-            loss: finite(metrics.loss),
-            best: metrics.best,
-        }));
+        self.send(Event::Evaluation(EvaluationRow::from(metrics)));
     }
 
     fn checkpoint(&mut self, path: &Path) {
