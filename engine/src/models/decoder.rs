@@ -10,6 +10,7 @@ use super::layers::{Block, Pass, Weights};
 use crate::Result;
 use crate::ops::elementwise;
 use crate::ops::frozen_linear::FrozenLinear;
+use crate::ops::frozen_matrix::FrozenMatrix;
 use crate::ops::rms_norm::rms_norm;
 use crate::ops::rope::RotaryEmbedding;
 
@@ -31,8 +32,8 @@ pub struct TokenInput<'a> {
 /// A frozen backbone.
 pub struct Decoder {
     config: DecoderConfig,
-    /// `[vocabulary, d_model]` in the stored type
-    embedding: Tensor,
+    /// `[vocabulary, d_model]`
+    embedding: FrozenMatrix,
     /// Factor on the embeddings, rounded to their type as the model was trained with it.
     embedding_scale: Option<f64>,
     rotary: RotaryEmbedding,
@@ -63,11 +64,13 @@ impl Decoder {
             blocks,
             final_norm: weights.norm("norm", config.d_model)?,
             head: FrozenLinear::new(weights.head(&embedding)?, None)?,
-            embedding_scale: config.embedding_scale.map(|scale| match embedding.dtype() {
-                DType::BF16 => half::bf16::from_f64(scale).to_f64(),
-                DType::F16 => half::f16::from_f64(scale).to_f64(),
-                _ => scale,
-            }),
+            embedding_scale: config
+                .embedding_scale
+                .map(|scale| match embedding.float_type() {
+                    DType::BF16 => half::bf16::from_f64(scale).to_f64(),
+                    DType::F16 => half::f16::from_f64(scale).to_f64(),
+                    _ => scale,
+                }),
             embedding,
             config,
         })
@@ -123,8 +126,7 @@ impl Decoder {
 
     /// The rows of the embedding for these tokens, widened to f32: `[tokens, d_model]`.
     fn embed(&self, ids: &[u32]) -> Result<Tensor> {
-        let ids = Tensor::from_slice(ids, ids.len(), self.embedding.device())?;
-        let rows = self.embedding.index_select(&ids, 0)?.to_dtype(DType::F32)?;
+        let rows = self.embedding.gather(ids)?;
         if let Some(scale) = self.embedding_scale {
             elementwise::scale(&rows, scale)?;
         }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{Checkpoint, TensorView};
 use super::config::DecoderConfig;
+use super::stored_type::StoredType;
 
 /// Identifies a base model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,7 +55,8 @@ impl BaseFingerprint {
         let stride = tensors.len().div_ceil(SAMPLED_TENSORS).max(1);
         let mut samples = Vec::new();
         for (index, tensor) in tensors.iter().enumerate() {
-            let head = format!("{}\0{:?}\0{:?}\0", tensor.name, tensor.shape, tensor.dtype);
+            let stored = tensor.stored.name();
+            let head = format!("{}\0{:?}\0{stored}\0", tensor.name, tensor.shape);
             content.update(head.as_bytes());
             types.update(head.as_bytes());
             let last = tensor.bytes.len().saturating_sub(SAMPLED_BYTES);
@@ -156,22 +158,17 @@ fn architecture(config: &DecoderConfig) -> BTreeMap<String, String> {
 }
 
 fn sampled_values(tensor: &TensorView<'_>) -> Vec<f32> {
-    let width = match tensor.dtype {
-        safetensors::Dtype::F32 => 4,
-        safetensors::Dtype::F16 | safetensors::Dtype::BF16 => 2,
-        _ => return Vec::new(),
+    let (width, widen): (usize, fn(&[u8]) -> f32) = match tensor.stored {
+        StoredType::F32 => (4, |b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+        StoredType::F16 => (2, |b| f16::from_le_bytes([b[0], b[1]]).to_f32()),
+        StoredType::BF16 => (2, |b| bf16::from_le_bytes([b[0], b[1]]).to_f32()),
+        StoredType::Blocks(_) | StoredType::Other(_) => return Vec::new(),
     };
     let count = tensor.bytes.len() / width;
     (0..SAMPLES_PER_TENSOR.min(count))
         .map(|sample| {
             let at = (count - 1) * sample / (SAMPLES_PER_TENSOR - 1) * width;
-            let bytes = &tensor.bytes[at..at + width];
-            match (tensor.dtype, bytes) {
-                (safetensors::Dtype::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
-                (safetensors::Dtype::F16, &[a, b]) => f16::from_le_bytes([a, b]).to_f32(),
-                (_, &[a, b]) => bf16::from_le_bytes([a, b]).to_f32(),
-                _ => 0.0,
-            }
+            widen(&tensor.bytes[at..at + width])
         })
         .map(|value| if value.is_finite() { value } else { 0.0 })
         .collect()

@@ -4,9 +4,7 @@
 use std::cell::Cell;
 use std::ops::Deref;
 
-use candle_core::{
-    CpuStorage, DType, InplaceOp1, Layout, Result, Storage, Tensor, WithDType, bail,
-};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, WithDType, bail};
 use rayon::prelude::*;
 
 /// A float type kernels compute in: f32 for work, f64 for finite-difference tests.
@@ -121,26 +119,18 @@ pub fn update<T: WithDType, R>(tensor: &Tensor, change: impl FnOnce(&mut [T]) ->
     }
     impl<T: WithDType> Elements for T {
         fn of(storage: &mut CpuStorage) -> Result<&mut [T]> {
-            // `CpuStorage` hands out mutable slices only by variant; the cast is to the same type.
-            macro_rules! slice {
-                ($values:expr, $type:ty) => {{
-                    let values: &mut [$type] = $values.as_mut_slice();
-                    // SAFETY: guarded by the DTYPE comparison below, `$type` and `T` are the same.
-                    unsafe {
-                        std::slice::from_raw_parts_mut(
-                            values.as_mut_ptr().cast::<T>(),
-                            values.len(),
-                        )
-                    }
-                }};
+            // `CpuStorage` hands out mutable slices only by variant.
+            let values = match storage {
+                CpuStorage::F32(values) => cast_mut(values),
+                CpuStorage::F64(values) => cast_mut(values),
+                CpuStorage::BF16(values) => cast_mut(values),
+                CpuStorage::F16(values) => cast_mut(values),
+                _ => None,
+            };
+            match values {
+                Some(values) => Ok(values),
+                None => bail!("kernel output is not of type {:?}", T::DTYPE),
             }
-            Ok(match (storage, T::DTYPE) {
-                (CpuStorage::F32(values), DType::F32) => slice!(values, f32),
-                (CpuStorage::F64(values), DType::F64) => slice!(values, f64),
-                (CpuStorage::BF16(values), DType::BF16) => slice!(values, half::bf16),
-                (CpuStorage::F16(values), DType::F16) => slice!(values, half::f16),
-                (_, wanted) => bail!("kernel output is not of type {wanted:?}"),
-            })
         }
     }
     impl<T: WithDType, R, F: FnOnce(&mut [T]) -> R> InplaceOp1 for Update<F, T, R> {
@@ -169,6 +159,21 @@ pub fn update<T: WithDType, R>(tensor: &Tensor, change: impl FnOnce(&mut [T]) ->
         Some(answer) => Ok(answer),
         None => bail!("in-place update did not run"),
     }
+}
+
+/// The same numbers, if `A` is `B`: states to the type system what a comparison of types has shown.
+pub fn cast<A: WithDType, B: WithDType>(values: &[A]) -> Option<&[B]> {
+    // SAFETY: every type of numbers has a DTYPE of its own, so `A` and `B` are the same.
+    (A::DTYPE == B::DTYPE)
+        .then(|| unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), values.len()) })
+}
+
+/// As [`cast`], to write to.
+pub fn cast_mut<A: WithDType, B: WithDType>(values: &mut [A]) -> Option<&mut [B]> {
+    // SAFETY: as above.
+    (A::DTYPE == B::DTYPE).then(|| unsafe {
+        std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), values.len())
+    })
 }
 
 /// Calls `$body` with `$T` bound to the tensor's float type.

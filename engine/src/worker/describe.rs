@@ -26,9 +26,7 @@ pub fn model(name: &str) -> Result<ModelInfo> {
     let config = &files.config;
     let mut bytes_by_type: BTreeMap<String, u64> = BTreeMap::new();
     for tensor in files.checkpoint.tensors() {
-        *bytes_by_type
-            .entry(format!("{:?}", tensor.dtype))
-            .or_default() += tensor.bytes.len() as u64;
+        *bytes_by_type.entry(tensor.stored.name()).or_default() += tensor.bytes.len() as u64;
     }
     let most = bytes_by_type.iter().max_by_key(|(_, bytes)| **bytes);
     let is_folder = name != "builtin";

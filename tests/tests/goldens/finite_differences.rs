@@ -5,6 +5,7 @@ use rand_like::numbers;
 use stepladder_engine::ops::attention::Attention;
 use stepladder_engine::ops::elementwise::{gather_rows, scatter_rows};
 use stepladder_engine::ops::frozen_linear::FrozenLinear;
+use stepladder_engine::ops::frozen_matrix::FrozenMatrix;
 use stepladder_engine::ops::geglu::{geglu, geglu_backward};
 use stepladder_engine::ops::linear::{
     accumulate_bias_gradient, accumulate_weight_gradient, linear, linear_backward_input,
@@ -152,7 +153,7 @@ fn linear_slopes() {
         dot(&linear(&x, &w, Some(b)).unwrap(), &g)
     });
 
-    let frozen = FrozenLinear::new(w.clone(), Some(b.clone())).unwrap();
+    let frozen = FrozenLinear::new(FrozenMatrix::dense(&w).unwrap(), Some(b.clone())).unwrap();
     check(
         "frozen linear",
         &x,
@@ -207,7 +208,7 @@ fn attention_slopes() {
 #[test]
 fn linear_cross_entropy_slopes() {
     let (x, w, b) = (tensor(&[6, 5], 1), tensor(&[11, 5], 2), tensor(&[11], 3));
-    let head = FrozenLinear::new(w, Some(b)).unwrap();
+    let head = FrozenLinear::new(FrozenMatrix::dense(&w).unwrap(), Some(b)).unwrap();
     let targets = [3, 0, 10, 7, 7, 1];
     for soft_cap in [None, Some(0.8)] {
         let run = |x: &Tensor, gradient| {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use candle_core::{DType, Tensor};
 use stepladder_engine::ops::attention::Attention;
 use stepladder_engine::ops::frozen_linear::FrozenLinear;
+use stepladder_engine::ops::frozen_matrix::FrozenMatrix;
 use stepladder_engine::ops::linear_cross_entropy::{Gradient, linear_cross_entropy};
 use stepladder_engine::ops::rms_norm::{rms_norm, rms_norm_backward};
 use stepladder_engine::ops::rope::{RotaryEmbedding, Rotation, rotate};
@@ -148,7 +149,11 @@ fn linear_cross_entropy_and_its_gradient() {
     for name in ["linear_cross_entropy", "linear_cross_entropy_bias_softcap"] {
         let case = Case::named(name);
         let bias = case.tensors.get("head_bias").cloned();
-        let head = FrozenLinear::new(case.tensor("head_weight").clone(), bias).unwrap();
+        let head = FrozenLinear::new(
+            FrozenMatrix::dense(case.tensor("head_weight")).unwrap(),
+            bias,
+        )
+        .unwrap();
         let targets = unsigned(case.tensor("targets"));
         let upstream = case.tensor("grad_loss").to_dtype(DType::F64).unwrap();
         let upstream = upstream.to_scalar::<f64>().unwrap();

@@ -11,6 +11,7 @@ use super::checkpoint::Checkpoint;
 use super::config::DecoderConfig;
 use super::decoder::TokenInput;
 use crate::ops::frozen_linear::FrozenLinear;
+use crate::ops::frozen_matrix::FrozenMatrix;
 use crate::ops::rms_norm::rms_norm;
 use crate::ops::rope::Angles;
 use crate::{Error, Result};
@@ -61,14 +62,14 @@ impl<'a> Weights<'a> {
         format!("{}.{name}", self.root)
     }
 
-    pub(super) fn embedding(&self) -> Result<Tensor> {
+    pub(super) fn embedding(&self) -> Result<FrozenMatrix> {
         let shape = [self.config.vocabulary, self.config.d_model];
-        self.checkpoint.load(&self.name(EMBEDDING), &shape)
+        self.checkpoint.load_matrix(&self.name(EMBEDDING), shape)
     }
 
     /// The head's weight. A model may claim to tie it and still bring another one (some fine-tunes
     /// do); what the file holds is then what was trained, as transformers decides too.
-    pub(super) fn head(&self, embedding: &Tensor) -> Result<Tensor> {
+    pub(super) fn head(&self, embedding: &FrozenMatrix) -> Result<FrozenMatrix> {
         let names = ["lm_head.weight", "language_model.lm_head.weight"];
         let stored = names
             .into_iter()
@@ -80,7 +81,8 @@ impl<'a> Weights<'a> {
             }
         }
         let shape = [self.config.vocabulary, self.config.d_model];
-        self.checkpoint.load(stored.unwrap_or(names[0]), &shape)
+        self.checkpoint
+            .load_matrix(stored.unwrap_or(names[0]), shape)
     }
 
     /// A norm's weight in f32, as it multiplies.
@@ -105,7 +107,7 @@ impl<'a> Weights<'a> {
         let name = self.name(name);
         let weight = self
             .checkpoint
-            .load(&format!("{name}.weight"), &[outputs, inputs])?;
+            .load_matrix(&format!("{name}.weight"), [outputs, inputs])?;
         let bias = match bias {
             true => Some(self.checkpoint.load(&format!("{name}.bias"), &[outputs])?),
             false => None,
@@ -123,15 +125,11 @@ impl<'a> Weights<'a> {
         let name = self.name(&format!("{name}.weight"));
         let all = self
             .checkpoint
-            .load(&name, &[outputs.iter().sum(), inputs])?;
+            .load_matrix(&name, [outputs.iter().sum(), inputs])?;
         let mut first = 0;
         let mut parts = Vec::with_capacity(N);
         for rows in outputs {
-            // A copy, so that each part is a matrix of its own once `all` is gone.
-            parts.push(FrozenLinear::new(
-                all.narrow(0, first, rows)?.copy()?,
-                None,
-            )?);
+            parts.push(FrozenLinear::new(all.view(first..first + rows)?, None)?);
             first += rows;
         }
         parts.try_into().map_err(|_| {
