@@ -1,11 +1,14 @@
-"""Times our training step beside PyTorch's, in turns, in one run, and prints ratios.
+"""Times our program beside PyTorch, in turns, in one run, and prints ratios ours / PyTorch's.
 
-    python tests/witness/benchmark.py EXECUTABLE [--rounds 5] [--threads 2]
+    python tests/witness/benchmark.py step EXAMPLES [--rounds 5] [--threads 2]
+    python tests/witness/benchmark.py decode EXAMPLES [--rounds 5] [--threads 2]
 
-EXECUTABLE is target/release/examples/bench_step. Each round runs both programs once, each in a
-process of its own; a figure is the median over the rounds of the ratio ours / PyTorch's. Peak memory
-is what the process took beyond its start (PyTorch: beyond its imports; ours: counted by the
-allocator, weights included on both sides).
+`step` is the training step of a Ladder, `decode` prompt and greedy decoding of the base model.
+EXAMPLES is the folder of our half: target/release/examples, after
+`cargo build --release -p stepladder --examples`. Each round runs both programs once, each in a
+process of its own; a figure is the median over the rounds of the ratio. Peak memory is what the
+process took beyond its start (PyTorch: beyond its imports; ours: counted by the allocator, weights
+included on both sides).
 """
 
 import argparse
@@ -23,62 +26,70 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 MODELS = ROOT / "target" / "witness" / "benchmark"
 
+BUILTIN, SMALL, LARGE = "built-in", "6 layers, d 512", "24 layers, d 896"
+# batch, tokens per row, repeats
+STEPS = {BUILTIN: (4, 110, 10), SMALL: (4, 256, 3), LARGE: (2, 512, 1)}
+# tokens of the prompt, tokens decoded
+DECODES = {BUILTIN: (110, 256), SMALL: (256, 128), LARGE: (256, 48)}
 
-def models():
-    """Name -> (folder, batch, seq, repeats); random weights, made once."""
+
+def folders():
+    """Name -> folder; random weights, made once. The built-in model is BF16, the others f32."""
     shapes = {
-        "6 layers, d 512": (LlamaForCausalLM, LlamaConfig(
+        SMALL: (LlamaForCausalLM, LlamaConfig(
             vocab_size=8192, hidden_size=512, intermediate_size=1408, num_hidden_layers=6,
             num_attention_heads=8, num_key_value_heads=8, tie_word_embeddings=True)),
-        "24 layers, d 896": (Qwen2ForCausalLM, Qwen2Config(
+        LARGE: (Qwen2ForCausalLM, Qwen2Config(
             vocab_size=32768, hidden_size=896, intermediate_size=4864, num_hidden_layers=24,
             num_attention_heads=14, num_key_value_heads=2, tie_word_embeddings=True)),
     }
-    found = {"built-in, 4x110": (ROOT / "assets" / "builtin-model", 4, 110, 10)}
-    sizes = {"6 layers, d 512": (4, 256, 3), "24 layers, d 896": (2, 512, 1)}
+    found = {BUILTIN: ROOT / "assets" / "builtin-model"}
     for name, (kind, config) in shapes.items():
-        folder = MODELS / name.replace(" ", "-").replace(",", "")
-        if not (folder / "model.safetensors").exists():
+        found[name] = MODELS / name.replace(" ", "-").replace(",", "")
+        if not (found[name] / "model.safetensors").exists():
             torch.manual_seed(1)
-            kind(config).float().save_pretrained(folder)
-        batch, seq, repeats = sizes[name]
-        found[f"{name}, {batch}x{seq}"] = (folder, batch, seq, repeats)
+            kind(config).float().save_pretrained(found[name])
     return found
 
 
 def run(command, threads):
     environment = dict(os.environ, RAYON_NUM_THREADS=str(threads), OMP_NUM_THREADS=str(threads))
     output = subprocess.run(command, env=environment, cwd=HERE, capture_output=True, text=True, check=True)
-    return json.loads(output.stdout.strip().splitlines()[-1])
+    measured = json.loads(output.stdout.strip().splitlines()[-1])
+    figures = {name.removesuffix("_secs"): statistics.median(values)
+               for name, values in measured.items() if name.endswith("_secs")}
+    if "step" in figures:
+        figures["step - forward"] = figures["step"] - figures["forward"]
+    return figures | {"peak": measured["peak_bytes"]}
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("executable", type=Path)
+    parser.add_argument("what", choices=["step", "decode"])
+    parser.add_argument("examples", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    executable = options.executable.resolve()
-    print("| model | forward | step | step - forward | peak | ours, s per step |")
-    print("|---|---|---|---|---|---|")
-    for name, (folder, batch, seq, repeats) in models().items():
-        ratios = {"forward": [], "step": [], "backward": [], "peak": []}
-        ours_step = []
+    ours = options.examples.resolve() / f"bench_{options.what}"
+    theirs = [sys.executable, HERE / f"bench_{options.what}.py"]
+    sizes = STEPS if options.what == "step" else DECODES
+    columns = {"step": ["forward", "step", "step - forward", "peak"],
+               "decode": ["prompt", "token", "peak"]}[options.what]
+    absolute = options.what if options.what == "step" else "token"
+    print(f"| model | {' | '.join(columns)} | ours, ms per {absolute} |")
+    print("|---" * (len(columns) + 2) + "|")
+    for name, folder in folders().items():
+        ratios, milliseconds = {column: [] for column in columns}, []
+        numbers = [str(number) for number in sizes[name]]
         for _ in range(options.rounds):
-            sizes = [str(number) for number in (batch, seq, repeats)]
-            ours = run([executable, folder, *sizes], options.threads)
-            theirs = run([sys.executable, HERE / "bench_step.py", folder, *sizes, str(options.threads)],
-                         options.threads)
-            both = [{"forward": statistics.median(side["forward_secs"]),
-                     "step": statistics.median(side["step_secs"]), "peak": side["peak_bytes"]}
-                    for side in (ours, theirs)]
-            for side in both:
-                side["backward"] = side["step"] - side["forward"]
-            for figure, values in ratios.items():
-                values.append(both[0][figure] / both[1][figure])
-            ours_step.append(both[0]["step"])
-        row = [f"{statistics.median(ratios[figure]):.2f}" for figure in ("forward", "step", "backward", "peak")]
-        print(f"| {name} | " + " | ".join(row) + f" | {statistics.median(ours_step):.3f} |", flush=True)
+            mine = run([ours, folder, *numbers], options.threads)
+            other = run([*theirs, folder, *numbers, str(options.threads)], options.threads)
+            for column, values in ratios.items():
+                values.append(mine[column] / other[column])
+            milliseconds.append(1000 * mine[absolute])
+        row = [f"{statistics.median(values):.2f}" for values in ratios.values()]
+        shape = "x".join(numbers[:2]) if options.what == "step" else " + ".join(numbers)
+        print(f"| {name}, {shape} | " + " | ".join(row) + f" | {statistics.median(milliseconds):.1f} |", flush=True)
 
 
 if __name__ == "__main__":
