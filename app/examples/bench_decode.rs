@@ -24,8 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [model, prompt_tokens, new_tokens] = arguments.as_slice() else {
         return Err("usage: bench_decode MODEL PROMPT_TOKENS NEW_TOKENS".into());
     };
-    let (prompt_tokens, new_tokens): (usize, usize) =
-        (prompt_tokens.parse()?, new_tokens.parse()?);
+    let (prompt_tokens, new_tokens): (usize, usize) = (prompt_tokens.parse()?, new_tokens.parse()?);
     let folder = std::path::Path::new(model);
     let path = folder.join("config.json");
     let config = DecoderConfig::from_json(&path, &std::fs::read(&path)?)?;

@@ -82,6 +82,8 @@ pub struct RunConfig {
     pub context: Option<usize>,
     /// Passes over the training examples; ignored when `steps` is given.
     pub epochs: f64,
+    /// Let steps hold examples of similar length: less padding, a slightly less random order.
+    pub group_by_length: Switch,
     /// Optimizer updates; overrides `epochs`.
     pub steps: Option<usize>,
     /// Examples per micro-batch.
@@ -136,6 +138,7 @@ impl Default for RunConfig {
             threads: None,
             context: None,
             epochs: 3.0,
+            group_by_length: Switch::default(),
             steps: None,
             batch_size: 4,
             effective_batch_size: 16,

@@ -33,7 +33,7 @@ pub struct TrainOptions {
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "model", "data", "method", "out", "config", "context", "epochs", "steps", "batch_size",
         "effective_batch_size", "learning_rate", "seed", "d_side", "reduction_factor", "taps",
-        "downsample", "inject", "recompute", "tap_dtype",
+        "downsample", "inject", "recompute", "tap_dtype", "group_by_length",
     ])]
     pub resume: Option<PathBuf>,
 
@@ -52,6 +52,9 @@ pub struct TrainOptions {
     /// Examples per optimizer update [default: 16]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Training")]
     pub effective_batch_size: Option<usize>,
+    /// Let updates see examples of similar length, to spend less on padding: on or off [default: off]
+    #[arg(long, value_parser = word::<Switch>, help_heading = "Training")]
+    pub group_by_length: Option<Switch>,
     /// Peak learning rate [default: the method's]
     #[arg(long, value_name = "X", value_parser = positive, help_heading = "Training")]
     pub learning_rate: Option<f64>,
@@ -126,6 +129,7 @@ impl TrainOptions {
         set(&mut config.epochs, &self.epochs);
         set(&mut config.batch_size, &self.batch_size);
         set(&mut config.effective_batch_size, &self.effective_batch_size);
+        set(&mut config.group_by_length, &self.group_by_length);
         set(&mut config.seed, &self.seed);
         set(&mut config.downsample, &self.downsample);
         set(&mut config.inject, &self.inject);
@@ -207,7 +211,7 @@ mod tests {
         let flags = "--model m --data a.jsonl --data b.jsonl --method xladder --context 256 \
             --steps 9 --batch-size 2 --effective-batch-size 8 --learning-rate 1e-3 --seed 7 \
             --d-side 32 --taps 3,7 --downsample adapter --inject gate --recompute on \
-            --tap-dtype bf16 --device cpu --threads 2";
+            --tap-dtype bf16 --group-by-length on --device cpu --threads 2";
         let flags: Vec<_> = flags.split_whitespace().collect();
         let expected = RunConfig {
             model: "m".to_owned(),
@@ -227,6 +231,7 @@ mod tests {
             inject: Inject::Gate,
             recompute: Switch::On,
             tap_dtype: TapDtype::Bf16,
+            group_by_length: Switch::On,
             ..RunConfig::default()
         };
         assert_eq!(config(&flags), expected);

@@ -1,7 +1,7 @@
 //! Which examples each step sees: epochs one after the other, every epoch in an order of its own.
 //! A pure function of seed and step, so that resuming needs the step alone.
 
-use crate::datasets::order::epoch_order;
+use crate::datasets::order::{epoch_order, grouped_by_length};
 
 /// The training examples of a run, step by step.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub struct ExampleStream {
     seed: u64,
     /// Examples seen in the whole run, repetitions counted.
     total: usize,
+    /// Each example's length, if steps shall hold examples of similar length.
+    lengths: Option<Vec<usize>>,
 }
 
 impl ExampleStream {
@@ -22,6 +24,7 @@ impl ExampleStream {
             per_step,
             seed,
             total: total.max(1),
+            lengths: None,
         }
     }
 
@@ -32,6 +35,15 @@ impl ExampleStream {
             per_step,
             seed,
             total: steps.saturating_mul(per_step),
+            lengths: None,
+        }
+    }
+
+    /// Steps hold examples of similar length, so that less is spent on padding.
+    pub fn grouped_by_length(self, lengths: Vec<usize>) -> Self {
+        Self {
+            lengths: Some(lengths),
+            ..self
         }
     }
 
@@ -51,6 +63,11 @@ impl ExampleStream {
             if position / self.examples != epoch {
                 epoch = position / self.examples;
                 order = epoch_order(self.examples, self.seed, epoch as u64);
+                if let Some(lengths) = &self.lengths {
+                    let begin = epoch * self.examples;
+                    let (step, seed) = (self.per_step, self.seed);
+                    grouped_by_length(&mut order, lengths, begin, step, seed, epoch as u64);
+                }
             }
             indices.push(order[position % self.examples]);
         }
@@ -73,6 +90,16 @@ mod tests {
             assert_eq!(sorted, (0..10).collect::<Vec<_>>());
         }
         assert_ne!(seen[..10], seen[10..], "each epoch has its own order");
+    }
+
+    #[test]
+    fn grouping_by_length_changes_which_examples_meet_not_how_often() {
+        let lengths: Vec<usize> = (0..10).map(|index| index * 3 % 10).collect();
+        let stream = ExampleStream::for_epochs(10, 4, 1, 2.0).grouped_by_length(lengths);
+        let mut seen: Vec<usize> = (1..=5).flat_map(|step| stream.step(step)).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..20).map(|index| index / 2).collect::<Vec<_>>());
+        assert_eq!(stream.step(2), stream.clone().step(2));
     }
 
     #[test]

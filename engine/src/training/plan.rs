@@ -1,6 +1,6 @@
 //! A run config becomes a run plan, once: every default resolved, every contradiction found.
 
-use stepladder_protocol::RunConfig;
+use stepladder_protocol::{RunConfig, Switch};
 
 use super::example_stream::ExampleStream;
 use super::lr_schedule::LrSchedule;
@@ -109,11 +109,11 @@ impl ModelPlan {
 }
 
 impl RunPlan {
-    /// Checks the rest, for this many training examples.
+    /// Checks the rest, for training examples of these lengths.
     ///
     /// # Errors
     /// Names the field that cannot be.
-    pub fn resolve(config: &RunConfig, training_examples: usize) -> Result<Self> {
+    pub fn resolve(config: &RunConfig, lengths: &[usize]) -> Result<Self> {
         let RunConfig {
             batch_size,
             effective_batch_size,
@@ -148,11 +148,15 @@ impl RunPlan {
         let (per_step, seed) = (effective_batch_size, config.seed);
         let stream = match config.steps {
             Some(0) => return Err(invalid("steps", "is 0", "use --steps 1 or more")),
-            Some(steps) => ExampleStream::for_steps(training_examples, per_step, seed, steps),
+            Some(steps) => ExampleStream::for_steps(lengths.len(), per_step, seed, steps),
             None => {
                 positive("epochs", config.epochs)?;
-                ExampleStream::for_epochs(training_examples, per_step, seed, config.epochs)
+                ExampleStream::for_epochs(lengths.len(), per_step, seed, config.epochs)
             }
+        };
+        let stream = match config.group_by_length {
+            Switch::On => stream.grouped_by_length(lengths.to_vec()),
+            Switch::Off => stream,
         };
         let steps = stream.steps();
         let every = |field: &'static str, asked: Option<usize>, otherwise: usize| match asked {
@@ -230,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_default_config_is_a_plan() {
-        let plan = RunPlan::resolve(&RunConfig::default(), 570).unwrap();
+        let plan = RunPlan::resolve(&RunConfig::default(), &[20; 570]).unwrap();
         assert_eq!(plan.stream.steps(), 107);
         assert_eq!(
             (plan.batch_size, plan.evaluate_every, plan.checkpoint_every),
@@ -243,7 +247,9 @@ mod tests {
         let message = |change: fn(&mut RunConfig)| {
             let mut config = RunConfig::default();
             change(&mut config);
-            RunPlan::resolve(&config, 10).unwrap_err().to_string()
+            RunPlan::resolve(&config, &[20; 10])
+                .unwrap_err()
+                .to_string()
         };
         assert_eq!(message(|c| c.batch_size = 0), "batch_size: is 0");
         assert_eq!(

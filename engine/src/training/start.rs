@@ -81,7 +81,6 @@ pub fn start(
         },
     )?;
     let Split { training, held_out } = split(&dataset.examples, config.held_out_fraction);
-    let plan = RunPlan::resolve(&config, training.len())?;
     let pick = |indices: &[usize]| -> Vec<&Example> {
         indices
             .iter()
@@ -89,6 +88,8 @@ pub fn start(
             .collect()
     };
     let (examples, held_out) = (pick(&training), pick(&held_out));
+    let lengths: Vec<usize> = examples.iter().map(|example| example.ids.len()).collect();
+    let plan = RunPlan::resolve(&config, &lengths)?;
     let dataset_hash = hash_of(&examples, &held_out);
 
     progress.phase(Phase::LoadingModel);
