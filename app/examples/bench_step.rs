@@ -17,6 +17,7 @@ use stepladder_engine::memory::probe::{self, CountingAllocator};
 use stepladder_engine::models::checkpoint::Checkpoint;
 use stepladder_engine::models::config::DecoderConfig;
 use stepladder_engine::models::decoder::{Decoder, TokenInput};
+use stepladder_engine::models::quantization::Quantization;
 use stepladder_engine::ops::linear_cross_entropy::Gradient;
 use stepladder_engine::training::optimizer::{AdamW, AdamWSettings};
 
@@ -39,7 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         layers: config.layers,
         norm_eps: config.norm_eps,
     };
-    let backbone = Decoder::load(config, &Checkpoint::open(folder)?)?;
+    let backbone = Decoder::load(config, &Checkpoint::open(folder)?, Quantization::AsStored)?;
     let network = SideNetwork::initialize(Wiring::resolve(&WiringRequest::default(), shape)?, 1)?;
     let mut optimizer = AdamW::new(AdamWSettings::default(), network.parameters())?;
     let gradients = network.parameters().zeros_like()?;

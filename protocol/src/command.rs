@@ -128,4 +128,7 @@ pub struct InspectCommand {
     /// Examples of a dataset to show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub show: Option<usize>,
+    /// Whether the weight files of a model are hashed, which reads them whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hash: bool,
 }

@@ -28,8 +28,8 @@ pub use device_info::{DeviceInfo, DeviceReport};
 pub use error_report::ErrorReport;
 pub use event::{Event, EventLine, Finished, Hello, Phase, RunStarted, TrainSummary};
 pub use metrics::{EvaluationRow, MetricsRow, StepRow, finite};
-pub use model_info::ModelInfo;
-pub use run_config::{Downsample, Inject, Method, RunConfig, Switch, TapDtype};
+pub use model_info::{ModelFileInfo, ModelInfo, TypeShare};
+pub use run_config::{Downsample, Inject, Method, Quantize, RunConfig, Switch, TapDtype};
 
 /// The version of these messages; it changes when an older peer would misunderstand a newer one.
 pub const PROTOCOL: u32 = 1;

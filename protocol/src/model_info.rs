@@ -39,4 +39,34 @@ pub struct ModelInfo {
     pub chat_template: bool,
     /// License, if stated.
     pub license: Option<String>,
+    /// Tokens that the tokenizer knows; the vocabulary may be padded beyond them.
+    pub tokenizer_tokens: usize,
+    /// The types of its tensors, that with most bytes first.
+    pub types: Vec<TypeShare>,
+    /// Its weight files.
+    pub files: Vec<ModelFileInfo>,
+}
+
+/// The tensors of a model that are stored in one type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypeShare {
+    /// The type's usual name: `BF16`, `Q4_K`, ...
+    pub name: String,
+    /// Whether its numbers share scales.
+    pub quantized: bool,
+    /// How many tensors.
+    pub tensors: usize,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// A weight file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelFileInfo {
+    /// Its name, without folder.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Its hash in hexadecimal, if asked for.
+    pub sha256: Option<String>,
 }

@@ -53,6 +53,19 @@ pub enum TapDtype {
     F16,
 }
 
+/// How the linear maps of the backbone are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Quantize {
+    /// NF4 from a billion parameters up, otherwise as stored.
+    #[default]
+    Auto,
+    /// 4-bit NormalFloat. What a file has quantized already stays as it is.
+    Nf4,
+    /// As stored.
+    None,
+}
+
 /// An on/off switch that reads as a word in files and flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -112,6 +125,10 @@ pub struct RunConfig {
     pub downsample: Downsample,
     /// How taps are injected.
     pub inject: Inject,
+    /// How the linear maps of the backbone are kept in memory.
+    pub quantize: Quantize,
+    /// Keep the scales of NF4 in 8 bits: 4.1 bits per weight instead of 4.5.
+    pub double_quantization: Switch,
     /// Recompute side blocks in the backward pass instead of keeping their activations.
     pub recompute: Switch,
     /// The type taps are kept in.
@@ -153,6 +170,8 @@ impl Default for RunConfig {
             taps: None,
             downsample: Downsample::default(),
             inject: Inject::default(),
+            quantize: Quantize::default(),
+            double_quantization: Switch::On,
             recompute: Switch::default(),
             tap_dtype: TapDtype::default(),
             held_out_fraction: 0.05,

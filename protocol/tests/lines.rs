@@ -94,6 +94,7 @@ fn commands_are_one_object_each() {
             target: "a.jsonl".to_owned(),
             model: Some("builtin".to_owned()),
             show: Some(3),
+            hash: false,
         }),
         r#"{"command":"inspect","job":"j1","target":"a.jsonl","model":"builtin","show":3}"#,
     );
@@ -334,6 +335,26 @@ fn what_was_inspected() {
         tied_embeddings: true,
         chat_template: true,
         license: Some("MIT".to_owned()),
+        tokenizer_tokens: 4000,
+        types: vec![
+            TypeShare {
+                name: "BF16".to_owned(),
+                quantized: false,
+                tensors: 90,
+                bytes: 2_000_000,
+            },
+            TypeShare {
+                name: "F32".to_owned(),
+                quantized: false,
+                tensors: 17,
+                bytes: 100_000,
+            },
+        ],
+        files: vec![ModelFileInfo {
+            name: "model.safetensors".to_owned(),
+            bytes: 2_100_400,
+            sha256: Some("ab12".to_owned()),
+        }],
     };
     let preview = DatasetPreview {
         files: vec![DatasetFile {

@@ -24,6 +24,9 @@ pub struct InspectOptions {
     /// Examples of a dataset to show [default: 3]
     #[arg(long, value_name = "N")]
     show: Option<usize>,
+    /// Hash the model's weight files (SHA-256), which reads them whole
+    #[arg(long, conflicts_with_all = ["model", "show"])]
+    hash: bool,
     #[command(flatten)]
     common: CommonOptions,
 }
@@ -36,6 +39,7 @@ pub fn run(options: &InspectOptions) -> Result<Outcome, Failure> {
         target: absolute(options.target.clone()),
         model: options.model.clone().map(absolute),
         show: options.show,
+        hash: options.hash,
     });
     let found = one_job::ask(&worker, &command)?;
     if options.common.json {

@@ -1,6 +1,6 @@
 //! Models and datasets described for people.
 
-use stepladder_protocol::{DatasetPreview, ExamplePreview, ModelInfo, TokenUse};
+use stepladder_protocol::{DatasetPreview, ExamplePreview, ModelInfo, TokenUse, TypeShare};
 
 use super::terminal::Style;
 use crate::text::{bytes, count, thousands, visible, visible_lines};
@@ -35,7 +35,12 @@ pub fn model(model: &ModelInfo, style: Style) -> String {
                 model.attention_heads, model.key_value_heads
             ),
         ),
+        ("types", types(&model.types)),
         ("vocabulary", count(model.vocabulary, "token", "tokens")),
+        (
+            "tokenizer",
+            count(model.tokenizer_tokens, "token", "tokens"),
+        ),
         ("context", count(model.context_length, "token", "tokens")),
         ("tied embeddings", yes_no(model.tied_embeddings)),
         ("chat template", yes_no(model.chat_template)),
@@ -47,9 +52,29 @@ pub fn model(model: &ModelInfo, style: Style) -> String {
                 .map_or_else(|| "not stated".to_owned(), visible),
         ),
     ]);
+    for file in &model.files {
+        if let Some(hash) = &file.sha256 {
+            rows.push(("sha256", format!("{hash}  {}", visible(&file.name))));
+        }
+    }
     rows.iter()
         .map(|(name, value)| format!("{}  {value}\n", style.dim(&format!("{name:15}"))))
         .collect()
+}
+
+/// `BF16 95.2 % (90 tensors), F32 4.8 % (17)`
+fn types(shares: &[TypeShare]) -> String {
+    let total: u64 = shares.iter().map(|share| share.bytes).sum();
+    let part = |(index, share): (usize, &TypeShare)| {
+        let percent = 100.0 * share.bytes as f64 / total.max(1) as f64;
+        let tensors = match index {
+            0 => count(share.tensors, "tensor", "tensors"),
+            _ => share.tensors.to_string(),
+        };
+        format!("{} {percent:.1} % ({tensors})", visible(&share.name))
+    };
+    let parts: Vec<String> = shares.iter().enumerate().map(part).collect();
+    parts.join(", ")
 }
 
 /// A dataset.
@@ -129,7 +154,7 @@ fn example_in_words(number: usize, example: &ExamplePreview, style: Style) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stepladder_protocol::{DatasetFile, Segment, SkippedRow, TokenLengths};
+    use stepladder_protocol::{DatasetFile, ModelFileInfo, Segment, SkippedRow, TokenLengths};
 
     #[test]
     fn a_model_is_described() {
@@ -151,6 +176,26 @@ mod tests {
             tied_embeddings: true,
             chat_template: false,
             license: None,
+            tokenizer_tokens: 4000,
+            types: vec![
+                TypeShare {
+                    name: "BF16".to_owned(),
+                    quantized: false,
+                    tensors: 90,
+                    bytes: 2_000_000,
+                },
+                TypeShare {
+                    name: "F32".to_owned(),
+                    quantized: false,
+                    tensors: 17,
+                    bytes: 100_000,
+                },
+            ],
+            files: vec![ModelFileInfo {
+                name: "model.safetensors".to_owned(),
+                bytes: 2_100_400,
+                sha256: Some("ab12".to_owned()),
+            }],
         };
         let text = model(&info, Style::Plain);
         assert!(text.contains("parameters       1,234,567\n"), "{text}");
@@ -159,6 +204,14 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("license          not stated\n"), "{text}");
+        assert!(
+            text.contains("types            BF16 95.2 % (90 tensors), F32 4.8 % (17)\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("sha256           ab12  model.safetensors\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use stepladder_protocol::{Downsample, Inject, Method, RunConfig, Switch, TapDtype};
+use stepladder_protocol::{Downsample, Inject, Method, Quantize, RunConfig, Switch, TapDtype};
 
 use super::common::{CommonOptions, at_least_one, positive, word};
 use super::config_file;
@@ -33,7 +33,7 @@ pub struct TrainOptions {
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "model", "data", "method", "out", "config", "context", "epochs", "steps", "batch_size",
         "effective_batch_size", "learning_rate", "seed", "d_side", "reduction_factor", "taps",
-        "downsample", "inject", "recompute", "tap_dtype", "group_by_length",
+        "downsample", "inject", "recompute", "tap_dtype", "group_by_length", "quantize",
     ])]
     pub resume: Option<PathBuf>,
 
@@ -61,6 +61,11 @@ pub struct TrainOptions {
     /// Seed of everything random [default: 42]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub seed: Option<u64>,
+
+    /// How the base model's weights are kept in memory: auto, nf4 (4 bits) or none (as the file has
+    /// them); auto is nf4 from a billion parameters up [default: auto]
+    #[arg(long, value_parser = word::<Quantize>, help_heading = "Training")]
+    pub quantize: Option<Quantize>,
 
     /// Width of the side network
     #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "reduction_factor", help_heading = "Ladder and xLadder")]
@@ -130,6 +135,7 @@ impl TrainOptions {
         set(&mut config.batch_size, &self.batch_size);
         set(&mut config.effective_batch_size, &self.effective_batch_size);
         set(&mut config.group_by_length, &self.group_by_length);
+        set(&mut config.quantize, &self.quantize);
         set(&mut config.seed, &self.seed);
         set(&mut config.downsample, &self.downsample);
         set(&mut config.inject, &self.inject);
@@ -211,7 +217,7 @@ mod tests {
         let flags = "--model m --data a.jsonl --data b.jsonl --method xladder --context 256 \
             --steps 9 --batch-size 2 --effective-batch-size 8 --learning-rate 1e-3 --seed 7 \
             --d-side 32 --taps 3,7 --downsample adapter --inject gate --recompute on \
-            --tap-dtype bf16 --group-by-length on --device cpu --threads 2";
+            --tap-dtype bf16 --group-by-length on --quantize nf4 --device cpu --threads 2";
         let flags: Vec<_> = flags.split_whitespace().collect();
         let expected = RunConfig {
             model: "m".to_owned(),
@@ -232,6 +238,7 @@ mod tests {
             recompute: Switch::On,
             tap_dtype: TapDtype::Bf16,
             group_by_length: Switch::On,
+            quantize: Quantize::Nf4,
             ..RunConfig::default()
         };
         assert_eq!(config(&flags), expected);

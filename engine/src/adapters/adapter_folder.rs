@@ -11,6 +11,7 @@ use super::ladder::{SideNetwork, Wiring};
 use super::parameters::Parameters;
 use crate::files::write_atomically;
 use crate::models::fingerprint::{BaseFingerprint, Likeness};
+use crate::models::quantization::Quantization;
 use crate::{Error, Result};
 
 /// File of the tensors.
@@ -33,6 +34,9 @@ pub struct AdapterConfig {
     pub wiring: Wiring,
     /// The type taps were kept in while training; chat rounds them alike.
     pub tap_dtype: stepladder_protocol::TapDtype,
+    /// How the backbone's weights were kept while training; chat keeps them alike.
+    #[serde(default)]
+    pub quantization: Quantization,
 }
 
 impl AdapterConfig {
@@ -42,6 +46,7 @@ impl AdapterConfig {
         base: BaseFingerprint,
         wiring: Wiring,
         tap_dtype: stepladder_protocol::TapDtype,
+        quantization: Quantization,
     ) -> Self {
         Self {
             format: FORMAT.to_owned(),
@@ -50,6 +55,7 @@ impl AdapterConfig {
             base,
             wiring,
             tap_dtype,
+            quantization,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::adapters::adapter_folder::{self, Adapter};
 use crate::models::chat_template::{GenerationPrompt, Message, Role};
 use crate::models::decoder::Decoder;
 use crate::models::model::ModelFiles;
+use crate::models::quantization::Quantization;
 use crate::models::tokenizer::SpecialTokenText;
 use crate::training::stop_flag::StopFlag;
 use crate::{Error, Result};
@@ -84,7 +85,11 @@ impl ChatSession {
             )?),
             None => None,
         };
-        let backbone = files.load_decoder()?;
+        // What an adapter was trained beside is what it is used beside.
+        let quantization = adapter.as_ref().map_or(Quantization::AsStored, |adapter| {
+            adapter.config.quantization
+        });
+        let backbone = files.load_decoder(quantization)?;
         Ok(Self {
             files,
             backbone,

@@ -7,6 +7,7 @@ use super::checkpoint::Checkpoint;
 use super::config::DecoderConfig;
 use super::kv_cache::KvCache;
 use super::layers::{Block, Pass, Weights};
+use super::quantization::Quantization;
 use crate::Result;
 use crate::ops::elementwise;
 use crate::ops::frozen_linear::FrozenLinear;
@@ -45,12 +46,16 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Loads the backbone's weights, each in the type it is stored in.
+    /// Loads the backbone's weights.
     ///
     /// # Errors
     /// When a tensor is missing or does not fit the configuration.
-    pub fn load(config: DecoderConfig, checkpoint: &Checkpoint) -> Result<Self> {
-        let weights = Weights::new(&config, checkpoint);
+    pub fn load(
+        config: DecoderConfig,
+        checkpoint: &Checkpoint,
+        quantization: Quantization,
+    ) -> Result<Self> {
+        let weights = Weights::new(&config, checkpoint, quantization);
         let embedding = weights.embedding()?;
         let blocks = (0..config.layers)
             .map(|layer| Block::load(&config, &weights, layer))

@@ -11,6 +11,7 @@ pub mod gguf;
 pub mod kv_cache;
 mod layers;
 pub mod model;
+pub mod quantization;
 pub mod rope_scaling;
 pub mod stored_type;
 pub mod tokenizer;

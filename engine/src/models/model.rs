@@ -9,6 +9,7 @@ use super::checkpoint::{Checkpoint, ModelSource};
 use super::config::DecoderConfig;
 use super::decoder::Decoder;
 use super::fingerprint::BaseFingerprint;
+use super::quantization::Quantization;
 use super::tokenizer::Tokenizer;
 use crate::{Error, Result};
 
@@ -145,8 +146,8 @@ impl ModelFiles {
     ///
     /// # Errors
     /// When a tensor is missing or does not fit config.json.
-    pub fn load_decoder(&self) -> Result<Decoder> {
-        Decoder::load(self.config.clone(), &self.checkpoint)
+    pub fn load_decoder(&self, quantization: Quantization) -> Result<Decoder> {
+        Decoder::load(self.config.clone(), &self.checkpoint, quantization)
     }
 
     /// Recognizes this model.

@@ -9,6 +9,7 @@ use crate::adapters::ladder::Wiring;
 use crate::adapters::ladder::training_pass::SideTraining;
 use crate::adapters::ladder::wiring::{BackboneShape, WiringRequest};
 use crate::models::config::DecoderConfig;
+use crate::models::quantization::Quantization;
 use crate::{Error, Result};
 
 /// Peak learning rate of side networks.
@@ -25,6 +26,8 @@ pub struct ModelPlan {
     pub wiring: Wiring,
     /// Tokens per training sequence.
     pub context: usize,
+    /// How the backbone's weights are kept.
+    pub quantization: Quantization,
 }
 
 /// Everything a run does.
@@ -104,6 +107,11 @@ impl ModelPlan {
         Ok(Self {
             wiring: Wiring::resolve(&request, shape)?,
             context,
+            quantization: Quantization::resolve(
+                config.quantize,
+                config.double_quantization,
+                model.parameters(),
+            ),
         })
     }
 }

@@ -93,7 +93,7 @@ pub fn start(
     let dataset_hash = hash_of(&examples, &held_out);
 
     progress.phase(Phase::LoadingModel);
-    let backbone = files.load_decoder()?;
+    let backbone = files.load_decoder(model_plan.quantization)?;
     let base = files.fingerprint();
     if stop.is_raised() {
         return Err(Error::Stopped);
@@ -161,6 +161,7 @@ pub fn start(
         base,
         model_plan.wiring,
         config.tap_dtype,
+        model_plan.quantization,
     );
     let evaluation = Evaluation::new(micro_batches(held_out, plan.batch_size));
     let trainer = Trainer {

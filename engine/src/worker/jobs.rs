@@ -81,10 +81,15 @@ impl Jobs for EngineJobs {
             target,
             model,
             show,
+            hash,
             ..
         } = command;
+        let hashing = match hash {
+            true => describe::Hashing::On,
+            false => describe::Hashing::Off,
+        };
         if is_model(command) {
-            describe::model(target).map(Finished::Model)
+            describe::model(target, hashing).map(Finished::Model)
         } else {
             describe::dataset(target, model.as_deref(), show.unwrap_or(3)).map(Finished::Dataset)
         }
@@ -182,6 +187,7 @@ mod tests {
             target: target.to_owned(),
             model: model.map(ToOwned::to_owned),
             show,
+            hash: false,
         }
     }
 

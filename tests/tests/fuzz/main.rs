@@ -24,6 +24,7 @@ use stepladder_engine::models::checkpoint::Checkpoint;
 use stepladder_engine::models::config::DecoderConfig;
 use stepladder_engine::models::decoder::Decoder;
 use stepladder_engine::models::model::ModelFiles;
+use stepladder_engine::models::quantization::Quantization;
 use stepladder_engine::models::tokenizer::Tokenizer;
 use stepladder_protocol::{Command, EventLine, RunConfig};
 use stepladder_tests::{golden_path, root};
@@ -210,7 +211,9 @@ fn mutated_files_are_refused_or_taken_but_never_trusted() {
         let stored = folder.path().join("model.safetensors");
         std::fs::write(&stored, [bytes, data].concat()).unwrap();
         let opened = Checkpoint::open(folder.path());
-        opened.is_ok_and(|checkpoint| Decoder::load(config.clone(), &checkpoint).is_ok())
+        opened.is_ok_and(|checkpoint| {
+            Decoder::load(config.clone(), &checkpoint, Quantization::AsStored).is_ok()
+        })
     });
 
     let files = ModelFiles::open("builtin").unwrap();

@@ -10,6 +10,7 @@ use stepladder_engine::adapters::ladder::wiring::{BackboneShape, WiringRequest};
 use stepladder_engine::adapters::ladder::{SideNetwork, Wiring};
 use stepladder_engine::models::fingerprint::Likeness;
 use stepladder_engine::models::model::ModelFiles;
+use stepladder_engine::models::quantization::Quantization;
 use stepladder_protocol::TapDtype;
 
 use super::models::model_folder;
@@ -43,6 +44,7 @@ fn save_adapter(files: &ModelFiles, folder: &Path) {
         files.fingerprint(),
         wiring,
         TapDtype::F32,
+        Quantization::AsStored,
     );
     adapter_folder::save(folder, &config, network.parameters()).unwrap();
 }

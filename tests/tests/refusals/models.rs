@@ -8,6 +8,7 @@ use candle_core::Tensor;
 use serde_json::{Value, json};
 use stepladder_engine::Error;
 use stepladder_engine::models::model::ModelFiles;
+use stepladder_engine::models::quantization::Quantization;
 use stepladder_tests::{golden_path, root};
 use tempfile::TempDir;
 
@@ -24,7 +25,7 @@ pub fn model_folder() -> TempDir {
 
 pub fn open(folder: &Path) -> Result<(), Error> {
     let files = ModelFiles::open(folder.to_str().unwrap())?;
-    files.load_decoder().map(|_| ())
+    files.load_decoder(Quantization::AsStored).map(|_| ())
 }
 
 fn refusal(folder: &TempDir) -> (String, String, String) {
@@ -283,7 +284,7 @@ fn a_head_of_its_own_outranks_the_claim_that_it_is_tied() {
     candle_core::safetensors::save(&tensors, &path).unwrap();
     let files = ModelFiles::open(folder.path().to_str().unwrap()).unwrap();
     let head = files
-        .load_decoder()
+        .load_decoder(Quantization::AsStored)
         .unwrap()
         .head()
         .weight()

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 
+use super::quantization::Quantization;
 use super::stored_type::StoredType;
 use crate::ops::frozen_matrix::FrozenMatrix;
 use crate::ops::ggml_blocks::GgmlBlocks;
@@ -147,6 +148,18 @@ impl Checkpoint {
         Some(self.view(name, entry))
     }
 
+    /// What kind of files these are.
+    pub fn format(&self) -> &'static str {
+        "safetensors"
+    }
+
+    /// Paths and lengths of the files.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, u64)> {
+        self.files
+            .iter()
+            .map(|file| (file.path.as_path(), file.bytes().len() as u64))
+    }
+
     /// Bytes of all tensors together.
     pub fn total_bytes(&self) -> u64 {
         self.tensors().map(|tensor| tensor.bytes.len() as u64).sum()
@@ -179,11 +192,16 @@ impl Checkpoint {
         self.expect(name, expected)?.to_tensor()
     }
 
-    /// Loads the weight of a linear map or an embedding, in the form it is stored in.
+    /// Loads the weight of a linear map or an embedding; floats may be quantized on the way.
     ///
     /// # Errors
     /// When it is missing, has another shape than `expected`, or a type that cannot be computed with.
-    pub fn load_matrix(&self, name: &str, expected: [usize; 2]) -> Result<FrozenMatrix> {
+    pub fn load_matrix(
+        &self,
+        name: &str,
+        expected: [usize; 2],
+        quantization: Quantization,
+    ) -> Result<FrozenMatrix> {
         let view = self.expect(name, &expected)?;
         match view.stored {
             StoredType::Blocks(kind) => {

@@ -10,6 +10,7 @@ pub(super) use self::block::Block;
 use super::checkpoint::Checkpoint;
 use super::config::DecoderConfig;
 use super::decoder::TokenInput;
+use super::quantization::Quantization;
 use crate::ops::frozen_linear::FrozenLinear;
 use crate::ops::frozen_matrix::FrozenMatrix;
 use crate::ops::rms_norm::rms_norm;
@@ -38,6 +39,7 @@ impl Pass<'_> {
 pub(super) struct Weights<'a> {
     config: &'a DecoderConfig,
     checkpoint: &'a Checkpoint,
+    quantization: Quantization,
     /// What stands before `layers.0...`: multimodal models keep their language model deeper down.
     root: &'static str,
 }
@@ -46,7 +48,11 @@ const ROOTS: [&str; 3] = ["model", "language_model.model", "model.language_model
 const EMBEDDING: &str = "embed_tokens.weight";
 
 impl<'a> Weights<'a> {
-    pub(super) fn new(config: &'a DecoderConfig, checkpoint: &'a Checkpoint) -> Self {
+    pub(super) fn new(
+        config: &'a DecoderConfig,
+        checkpoint: &'a Checkpoint,
+        quantization: Quantization,
+    ) -> Self {
         let found = ROOTS
             .into_iter()
             .find(|root| checkpoint.contains(&format!("{root}.{EMBEDDING}")));
@@ -54,6 +60,7 @@ impl<'a> Weights<'a> {
         Self {
             config,
             checkpoint,
+            quantization,
             root: found.unwrap_or(ROOTS[0]),
         }
     }
@@ -64,7 +71,9 @@ impl<'a> Weights<'a> {
 
     pub(super) fn embedding(&self) -> Result<FrozenMatrix> {
         let shape = [self.config.vocabulary, self.config.d_model];
-        self.checkpoint.load_matrix(&self.name(EMBEDDING), shape)
+        let name = self.name(EMBEDDING);
+        self.checkpoint
+            .load_matrix(&name, shape, Quantization::AsStored)
     }
 
     /// The head's weight. A model may claim to tie it and still bring another one (some fine-tunes
@@ -81,8 +90,9 @@ impl<'a> Weights<'a> {
             }
         }
         let shape = [self.config.vocabulary, self.config.d_model];
+        let name = stored.unwrap_or(names[0]);
         self.checkpoint
-            .load_matrix(stored.unwrap_or(names[0]), shape)
+            .load_matrix(name, shape, Quantization::AsStored)
     }
 
     /// A norm's weight in f32, as it multiplies.
@@ -105,9 +115,11 @@ impl<'a> Weights<'a> {
         bias: bool,
     ) -> Result<FrozenLinear> {
         let name = self.name(name);
-        let weight = self
-            .checkpoint
-            .load_matrix(&format!("{name}.weight"), [outputs, inputs])?;
+        let weight = self.checkpoint.load_matrix(
+            &format!("{name}.weight"),
+            [outputs, inputs],
+            self.quantization,
+        )?;
         let bias = match bias {
             true => Some(self.checkpoint.load(&format!("{name}.bias"), &[outputs])?),
             false => None,
@@ -123,9 +135,11 @@ impl<'a> Weights<'a> {
         inputs: usize,
     ) -> Result<[FrozenLinear; N]> {
         let name = self.name(&format!("{name}.weight"));
-        let all = self
-            .checkpoint
-            .load_matrix(&name, [outputs.iter().sum(), inputs])?;
+        let all = self.checkpoint.load_matrix(
+            &name,
+            [outputs.iter().sum(), inputs],
+            self.quantization,
+        )?;
         let mut first = 0;
         let mut parts = Vec::with_capacity(N);
         for rows in outputs {

@@ -1,12 +1,9 @@
-//! What `inspect` says: a model from its small files and headers, a dataset as a model will see it.
+//! What `inspect` says of a dataset: its rows as they are, or as a model will see them.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::Path;
 
 use stepladder_protocol::{
-    DatasetFile, DatasetPreview, ExamplePreview, ModelInfo, Segment, SkippedRow, TokenLengths,
-    TokenUse,
+    DatasetFile, DatasetPreview, ExamplePreview, Segment, SkippedRow, TokenLengths, TokenUse,
 };
 
 use crate::datasets::conversation::{Message, Role};
@@ -19,54 +16,6 @@ use crate::models::tokenizer::SpecialTokenText;
 use crate::training::data_sources;
 use crate::training::plan::default_context;
 use crate::{Error, Result};
-
-/// A model, without loading its weights.
-pub fn model(name: &str) -> Result<ModelInfo> {
-    let files = ModelFiles::open(name)?;
-    let config = &files.config;
-    let mut bytes_by_type: BTreeMap<String, u64> = BTreeMap::new();
-    for tensor in files.checkpoint.tensors() {
-        *bytes_by_type.entry(tensor.stored.name()).or_default() += tensor.bytes.len() as u64;
-    }
-    let most = bytes_by_type.iter().max_by_key(|(_, bytes)| **bytes);
-    let is_folder = name != "builtin";
-    Ok(ModelInfo {
-        name: files
-            .origin
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned(),
-        path: is_folder.then(|| files.origin.display().to_string()),
-        architecture: config.family.to_owned(),
-        file_format: "safetensors".to_owned(),
-        parameters: config.parameters() as u64,
-        weight_bytes: files.checkpoint.total_bytes(),
-        weight_dtype: most
-            .map(|(dtype, _)| dtype.to_lowercase())
-            .unwrap_or_default(),
-        quantization: None,
-        layers: config.layers,
-        d_model: config.d_model,
-        attention_heads: config.heads,
-        key_value_heads: config.kv_heads,
-        vocabulary: config.vocabulary,
-        context_length: config.max_positions,
-        tied_embeddings: config.tied_head,
-        chat_template: files.template().is_ok(),
-        license: license(&files.origin),
-    })
-}
-
-/// The license that a model card states in the YAML lines at its top.
-fn license(folder: &Path) -> Option<String> {
-    let card = std::fs::read_to_string(folder.join("README.md")).ok()?;
-    let front = card.strip_prefix("---")?.split("\n---").next()?;
-    let line = front
-        .lines()
-        .find_map(|line| line.strip_prefix("license:"))?;
-    Some(line.trim().trim_matches(['"', '\'']).to_owned()).filter(|name| !name.is_empty())
-}
 
 /// A dataset's files, lengths and first `show` examples; lengths need a model.
 pub fn dataset(name: &str, model: Option<&str>, show: usize) -> Result<DatasetPreview> {
