@@ -12,6 +12,7 @@ pub mod frozen_linear;
 pub mod geglu;
 pub mod linear;
 pub mod linear_cross_entropy;
+pub mod nf4;
 pub mod rms_norm;
 pub mod rope;
 pub mod swiglu;
