@@ -14,6 +14,7 @@ pub mod geglu;
 pub mod ggml_blocks;
 pub mod linear;
 pub mod linear_cross_entropy;
+pub mod nf4;
 pub mod rms_norm;
 pub mod rope;
 pub mod swiglu;
