@@ -426,6 +426,7 @@ fn a_panic_and_an_error_fail_the_job_and_the_worker_goes_on() {
         target: "m".to_owned(),
         model: None,
         show: None,
+        hash: false,
     }));
     let Event::Failed(report) = worker.end_of("i") else {
         panic!("not failed")

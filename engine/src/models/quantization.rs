@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 use stepladder_protocol::{Quantize, Switch};
 
+use crate::ops::nf4::DoubleQuantization;
+
 /// The form of the linear maps inside the blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -22,6 +24,15 @@ pub enum Quantization {
 const QUANTIZED_FROM: usize = 1_000_000_000;
 
 impl Quantization {
+    /// How floats are quantized, if they are.
+    pub(super) fn double_quantization(self) -> Option<DoubleQuantization> {
+        match self {
+            Self::AsStored => None,
+            Self::Nf4 => Some(DoubleQuantization::Off),
+            Self::Nf4DoubleQuantized => Some(DoubleQuantization::On),
+        }
+    }
+
     /// What a request means for a backbone of this size on the CPU.
     pub fn resolve(asked: Quantize, double_quantization: Switch, parameters: usize) -> Self {
         let quantize = match asked {

@@ -12,6 +12,11 @@ use super::frozen_matrix::FrozenMatrix;
 /// Up to this many tokens, rows are multiplied one by one: a matrix product would spend its time
 /// packing.
 const FEW_TOKENS: usize = 4;
+/// Up to this many tokens, a matrix product takes the weight as its right side, which it reads where
+/// it lies, and gives the outputs transposed; with more, packing the weight is worth its time.
+const UNPACKED_TOKENS: usize = 128;
+/// Rows of the weight at a time there.
+const UNPACKED_ROWS: usize = 1024;
 /// Numbers of a weight below which one thread multiplies its rows alone.
 const PARALLEL_NUMBERS: usize = 1 << 16;
 
@@ -107,6 +112,26 @@ impl FrozenLinear {
         {
             return self.multiply_rows(x, output, tokens);
         }
+        if tokens <= UNPACKED_TOKENS {
+            let mut scratch = vec![T::zero(); UNPACKED_ROWS.min(outputs) * tokens];
+            return self.weight.for_tiles::<T>(|first, _, tile| {
+                for (number, weights) in tile.chunks(UNPACKED_ROWS * inputs).enumerate() {
+                    let rows = weights.len() / inputs;
+                    let transposed = &mut scratch[..rows * tokens];
+                    matmul(
+                        (tokens, rows, inputs),
+                        (transposed, Strides::transposed(tokens)),
+                        (x, Strides::row_major(inputs)),
+                        (weights, Strides::transposed(inputs)),
+                        T::one(),
+                        Output::Overwrite,
+                        Workers::All,
+                    );
+                    let output = &mut output[first + number * UNPACKED_ROWS..];
+                    transpose(transposed, tokens, output, outputs);
+                }
+            });
+        }
         self.weight.for_tiles::<T>(|first, rows, tile| {
             matmul(
                 (tokens, rows, inputs),
@@ -153,11 +178,149 @@ impl FrozenLinear {
                     .for_each(|(block, results)| work(block * rows, results));
             }
         })?;
-        for (row, results) in by_output.chunks_exact(tokens).enumerate() {
-            for (token, &result) in results.iter().enumerate() {
-                output[token * outputs + row] = result;
+        transpose(&by_output, tokens, output, outputs);
+        Ok(())
+    }
+}
+
+/// Writes `from`, rows of `width` numbers, as columns of `to`, whose rows lie `stride` apart.
+fn transpose<T: Copy>(from: &[T], width: usize, to: &mut [T], stride: usize) {
+    const BLOCK: usize = 32;
+    for (block, rows) in from.chunks(BLOCK * width).enumerate() {
+        for column in 0..width {
+            let to = &mut to[column * stride + block * BLOCK..];
+            for (to, row) in to.iter_mut().zip(rows.chunks_exact(width)) {
+                *to = row[column];
             }
         }
-        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::quantized::{GgmlDType, QTensor};
+    use candle_core::{DType, Device};
+
+    use super::*;
+    use crate::ops::ggml_blocks::GgmlBlocks;
+    use crate::ops::nf4::{DoubleQuantization, Nf4};
+
+    fn random(shape: (usize, usize)) -> Tensor {
+        Tensor::randn(0f32, 1.0, shape, &Device::Cpu).unwrap()
+    }
+
+    fn nf4(weight: &Tensor, double: DoubleQuantization) -> FrozenMatrix {
+        let (rows, columns) = weight.dims2().unwrap();
+        let values = weight.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let read =
+            |range: std::ops::Range<usize>, out: &mut [f32]| out.copy_from_slice(&values[range]);
+        let weight = Nf4::quantize(rows * columns, read, double).unwrap();
+        FrozenMatrix::nf4(weight, rows, columns).unwrap()
+    }
+
+    fn blocks(weight: &Tensor, kind: GgmlDType) -> FrozenMatrix {
+        let (rows, columns) = weight.dims2().unwrap();
+        let bytes = QTensor::quantize(weight, kind).unwrap();
+        let bytes = bytes.data().unwrap();
+        let by_row = bytes.chunks_exact(bytes.len() / rows);
+        FrozenMatrix::blocks(
+            GgmlBlocks::new(kind, columns, by_row).unwrap(),
+            rows,
+            columns,
+        )
+    }
+
+    /// Every form of weight, more rows than a tile.
+    fn forms() -> Vec<FrozenMatrix> {
+        let weight = random((1100, 256));
+        // 75 numbers a row: blocks of NF4 begin and end inside rows.
+        let odd = random((1101, 75));
+        let dense = |dtype| FrozenMatrix::dense(&odd.to_dtype(dtype).unwrap()).unwrap();
+        let mut forms = vec![
+            dense(DType::F32),
+            dense(DType::BF16),
+            dense(DType::F16),
+            nf4(&odd, DoubleQuantization::Off),
+            nf4(&odd, DoubleQuantization::On),
+        ];
+        for kind in [
+            GgmlDType::Q4_0,
+            GgmlDType::Q4_1,
+            GgmlDType::Q5_0,
+            GgmlDType::Q5_1,
+            GgmlDType::Q8_0,
+            GgmlDType::Q2K,
+            GgmlDType::Q3K,
+            GgmlDType::Q4K,
+            GgmlDType::Q5K,
+            GgmlDType::Q6K,
+            GgmlDType::Q8K,
+        ] {
+            forms.push(blocks(&weight, kind));
+        }
+        let views: Vec<FrozenMatrix> = forms
+            .iter()
+            .map(|form| form.view(3..290).unwrap().view(2..280).unwrap())
+            .collect();
+        forms.extend(views);
+        forms
+    }
+
+    fn assert_close(ours: &Tensor, expected: &Tensor, what: &str) {
+        let largest = |tensor: &Tensor| {
+            let most = tensor.abs().unwrap().max_all().unwrap();
+            most.to_scalar::<f32>().unwrap()
+        };
+        let difference = largest(&(ours - expected).unwrap());
+        assert!(
+            difference <= 2e-5 * largest(expected).max(1.0),
+            "{what}: {difference}"
+        );
+    }
+
+    #[test]
+    fn every_form_is_dequantize_then_multiply() {
+        for matrix in forms() {
+            let dense = matrix.to_f32().unwrap();
+            let bias = random((1, matrix.rows())).squeeze(0).unwrap();
+            let linear = FrozenLinear::new(matrix.clone(), Some(bias.clone())).unwrap();
+            for tokens in [1, 3, 5, 70, 130] {
+                let x = random((tokens, linear.inputs()));
+                let product = x.matmul(&dense.t().unwrap()).unwrap();
+                let expected = product.broadcast_add(&bias).unwrap();
+                let what = format!("{matrix:?}, {tokens} tokens");
+                assert_close(&linear.forward(&x).unwrap(), &expected, &what);
+                let grad = random((tokens, linear.outputs()));
+                let expected = grad.matmul(&dense).unwrap();
+                assert_close(&linear.backward_input(&grad).unwrap(), &expected, &what);
+            }
+        }
+    }
+
+    #[test]
+    fn views_and_gathered_rows_are_the_rows_of_the_whole() {
+        for matrix in forms() {
+            let dense = matrix.to_f32().unwrap();
+            let view = matrix.view(5..9).unwrap().to_f32().unwrap();
+            let rows = |tensor: &Tensor| tensor.to_vec2::<f32>().unwrap();
+            assert_eq!(rows(&view), rows(&dense)[5..9]);
+            let gathered = rows(&matrix.gather(&[8, 0, 8]).unwrap());
+            let dense = rows(&dense);
+            assert_eq!(
+                gathered,
+                [&dense[8], &dense[0], &dense[8]].map(Clone::clone)
+            );
+            assert!(matrix.view(0..matrix.rows() + 1).is_err());
+            assert!(matrix.gather(&[matrix.rows() as u32]).is_err());
+        }
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_refused() {
+        let linear = FrozenLinear::new(forms().remove(0), None).unwrap();
+        assert!(linear.forward(&random((2, 74))).is_err());
+        assert!(linear.backward_input(&random((2, 1100))).is_err());
+        let bias = random((1, 75)).squeeze(0).unwrap();
+        assert!(FrozenLinear::new(linear.weight().clone(), Some(bias)).is_err());
     }
 }

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::cpu::{self, Real};
 use super::ggml_blocks::GgmlBlocks;
+use super::nf4::Nf4;
 
 /// Rows that are widened at a time.
 const TILE_ROWS: usize = 256;
@@ -29,6 +30,8 @@ enum Storage {
     /// f32, bf16 or f16 (f64 in tests), `[rows, columns]`, contiguous.
     Dense(Tensor),
     Blocks(GgmlBlocks),
+    /// Blocks run across rows: `[rows * columns]`.
+    Nf4(Nf4),
 }
 
 impl FrozenMatrix {
@@ -52,6 +55,17 @@ impl FrozenMatrix {
     /// A matrix of a GGUF file.
     pub fn blocks(blocks: GgmlBlocks, rows: usize, columns: usize) -> Self {
         Self::whole(Storage::Blocks(blocks), rows, columns)
+    }
+
+    /// A matrix in NF4.
+    ///
+    /// # Errors
+    /// When it has another number of elements.
+    pub fn nf4(weight: Nf4, rows: usize, columns: usize) -> Result<Self> {
+        if Some(weight.elements()) != rows.checked_mul(columns) {
+            bail!("{} numbers for [{rows}, {columns}]", weight.elements());
+        }
+        Ok(Self::whole(Storage::Nf4(weight), rows, columns))
     }
 
     fn whole(storage: Storage, rows: usize, columns: usize) -> Self {
@@ -102,7 +116,16 @@ impl FrozenMatrix {
     pub fn float_type(&self) -> DType {
         match &*self.storage {
             Storage::Dense(weight) => weight.dtype(),
-            Storage::Blocks(_) => DType::F32,
+            Storage::Blocks(_) | Storage::Nf4(_) => DType::F32,
+        }
+    }
+
+    /// Bytes held; views of one matrix share them.
+    pub fn stored_bytes(&self) -> u64 {
+        match &*self.storage {
+            Storage::Dense(weight) => (weight.elem_count() * weight.dtype().size_in_bytes()) as u64,
+            Storage::Blocks(blocks) => blocks.bytes() as u64,
+            Storage::Nf4(weight) => weight.bytes(),
         }
     }
 
@@ -175,6 +198,7 @@ impl FrozenMatrix {
         };
         Ok(match &*self.storage {
             Storage::Blocks(blocks) => work(reader(Rows::Blocks(blocks))),
+            Storage::Nf4(weight) => work(reader(Rows::Nf4(weight))),
             Storage::Dense(weight) => match weight.dtype() {
                 DType::F32 => work(reader(Rows::F32(&cpu::read::<f32>(weight)?))),
                 DType::BF16 => work(reader(Rows::BF16(&cpu::read::<bf16>(weight)?))),
@@ -190,6 +214,7 @@ impl std::fmt::Debug for FrozenMatrix {
         let kind = match &*self.storage {
             Storage::Dense(weight) => format!("{:?}", weight.dtype()),
             Storage::Blocks(blocks) => format!("{:?}", blocks.kind()),
+            Storage::Nf4(_) => "NF4".to_owned(),
         };
         write!(f, "FrozenMatrix({kind} [{}, {}])", self.rows, self.columns)
     }
@@ -209,6 +234,7 @@ enum Rows<'a> {
     BF16(&'a [bf16]),
     F16(&'a [f16]),
     Blocks(&'a GgmlBlocks),
+    Nf4(&'a Nf4),
 }
 
 impl<'a> RowReader<'a> {
@@ -228,6 +254,7 @@ impl<'a> RowReader<'a> {
                 half::slice::HalfFloatSliceExt::convert_to_f32_slice(&values[span], out);
             }
             Rows::Blocks(blocks) => blocks.dequantize(self.first_row + first, out),
+            Rows::Nf4(weight) => weight.dequantize(span, out),
         }
     }
 

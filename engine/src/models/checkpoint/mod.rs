@@ -11,11 +11,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
+use half::{bf16, f16};
 
 use super::quantization::Quantization;
 use super::stored_type::StoredType;
 use crate::ops::frozen_matrix::FrozenMatrix;
 use crate::ops::ggml_blocks::GgmlBlocks;
+use crate::ops::nf4::{DoubleQuantization, Nf4};
 use crate::{Error, Result};
 
 /// Every tensor of a model, wherever it is stored.
@@ -211,7 +213,13 @@ impl Checkpoint {
                 let blocks = GgmlBlocks::new(*kind, columns, stored_rows)?;
                 Ok(FrozenMatrix::blocks(blocks, rows, columns))
             }
-            _ => Ok(FrozenMatrix::dense(&view.to_tensor()?)?),
+            _ => match quantization.double_quantization() {
+                None => Ok(FrozenMatrix::dense(&view.to_tensor()?)?),
+                Some(double) => {
+                    let [rows, columns] = expected;
+                    Ok(FrozenMatrix::nf4(view.to_nf4(double)?, rows, columns)?)
+                }
+            },
         }
     }
 
@@ -233,21 +241,49 @@ impl Checkpoint {
 }
 
 impl TensorView<'_> {
-    fn to_tensor(&self) -> Result<Tensor> {
-        let dtype = match self.stored {
-            StoredType::F32 => DType::F32,
-            StoredType::F16 => DType::F16,
-            StoredType::BF16 => DType::BF16,
-            StoredType::Blocks(_) | StoredType::Other(_) => {
-                return Err(Error::TensorType {
-                    path: self.path.to_path_buf(),
-                    name: self.name.to_owned(),
-                    found: self.stored.name(),
-                });
-            }
+    fn float_type(&self) -> Result<DType> {
+        match self.stored {
+            StoredType::F32 => Ok(DType::F32),
+            StoredType::F16 => Ok(DType::F16),
+            StoredType::BF16 => Ok(DType::BF16),
+            StoredType::Blocks(_) | StoredType::Other(_) => Err(Error::TensorType {
+                path: self.path.to_path_buf(),
+                name: self.name.to_owned(),
+                found: self.stored.name(),
+            }),
+        }
+    }
+
+    /// Quantizes floats straight from the file.
+    fn to_nf4(&self, double_quantization: DoubleQuantization) -> Result<Nf4> {
+        let width = self.float_type()?.size_in_bytes();
+        let widen: fn(&[u8], &mut [f32]) = match self.stored {
+            StoredType::F32 => |bytes, out| widen(bytes, out, f32::from_le_bytes),
+            StoredType::F16 => |bytes, out| widen(bytes, out, |b| f16::from_le_bytes(b).to_f32()),
+            _ => |bytes, out| widen(bytes, out, |b| bf16::from_le_bytes(b).to_f32()),
         };
+        let read = |range: Range<usize>, out: &mut [f32]| {
+            widen(&self.bytes[range.start * width..range.end * width], out);
+        };
+        let elements = self.bytes.len() / width;
+        Nf4::quantize(elements, read, double_quantization).map_err(|problem| {
+            Error::ModelFileInvalid {
+                path: self.path.to_path_buf(),
+                problem: format!("tensor {}: {problem}", self.name),
+            }
+        })
+    }
+
+    fn to_tensor(&self) -> Result<Tensor> {
+        let dtype = self.float_type()?;
         let tensor = Tensor::from_raw_buffer(self.bytes, dtype, self.shape, &Device::Cpu)?;
         Ok(tensor)
+    }
+}
+
+fn widen<const N: usize>(bytes: &[u8], out: &mut [f32], read: impl Fn([u8; N]) -> f32) {
+    for (out, number) in out.iter_mut().zip(bytes.as_chunks::<N>().0) {
+        *out = read(*number);
     }
 }
 
