@@ -1,6 +1,8 @@
 //! What the whole-program tests share: where fixtures lie, and how tensors are compared with
 //! goldens.
 
+pub mod nf4;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 

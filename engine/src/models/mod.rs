@@ -1,5 +1,6 @@
 //! Frozen backbones: configuration, weights, the decoder. Knows nothing of adapters.
 
+pub mod bitsandbytes;
 mod builtin;
 pub mod chat_template;
 pub mod checkpoint;

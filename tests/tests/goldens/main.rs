@@ -9,9 +9,11 @@
 )]
 
 mod backbones;
+mod bitsandbytes;
 mod finite_differences;
 mod generation;
 mod ladders;
+mod nf4;
 mod ops;
 mod optimizer;
 mod tokenizer;
