@@ -14,4 +14,5 @@ mod generation;
 mod ladders;
 mod ops;
 mod optimizer;
+mod second_witness;
 mod tokenizer;
