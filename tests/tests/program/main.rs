@@ -15,3 +15,4 @@ mod interrupted;
 mod killed;
 mod program;
 mod reasoning;
+mod shipped_configs;
