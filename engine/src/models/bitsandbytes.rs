@@ -11,10 +11,10 @@
 
 use std::path::Path;
 
-use safetensors::Dtype;
 use serde::Deserialize;
 
 use super::checkpoint::TensorView;
+use super::stored_type::StoredType;
 use crate::ops::nf4::{BLOCK, CODES, DYNAMIC_MAP, Nf4, SCALE_BLOCK, Scales};
 use crate::{Error, Result};
 
@@ -67,10 +67,10 @@ pub fn nf4_weight<'a>(
 
     // `bnb_4bit_quant_storage` lets the codes be stored as another type; the bytes are the same.
     let packed = reader.part("")?.bytes.to_vec();
-    let scales = match reader.part(".absmax")?.dtype {
-        Dtype::F32 => Scales::Plain(reader.floats("absmax")?),
-        Dtype::U8 => reader.double_scales(&state)?,
-        other => return Err(reader.invalid(format!("absmax has type {other:?}"))),
+    let scales = match reader.part(".absmax")?.stored.name().as_str() {
+        "F32" => Scales::Plain(reader.floats("absmax")?),
+        "U8" => reader.double_scales(&state)?,
+        other => return Err(reader.invalid(format!("absmax has type {other}"))),
     };
     let nf4 = Nf4::from_parts(elements, packed, scales)
         .map_err(|error| reader.invalid(error.to_string()))?;
@@ -144,8 +144,8 @@ impl<'a> Reader<'_, 'a> {
 
     fn floats(&self, part: &str) -> Result<Vec<f32>> {
         let view = self.part(&format!(".{part}"))?;
-        if view.dtype != Dtype::F32 {
-            return Err(self.invalid(format!("{part} has type {:?}", view.dtype)));
+        if *view.stored != StoredType::F32 {
+            return Err(self.invalid(format!("{part} has type {}", view.stored.name())));
         }
         let (numbers, rest) = view.bytes.as_chunks();
         if !rest.is_empty() {

@@ -49,7 +49,7 @@ fn swap_windows(windows: &mut [Option<usize>]) {
     }
 }
 
-fn logits_of(name: &str, decoder: &Decoder) -> (Vec<Tensor>, Tensor, Tensor) {
+pub fn logits_of(name: &str, decoder: &Decoder) -> (Vec<Tensor>, Tensor, Tensor) {
     let golden = golden(&format!("backbones/{name}/golden.safetensors"));
     let (batch, seq) = golden["input_ids"].dims2().unwrap();
     let ids = unsigned(&golden["input_ids"]);

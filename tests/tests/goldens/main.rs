@@ -16,4 +16,5 @@ mod ladders;
 mod nf4;
 mod ops;
 mod optimizer;
+mod second_witness;
 mod tokenizer;

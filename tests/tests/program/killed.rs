@@ -3,12 +3,13 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::program::{Home, executable};
+use super::processes::{adapter, worker};
+use super::program::Home;
 
 const KILLS: usize = 200;
 
@@ -41,14 +42,7 @@ fn config(data: &Path) -> Value {
 
 fn start(run: &Path, data: &Path) -> Child {
     let resume = run.join("run.json").is_file();
-    let mut child = std::process::Command::new(executable())
-        .arg("worker")
-        .env("RAYON_NUM_THREADS", "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = worker().spawn().unwrap();
     let place = if resume { "resume" } else { "out" };
     let command = json!({
         "command": "train",
@@ -91,10 +85,6 @@ fn figures(run: &Path) -> Vec<String> {
                 .join(" ")
         })
         .collect()
-}
-
-fn adapter(run: &Path) -> Vec<u8> {
-    std::fs::read(run.join("adapter/adapter.safetensors")).unwrap()
 }
 
 fn files(folder: &Path) -> Vec<String> {

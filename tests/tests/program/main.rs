@@ -12,6 +12,10 @@
 mod bad_input;
 mod disk_full;
 mod interrupted;
+#[cfg(unix)]
+mod interrupted_twice;
 mod killed;
+mod processes;
 mod program;
 mod reasoning;
+mod shipped_configs;

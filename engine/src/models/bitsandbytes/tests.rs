@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use safetensors::Dtype;
+
 use super::*;
 use crate::ops::nf4::DoubleQuantization;
 
@@ -9,7 +11,7 @@ const COLUMNS: usize = 66;
 
 /// The tensors of one stored weight, to be spoilt one at a time.
 #[derive(Clone)]
-struct Stored(BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>);
+struct Stored(BTreeMap<String, (StoredType, Vec<usize>, Vec<u8>)>);
 
 impl Stored {
     /// As bitsandbytes stores a matrix of `ROWS` x `COLUMNS`.
@@ -52,8 +54,9 @@ impl Stored {
 
     fn put(&mut self, suffix: &str, dtype: Dtype, bytes: Vec<u8>) {
         let shape = vec![bytes.len() * 8 / dtype.bitsize(), 1];
+        let stored = StoredType::from_safetensors(dtype);
         self.0
-            .insert(format!("{NAME}{suffix}"), (dtype, shape, bytes));
+            .insert(format!("{NAME}{suffix}"), (stored, shape, bytes));
     }
 
     fn put_floats(&mut self, suffix: &str, numbers: &[f32]) {
@@ -76,12 +79,13 @@ impl Stored {
 
     fn read(&self) -> Result<Option<(Nf4, [usize; 2])>> {
         let find = |name: &str| {
-            let (name, (dtype, shape, bytes)) = self.0.get_key_value(name)?;
+            let (name, (stored, shape, bytes)) = self.0.get_key_value(name)?;
             Some(TensorView {
                 name,
-                dtype: *dtype,
+                stored,
                 shape,
                 bytes,
+                path: Path::new("model.safetensors"),
             })
         };
         nf4_weight(Path::new("model.safetensors"), NAME, &find)

@@ -56,7 +56,8 @@ pub struct TensorView<'a> {
     pub shape: &'a [usize],
     /// The stored bytes.
     pub bytes: &'a [u8],
-    path: &'a Path,
+    /// The file it is in.
+    pub path: &'a Path,
 }
 
 impl WeightFile {
