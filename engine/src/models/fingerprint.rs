@@ -5,12 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use half::{bf16, f16};
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::{Checkpoint, TensorView};
+use super::checkpoint::Checkpoint;
 use super::config::DecoderConfig;
-use super::stored_type::StoredType;
+use super::layers;
 
 /// Identifies a base model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,7 +20,7 @@ pub struct BaseFingerprint {
     pub content: String,
     /// Hash over each tensor's stored type.
     pub types: String,
-    /// Sampled weight values, in tensor-name order.
+    /// Sampled weight values, layer by layer.
     pub samples: Vec<f32>,
 }
 
@@ -36,12 +35,14 @@ pub enum Likeness {
     Different(String),
 }
 
-/// Tensors that contribute a value, at most; spread evenly over all.
-const SAMPLED_TENSORS: usize = 64;
-/// Values taken from each.
-const SAMPLES_PER_TENSOR: usize = 4;
+/// Layers that contribute values, spread evenly over all.
+const SAMPLED_LAYERS: usize = 16;
+/// Values taken from each of a layer's two sampled weights.
+const SAMPLES_PER_TENSOR: usize = 8;
 /// Bytes hashed at each of three places of a tensor.
 const SAMPLED_BYTES: usize = 4096;
+/// Parts of the architecture that file formats put differently or leave out.
+const WORDED_DIFFERENTLY: [&str; 4] = ["family", "rope", "windows", "window_rope"];
 /// Correlation of sampled values above which two storages hold the same weights; rounding to a few
 /// bits keeps it above 0.95, unrelated weights stay near 0.
 const SAME_WEIGHTS: f64 = 0.9;
@@ -51,10 +52,7 @@ impl BaseFingerprint {
     pub fn of(config: &DecoderConfig, checkpoint: &Checkpoint) -> Self {
         let mut content = blake3::Hasher::new();
         let mut types = blake3::Hasher::new();
-        let tensors: Vec<TensorView<'_>> = checkpoint.tensors().collect();
-        let stride = tensors.len().div_ceil(SAMPLED_TENSORS).max(1);
-        let mut samples = Vec::new();
-        for (index, tensor) in tensors.iter().enumerate() {
+        for tensor in checkpoint.tensors() {
             let stored = tensor.stored.name();
             let head = format!("{}\0{:?}\0{stored}\0", tensor.name, tensor.shape);
             content.update(head.as_bytes());
@@ -64,15 +62,12 @@ impl BaseFingerprint {
                 let end = (start + SAMPLED_BYTES).min(tensor.bytes.len());
                 content.update(&tensor.bytes[start..end]);
             }
-            if index % stride == 0 {
-                samples.extend(sampled_values(tensor));
-            }
         }
         Self {
             architecture: architecture(config),
             content: content.finalize().to_hex().to_string(),
             types: types.finalize().to_hex().to_string(),
-            samples,
+            samples: samples(config, checkpoint),
         }
     }
 
@@ -81,8 +76,11 @@ impl BaseFingerprint {
         if self == other {
             return Likeness::Same;
         }
-        let differs =
-            |(name, value): &(&String, &String)| other.architecture.get(*name) != Some(value);
+        let same_types = self.types == other.types;
+        let differs = |(name, value): &(&String, &String)| {
+            let matters = same_types || !WORDED_DIFFERENTLY.contains(&name.as_str());
+            matters && other.architecture.get(*name) != Some(value)
+        };
         if let Some((name, value)) = self.architecture.iter().find(differs) {
             let theirs = other
                 .architecture
@@ -90,7 +88,7 @@ impl BaseFingerprint {
                 .map_or("unknown", String::as_str);
             return Likeness::Different(format!("it needs {name} {value}, this has {theirs}"));
         }
-        if self.types == other.types {
+        if same_types {
             return Likeness::Different("same architecture, other weights".to_owned());
         }
         match correlation(&self.samples, &other.samples) {
@@ -157,19 +155,20 @@ fn architecture(config: &DecoderConfig) -> BTreeMap<String, String> {
     ])
 }
 
-fn sampled_values(tensor: &TensorView<'_>) -> Vec<f32> {
-    let (width, widen): (usize, fn(&[u8]) -> f32) = match tensor.stored {
-        StoredType::F32 => (4, |b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
-        StoredType::F16 => (2, |b| f16::from_le_bytes([b[0], b[1]]).to_f32()),
-        StoredType::BF16 => (2, |b| bf16::from_le_bytes([b[0], b[1]]).to_f32()),
-        StoredType::Blocks(_) | StoredType::Other(_) => return Vec::new(),
-    };
-    let count = tensor.bytes.len() / width;
-    (0..SAMPLES_PER_TENSOR.min(count))
-        .map(|sample| {
-            let at = (count - 1) * sample / (SAMPLES_PER_TENSOR - 1) * width;
-            widen(&tensor.bytes[at..at + width])
+/// Numbers of weights that every family and file format stores alike: never fused with others, rows
+/// never reordered.
+fn samples(config: &DecoderConfig, checkpoint: &Checkpoint) -> Vec<f32> {
+    let root = layers::root(checkpoint);
+    (0..SAMPLED_LAYERS.min(config.layers))
+        .map(|sample| (config.layers - 1) * sample / (SAMPLED_LAYERS - 1))
+        .flat_map(|layer| {
+            ["self_attn.o_proj", "mlp.down_proj"].map(|part| {
+                let name = format!("{root}.layers.{layer}.{part}.weight");
+                checkpoint.sampled(&name, SAMPLES_PER_TENSOR)
+            })
         })
+        .flatten()
+        .flatten()
         .map(|value| if value.is_finite() { value } else { 0.0 })
         .collect()
 }

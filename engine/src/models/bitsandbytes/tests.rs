@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use safetensors::Dtype;
 
 use super::*;
+use crate::models::checkpoint::Layout;
 use crate::ops::nf4::DoubleQuantization;
 
 const NAME: &str = "layer.weight";
@@ -85,6 +86,7 @@ impl Stored {
                 stored,
                 shape,
                 bytes,
+                layout: Layout::CHECKPOINT,
                 path: Path::new("model.safetensors"),
             })
         };

@@ -2,6 +2,8 @@
 //! whichever format the files have. A tensor leaves here in the form it was stored in, after its
 //! shape was checked.
 
+mod gguf_file;
+mod layout;
 mod safetensors_folder;
 
 use std::borrow::Cow;
@@ -10,25 +12,28 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device, Tensor};
-use half::{bf16, f16};
+use candle_core::Tensor;
 
+pub use self::layout::Layout;
+use super::bitsandbytes;
+use super::gguf::{GgufHeader, GgufModel};
 use super::quantization::Quantization;
 use super::stored_type::StoredType;
 use crate::ops::frozen_matrix::FrozenMatrix;
 use crate::ops::ggml_blocks::GgmlBlocks;
-use crate::ops::nf4::{DoubleQuantization, Nf4};
+use crate::ops::nf4::Nf4;
 use crate::{Error, Result};
 
 /// Every tensor of a model, wherever it is stored.
 pub struct Checkpoint {
     origin: PathBuf,
+    format: &'static str,
     files: Vec<WeightFile>,
     tensors: BTreeMap<String, Entry>,
 }
 
-struct WeightFile {
-    path: PathBuf,
+pub(super) struct WeightFile {
+    pub(super) path: PathBuf,
     bytes: Bytes,
 }
 
@@ -44,6 +49,7 @@ struct Entry {
     stored: StoredType,
     shape: Vec<usize>,
     bytes: Range<usize>,
+    layout: Layout,
 }
 
 /// What a checkpoint says of one tensor.
@@ -56,12 +62,14 @@ pub struct TensorView<'a> {
     pub shape: &'a [usize],
     /// The stored bytes.
     pub bytes: &'a [u8],
+    /// How its numbers differ from those of a checkpoint.
+    pub layout: Layout,
     /// The file it is in.
     pub path: &'a Path,
 }
 
 impl WeightFile {
-    fn open(path: PathBuf) -> Result<Self> {
+    pub(super) fn open(path: PathBuf) -> Result<Self> {
         let file = File::open(&path).map_err(Error::io("read", &path))?;
         // SAFETY: the map is only read. If another program changes the file meanwhile, we read
         // other numbers; every size was checked against the map's length, which stays.
@@ -72,7 +80,7 @@ impl WeightFile {
         })
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         match &self.bytes {
             Bytes::Mapped(map) => map,
             Bytes::Static(bytes) => bytes,
@@ -105,6 +113,20 @@ impl Checkpoint {
         Self::of_safetensors(origin.to_path_buf(), vec![file])
     }
 
+    /// A GGUF file whose header was read.
+    pub(super) fn of_gguf(
+        file: WeightFile,
+        header: &GgufHeader,
+        model: &GgufModel,
+    ) -> Result<Self> {
+        Ok(Self {
+            origin: file.path.clone(),
+            format: "gguf",
+            tensors: gguf_file::entries(&file.path, header, model)?,
+            files: vec![file],
+        })
+    }
+
     fn of_safetensors(origin: PathBuf, files: Vec<WeightFile>) -> Result<Self> {
         let mut tensors: BTreeMap<String, Entry> = BTreeMap::new();
         for (number, file) in files.iter().enumerate() {
@@ -123,6 +145,7 @@ impl Checkpoint {
         }
         Ok(Self {
             origin,
+            format: "safetensors",
             files,
             tensors,
         })
@@ -153,7 +176,7 @@ impl Checkpoint {
 
     /// What kind of files these are.
     pub fn format(&self) -> &'static str {
-        "safetensors"
+        self.format
     }
 
     /// Paths and lengths of the files.
@@ -175,6 +198,7 @@ impl Checkpoint {
             stored: &entry.stored,
             shape: &entry.shape,
             bytes: &file.bytes()[entry.bytes.clone()],
+            layout: entry.layout,
             path: &file.path,
         }
     }
@@ -185,6 +209,29 @@ impl Checkpoint {
             (Some(a), Some(b)) => (a.stored, a.shape, a.bytes) == (b.stored, b.shape, b.bytes),
             _ => false,
         }
+    }
+
+    /// Some of a weight's numbers, spread evenly over it, without loading the whole where that can be
+    /// avoided. None when there is no such weight or its type cannot be computed with.
+    pub fn sampled(&self, name: &str, samples: usize) -> Option<Vec<f32>> {
+        if let Ok(Some((weight, _))) = self.bitsandbytes(name) {
+            let numbers = |at: usize| {
+                let mut number = [0.0];
+                weight.dequantize(at..at + 1, &mut number);
+                number[0]
+            };
+            return Some(spread(weight.elements(), samples).map(numbers).collect());
+        }
+        let view = self.tensor(name)?;
+        let elements = view.shape.iter().product();
+        spread(elements, samples)
+            .map(|at| view.number(at))
+            .collect()
+    }
+
+    fn bitsandbytes(&self, name: &str) -> Result<Option<(Nf4, [usize; 2])>> {
+        let find = |name: &str| self.tensor(name);
+        bitsandbytes::nf4_weight(&self.origin, name, &find)
     }
 
     /// Loads a tensor of floats in its stored type.
@@ -205,21 +252,22 @@ impl Checkpoint {
         expected: [usize; 2],
         quantization: Quantization,
     ) -> Result<FrozenMatrix> {
+        let [rows, columns] = expected;
+        if let Some((weight, found)) = self.bitsandbytes(name)? {
+            if found != expected {
+                return Err(self.other_shape(name, &self.origin, &found, &expected));
+            }
+            return Ok(FrozenMatrix::nf4(weight, rows, columns)?);
+        }
         let view = self.expect(name, &expected)?;
         match view.stored {
             StoredType::Blocks(kind) => {
-                let [rows, columns] = expected;
-                let row_bytes = view.bytes.len() / rows.max(1);
-                let stored_rows = view.bytes.chunks_exact(row_bytes.max(1));
-                let blocks = GgmlBlocks::new(*kind, columns, stored_rows)?;
+                let blocks = GgmlBlocks::new(*kind, columns, view.rows())?;
                 Ok(FrozenMatrix::blocks(blocks, rows, columns))
             }
             _ => match quantization.double_quantization() {
                 None => Ok(FrozenMatrix::dense(&view.to_tensor()?)?),
-                Some(double) => {
-                    let [rows, columns] = expected;
-                    Ok(FrozenMatrix::nf4(view.to_nf4(double)?, rows, columns)?)
-                }
+                Some(double) => Ok(FrozenMatrix::nf4(view.to_nf4(double)?, rows, columns)?),
             },
         }
     }
@@ -230,62 +278,25 @@ impl Checkpoint {
             name: name.to_owned(),
         })?;
         if view.shape != expected {
-            return Err(Error::TensorShape {
-                path: view.path.to_path_buf(),
-                name: name.to_owned(),
-                found: view.shape.to_vec(),
-                expected: expected.to_vec(),
-            });
+            return Err(self.other_shape(name, view.path, view.shape, expected));
         }
         Ok(view)
     }
-}
 
-impl TensorView<'_> {
-    fn float_type(&self) -> Result<DType> {
-        match self.stored {
-            StoredType::F32 => Ok(DType::F32),
-            StoredType::F16 => Ok(DType::F16),
-            StoredType::BF16 => Ok(DType::BF16),
-            StoredType::Blocks(_) | StoredType::Other(_) => Err(Error::TensorType {
-                path: self.path.to_path_buf(),
-                name: self.name.to_owned(),
-                found: self.stored.name(),
-            }),
+    fn other_shape(&self, name: &str, path: &Path, found: &[usize], expected: &[usize]) -> Error {
+        Error::TensorShape {
+            path: path.to_path_buf(),
+            name: name.to_owned(),
+            found: found.to_vec(),
+            expected: expected.to_vec(),
         }
     }
-
-    /// Quantizes floats straight from the file.
-    fn to_nf4(&self, double_quantization: DoubleQuantization) -> Result<Nf4> {
-        let width = self.float_type()?.size_in_bytes();
-        let widen: fn(&[u8], &mut [f32]) = match self.stored {
-            StoredType::F32 => |bytes, out| widen(bytes, out, f32::from_le_bytes),
-            StoredType::F16 => |bytes, out| widen(bytes, out, |b| f16::from_le_bytes(b).to_f32()),
-            _ => |bytes, out| widen(bytes, out, |b| bf16::from_le_bytes(b).to_f32()),
-        };
-        let read = |range: Range<usize>, out: &mut [f32]| {
-            widen(&self.bytes[range.start * width..range.end * width], out);
-        };
-        let elements = self.bytes.len() / width;
-        Nf4::quantize(elements, read, double_quantization).map_err(|problem| {
-            Error::ModelFileInvalid {
-                path: self.path.to_path_buf(),
-                problem: format!("tensor {}: {problem}", self.name),
-            }
-        })
-    }
-
-    fn to_tensor(&self) -> Result<Tensor> {
-        let dtype = self.float_type()?;
-        let tensor = Tensor::from_raw_buffer(self.bytes, dtype, self.shape, &Device::Cpu)?;
-        Ok(tensor)
-    }
 }
 
-fn widen<const N: usize>(bytes: &[u8], out: &mut [f32], read: impl Fn([u8; N]) -> f32) {
-    for (out, number) in out.iter_mut().zip(bytes.as_chunks::<N>().0) {
-        *out = read(*number);
-    }
+/// Indices of `samples` of `elements` numbers, from the first to the last.
+fn spread(elements: usize, samples: usize) -> impl Iterator<Item = usize> {
+    let last = elements.saturating_sub(1);
+    (0..samples.min(elements)).map(move |sample| last * sample / (samples - 1).max(1))
 }
 
 /// Where a model's files come from.
@@ -295,23 +306,27 @@ pub enum ModelSource {
     Builtin,
     /// A Hugging Face folder.
     Folder(PathBuf),
+    /// A GGUF file.
+    Gguf(PathBuf),
 }
 
 impl ModelSource {
     /// `builtin`, or a path.
     pub fn parse(name: &str) -> Self {
-        if name == "builtin" {
-            Self::Builtin
-        } else {
-            Self::Folder(PathBuf::from(name))
+        let path = PathBuf::from(name);
+        let ending = path.extension().unwrap_or_default();
+        match name {
+            "builtin" => Self::Builtin,
+            _ if ending.eq_ignore_ascii_case("gguf") && !path.is_dir() => Self::Gguf(path),
+            _ => Self::Folder(path),
         }
     }
 
-    /// The folder, or a name to show for the built-in model.
+    /// The folder or file, or a name to show for the built-in model.
     pub fn origin(&self) -> Cow<'_, Path> {
         match self {
             Self::Builtin => Cow::Borrowed(Path::new("builtin")),
-            Self::Folder(folder) => Cow::Borrowed(folder),
+            Self::Folder(path) | Self::Gguf(path) => Cow::Borrowed(path),
         }
     }
 }

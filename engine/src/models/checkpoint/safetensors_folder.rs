@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::SafeTensors;
 
-use super::{Entry, WeightFile};
+use super::{Entry, Layout, WeightFile};
 use crate::models::stored_type::StoredType;
 use crate::{Error, Result};
 
@@ -53,6 +53,7 @@ pub(super) fn entries(file: &WeightFile, number: usize) -> Result<Vec<(String, E
             stored: StoredType::from_safetensors(info.dtype),
             shape: info.shape.clone(),
             bytes: range,
+            layout: Layout::CHECKPOINT,
         };
         entries.push((name, entry));
     }

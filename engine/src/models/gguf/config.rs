@@ -21,6 +21,8 @@ use crate::models::config::DecoderConfig;
 pub struct GgufModel {
     /// The architecture; see `names` for what follows from it.
     pub architecture: Architecture,
+    /// Width of a head.
+    pub head_dim: usize,
     /// What config.json would say.
     pub config: Value,
     /// Gemma's checkpoints hold norm weights as `w` and use `1 + w`. Its GGUF files hold the sum.
@@ -74,6 +76,7 @@ impl GgufModel {
         }
         Ok(Self {
             architecture,
+            head_dim: sizes.head_dim,
             config: Value::Object(config),
             norms_hold_one: architecture.is_gemma(),
         })

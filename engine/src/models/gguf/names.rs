@@ -53,6 +53,14 @@ impl RowOrder {
         }
     }
 
+    /// Whether a tensor of this many rows can be in this order.
+    pub fn fits(self, rows: usize) -> bool {
+        match self {
+            Self::AsInCheckpoint => true,
+            Self::Interleaved { head_dim } => head_dim > 0 && rows.is_multiple_of(head_dim),
+        }
+    }
+
     /// Where the file has the row that the checkpoint has at `row`: what a reader needs that goes
     /// through the checkpoint's rows.
     pub fn stored_row(self, row: usize) -> usize {

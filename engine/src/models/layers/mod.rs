@@ -47,21 +47,26 @@ pub(super) struct Weights<'a> {
 const ROOTS: [&str; 3] = ["model", "language_model.model", "model.language_model"];
 const EMBEDDING: &str = "embed_tokens.weight";
 
+/// What stands before the names of a checkpoint's tensors. Where there is no embedding at all,
+/// loading it says so under the usual name.
+pub(super) fn root(checkpoint: &Checkpoint) -> &'static str {
+    ROOTS
+        .into_iter()
+        .find(|root| checkpoint.contains(&format!("{root}.{EMBEDDING}")))
+        .unwrap_or(ROOTS[0])
+}
+
 impl<'a> Weights<'a> {
     pub(super) fn new(
         config: &'a DecoderConfig,
         checkpoint: &'a Checkpoint,
         quantization: Quantization,
     ) -> Self {
-        let found = ROOTS
-            .into_iter()
-            .find(|root| checkpoint.contains(&format!("{root}.{EMBEDDING}")));
-        // Where there is no embedding at all, loading it says so under the usual name.
         Self {
             config,
             checkpoint,
             quantization,
-            root: found.unwrap_or(ROOTS[0]),
+            root: root(checkpoint),
         }
     }
 
