@@ -11,6 +11,7 @@
 mod backbones;
 mod finite_differences;
 mod generation;
+mod gguf;
 mod ladders;
 mod ops;
 mod optimizer;
