@@ -234,7 +234,7 @@ def measure(model, input_ids):
     """Standard deviation of each layer's attention scores (before any soft-cap), and of the logits."""
     with ScoreRecorder(model) as scores:
         logits = model(input_ids=input_ids, use_cache=False).logits
-    assert len(scores.std) == LAYERS
+    assert len(scores.std) == len(decoder(model).layers)
     return scores.std, logits.std().item()
 
 

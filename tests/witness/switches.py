@@ -328,7 +328,7 @@ def features(model, sequence):
         found["attention soft-cap"] = without_attention_cap
     if getattr(config, "final_logit_softcapping", None):
         found["final soft-cap"] = without_final_cap
-    if hasattr(config, "query_pre_attn_scalar"):
+    if getattr(config, "query_pre_attn_scalar", None) not in (None, head_dim(config)):
         found["query_pre_attn_scalar"] = scaled_by_head_dim
 
     norms = ["input_layernorm", "post_attention_layernorm", "norm"]

@@ -9,6 +9,7 @@ use super::checkpoint::{Checkpoint, ModelSource};
 use super::config::DecoderConfig;
 use super::decoder::Decoder;
 use super::fingerprint::BaseFingerprint;
+use super::gguf::GgufFile;
 use super::quantization::Quantization;
 use super::tokenizer::Tokenizer;
 use crate::{Error, Result};
@@ -65,6 +66,13 @@ impl Documents {
             chat_template: optional("chat_template.jinja")?,
         })
     }
+
+    fn of_gguf(path: &Path, _file: &GgufFile) -> Result<Self> {
+        Err(Error::ModelFileInvalid {
+            path: path.to_path_buf(),
+            problem: "its tokenizer cannot be read yet".to_owned(),
+        })
+    }
 }
 
 impl ModelFiles {
@@ -75,9 +83,15 @@ impl ModelFiles {
     pub fn open(name: &str) -> Result<Self> {
         let source = ModelSource::parse(name);
         let origin = source.origin().into_owned();
-        let documents = match &source {
-            ModelSource::Builtin => builtin::documents(),
-            ModelSource::Folder(folder) => Documents::of_folder(folder)?,
+        let (documents, checkpoint) = match &source {
+            ModelSource::Builtin => (builtin::documents(), builtin::checkpoint()?),
+            ModelSource::Folder(folder) => {
+                (Documents::of_folder(folder)?, Checkpoint::open(folder)?)
+            }
+            ModelSource::Gguf(path) => {
+                let file = GgufFile::open(path)?;
+                (Documents::of_gguf(path, &file)?, file.checkpoint)
+            }
         };
         let config = DecoderConfig::from_json(&origin.join("config.json"), &documents.config)?;
         let tokenizer = Tokenizer::from_parts(
@@ -109,10 +123,6 @@ impl ModelFiles {
             }
             Err(Error::ChatTemplateMissing { .. }) => None,
             Err(error) => return Err(error),
-        };
-        let checkpoint = match &source {
-            ModelSource::Builtin => builtin::checkpoint()?,
-            ModelSource::Folder(folder) => Checkpoint::open(folder)?,
         };
         Ok(Self {
             origin,

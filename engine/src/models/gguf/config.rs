@@ -82,15 +82,12 @@ impl GgufModel {
         })
     }
 
-    /// The decoder that the file describes, with the norms as they are stored.
+    /// The decoder that the file describes.
     ///
     /// # Errors
     /// When what the header says contradicts itself.
     pub fn decoder_config(&self, path: &Path) -> Result<DecoderConfig> {
-        let json = self.config.to_string();
-        let mut config = DecoderConfig::from_json(path, json.as_bytes())?;
-        config.norms_around_one &= !self.norms_hold_one;
-        Ok(config)
+        DecoderConfig::from_json(path, self.config.to_string().as_bytes())
     }
 }
 

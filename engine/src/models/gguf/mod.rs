@@ -8,6 +8,7 @@ pub mod header;
 mod keys;
 pub mod metadata;
 pub mod names;
+mod open;
 mod rope;
 #[cfg(test)]
 mod tests;
@@ -17,4 +18,5 @@ pub use config::GgufModel;
 pub use header::{GgufHeader, GgufTensor};
 pub use metadata::{Array, Metadata, Value};
 pub use names::{RowOrder, TensorRole};
+pub use open::GgufFile;
 pub use rope::Numbers;
