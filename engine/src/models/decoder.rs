@@ -1,7 +1,7 @@
 //! The frozen decoder every family shares. Its forward pass builds no graph and keeps nothing: each
 //! block's output is shown to an observer, who may keep it as a tap, and is then gone.
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 
 use super::checkpoint::Checkpoint;
 use super::config::DecoderConfig;
@@ -69,13 +69,7 @@ impl Decoder {
             blocks,
             final_norm: weights.norm("norm", config.d_model)?,
             head: FrozenLinear::new(weights.head(&embedding)?, None)?,
-            embedding_scale: config
-                .embedding_scale
-                .map(|scale| match embedding.float_type() {
-                    DType::BF16 => half::bf16::from_f64(scale).to_f64(),
-                    DType::F16 => half::f16::from_f64(scale).to_f64(),
-                    _ => scale,
-                }),
+            embedding_scale: weights.embedding_scale(),
             embedding,
             config,
         })

@@ -111,15 +111,6 @@ impl FrozenMatrix {
         }
     }
 
-    /// The type in which models compute that were published with this weight; embeddings are scaled
-    /// in it.
-    pub fn float_type(&self) -> DType {
-        match &*self.storage {
-            Storage::Dense(weight) => weight.dtype(),
-            Storage::Blocks(_) | Storage::Nf4(_) => DType::F32,
-        }
-    }
-
     /// Bytes held; views of one matrix share them.
     pub fn stored_bytes(&self) -> u64 {
         match &*self.storage {

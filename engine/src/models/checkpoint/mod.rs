@@ -27,9 +27,28 @@ use crate::{Error, Result};
 /// Every tensor of a model, wherever it is stored.
 pub struct Checkpoint {
     origin: PathBuf,
-    format: &'static str,
+    format: FileFormat,
     files: Vec<WeightFile>,
     tensors: BTreeMap<String, Entry>,
+}
+
+/// The kind of a model's weight files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFormat {
+    /// As Hugging Face publishes models.
+    Safetensors,
+    /// As llama.cpp does.
+    Gguf,
+}
+
+impl FileFormat {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Safetensors => "safetensors",
+            Self::Gguf => "gguf",
+        }
+    }
 }
 
 pub(super) struct WeightFile {
@@ -121,7 +140,7 @@ impl Checkpoint {
     ) -> Result<Self> {
         Ok(Self {
             origin: file.path.clone(),
-            format: "gguf",
+            format: FileFormat::Gguf,
             tensors: gguf_file::entries(&file.path, header, model)?,
             files: vec![file],
         })
@@ -145,7 +164,7 @@ impl Checkpoint {
         }
         Ok(Self {
             origin,
-            format: "safetensors",
+            format: FileFormat::Safetensors,
             files,
             tensors,
         })
@@ -175,7 +194,7 @@ impl Checkpoint {
     }
 
     /// What kind of files these are.
-    pub fn format(&self) -> &'static str {
+    pub fn format(&self) -> FileFormat {
         self.format
     }
 

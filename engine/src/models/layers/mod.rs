@@ -5,12 +5,14 @@ mod block;
 mod mlp;
 
 use candle_core::{DType, Tensor};
+use half::{bf16, f16};
 
 pub(super) use self::block::Block;
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, FileFormat};
 use super::config::DecoderConfig;
 use super::decoder::TokenInput;
 use super::quantization::Quantization;
+use super::stored_type::StoredType;
 use crate::ops::frozen_linear::FrozenLinear;
 use crate::ops::frozen_matrix::FrozenMatrix;
 use crate::ops::rms_norm::rms_norm;
@@ -79,6 +81,18 @@ impl<'a> Weights<'a> {
         let name = self.name(EMBEDDING);
         self.checkpoint
             .load_matrix(&name, shape, Quantization::AsStored)
+    }
+
+    /// The factor on the embeddings. transformers rounds it to the type of the weights, and so the
+    /// model was trained; llama.cpp, whose files do not tell that type, takes it as it is.
+    pub(super) fn embedding_scale(&self) -> Option<f64> {
+        let scale = self.config.embedding_scale?;
+        let embedding = self.checkpoint.tensor(&self.name(EMBEDDING));
+        Some(match (self.checkpoint.format(), embedding?.stored) {
+            (FileFormat::Safetensors, StoredType::BF16) => bf16::from_f64(scale).to_f64(),
+            (FileFormat::Safetensors, StoredType::F16) => f16::from_f64(scale).to_f64(),
+            _ => scale,
+        })
     }
 
     /// The head's weight. A model may claim to tie it and still bring another one (some fine-tunes

@@ -36,7 +36,7 @@ pub fn model(name: &str, hashing: Hashing) -> Result<ModelInfo> {
             .into_owned(),
         path: (!is_builtin).then(|| files.origin.display().to_string()),
         architecture: config.family.to_owned(),
-        file_format: files.checkpoint.format().to_owned(),
+        file_format: files.checkpoint.format().name().to_owned(),
         parameters: config.parameters() as u64,
         weight_bytes: files.checkpoint.total_bytes(),
         weight_dtype: first.map_or_else(String::new, |share| share.name.to_lowercase()),

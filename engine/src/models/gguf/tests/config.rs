@@ -39,7 +39,7 @@ fn gemmas_scale_of_scores_follows_the_size() {
             config.attention_scale, expected,
             "{architecture}, {blocks} blocks"
         );
-        assert!(config.tied_head && !config.norms_around_one && config.sandwich_norms);
+        assert!(config.tied_head && config.norms_around_one && config.sandwich_norms);
     }
 }
 
