@@ -237,8 +237,8 @@ fn gemma2(keys: &Keys<'_>, sizes: &Sizes) -> Result<Value> {
     Ok(config)
 }
 
-/// The base of the window's blocks is written since 2026; before, and in src/models/gemma3.cpp where
-/// it is missing, it is 10,000. Their frequencies are never scaled. Without a window every block
+/// The base of the window's blocks is written by newer converters only; where it is missing
+/// llama.cpp takes 10,000 (src/models/gemma3.cpp). Their frequencies are never scaled. Without a window every block
 /// sees everything and takes the other base.
 fn gemma3(keys: &Keys<'_>, sizes: &Sizes) -> Result<Value> {
     let window = keys.size("attention.sliding_window", MAX_POSITIONS)?;

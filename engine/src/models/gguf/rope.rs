@@ -26,7 +26,8 @@ pub(super) fn fields(
     let rotated = keys.positive_size("rope.dimension_count", head_dim)?;
     let rotated = rotated.unwrap_or(head_dim);
     let is_partial = rotated != head_dim;
-    // llama.cpp's graphs of the others assert that the whole head is rotated.
+    // llama.cpp's graphs of llama, qwen2 and qwen3 assert that the whole head is rotated; Gemma's
+    // converters write no such key.
     if !rotated.is_multiple_of(2) || (is_partial && keys.architecture != Architecture::Phi3) {
         return Err(keys.invalid(format!(
             "{} is {rotated}, which does not go with heads of {head_dim}",
@@ -99,7 +100,7 @@ impl Scaling<'_> {
             }
         }
         let factor = match keys.positive("rope.scaling.factor")? {
-            // the key's name before 2023-09
+            // the key's old name
             None => keys.positive("rope.scale_linear")?,
             factor => factor,
         };
