@@ -1,6 +1,7 @@
 //! What the whole-program tests share: where fixtures lie, and how tensors are compared with
 //! goldens.
 
+pub mod builtin_gguf;
 pub mod nf4;
 
 use std::collections::HashMap;

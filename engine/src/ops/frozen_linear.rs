@@ -57,6 +57,18 @@ impl FrozenLinear {
         &self.weight
     }
 
+    /// Bytes that `forward` and `backward_input` take for a while, for f32 activations: beside their
+    /// result and what the matrix product packs.
+    pub fn scratch_bytes(&self, tokens: usize) -> usize {
+        let transposed = |rows: usize| rows * tokens * size_of::<f32>();
+        let forward = match tokens {
+            0..=FEW_TOKENS => transposed(self.outputs()),
+            ..=UNPACKED_TOKENS => transposed(UNPACKED_ROWS.min(self.outputs())),
+            _ => 0,
+        };
+        self.weight.tile_bytes() + forward
+    }
+
     /// `x` `[tokens, inputs]` -> `[tokens, outputs]`.
     ///
     /// # Errors

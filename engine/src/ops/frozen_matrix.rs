@@ -111,6 +111,14 @@ impl FrozenMatrix {
         }
     }
 
+    /// Bytes of the tile that rows are widened into; none for a matrix of f32.
+    pub(super) fn tile_bytes(&self) -> usize {
+        match &*self.storage {
+            Storage::Dense(weight) if weight.dtype() == DType::F32 => 0,
+            _ => TILE_ROWS.min(self.rows) * self.columns * size_of::<f32>(),
+        }
+    }
+
     /// Bytes held; views of one matrix share them.
     pub fn stored_bytes(&self) -> u64 {
         match &*self.storage {

@@ -17,5 +17,6 @@ mod interrupted_twice;
 mod killed;
 mod processes;
 mod program;
+mod quantized;
 mod reasoning;
 mod shipped_configs;

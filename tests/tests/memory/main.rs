@@ -1,0 +1,158 @@
+//! Memory counted by the allocator: what a frozen weight takes while it is used, and while it is
+//! made. Counters are the process's, so there is one test at a time.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "tests fail by panicking, and say what they measured"
+)]
+
+use std::alloc::System;
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{DType, Device, Tensor};
+use serde_json::json;
+use stepladder_engine::memory::probe::{self, CountingAllocator};
+use stepladder_engine::models::checkpoint::Checkpoint;
+use stepladder_engine::models::config::DecoderConfig;
+use stepladder_engine::models::decoder::Decoder;
+use stepladder_engine::models::quantization::Quantization;
+use stepladder_engine::ops::frozen_linear::FrozenLinear;
+use stepladder_engine::ops::frozen_matrix::FrozenMatrix;
+use stepladder_engine::ops::ggml_blocks::GgmlBlocks;
+use stepladder_engine::ops::nf4::{DoubleQuantization, Nf4};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator<System> = CountingAllocator(System);
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// What `work` takes at its peak beyond what was there, and what it leaves.
+fn measured<R>(work: impl FnOnce() -> R) -> (R, usize, usize) {
+    let before = probe::current_bytes();
+    probe::reset_peak();
+    let result = work();
+    let peak = (probe::peak_bytes() - before) as usize;
+    (result, peak, (probe::current_bytes() - before) as usize)
+}
+
+fn random(shape: (usize, usize)) -> Tensor {
+    Tensor::randn(0f32, 0.02, shape, &Device::Cpu).unwrap()
+}
+
+/// The gemm crate packs parts of both sides; its buffers follow the processor's caches.
+const PACKING_BYTES: usize = 4 << 20;
+
+#[test]
+fn a_frozen_weight_is_never_widened_whole() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap();
+    let (outputs, inputs) = (16384, 2048);
+    let weight = random((outputs, inputs));
+    let values = weight.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let read = |range: std::ops::Range<usize>, out: &mut [f32]| out.copy_from_slice(&values[range]);
+    let nf4 = Nf4::quantize(outputs * inputs, read, DoubleQuantization::On).unwrap();
+    let blocks = QTensor::quantize(&weight, GgmlDType::Q4K).unwrap();
+    let bytes = blocks.data().unwrap();
+    let rows = bytes.chunks_exact(bytes.len() / outputs);
+    let blocks = GgmlBlocks::new(GgmlDType::Q4K, inputs, rows).unwrap();
+    let forms = [
+        FrozenMatrix::dense(&weight).unwrap(),
+        FrozenMatrix::dense(&weight.to_dtype(DType::BF16).unwrap()).unwrap(),
+        FrozenMatrix::nf4(nf4, outputs, inputs).unwrap(),
+        FrozenMatrix::blocks(blocks, outputs, inputs),
+    ];
+    for matrix in forms {
+        let linear = FrozenLinear::new(matrix, None).unwrap();
+        for tokens in [1, 64, 256] {
+            let (x, grad) = (random((tokens, inputs)), random((tokens, outputs)));
+            let (result, forward, kept) = measured(|| linear.forward(&x).unwrap());
+            assert!(kept >= tokens * outputs * 4);
+            drop(result);
+            let (_, backward, _) = measured(|| linear.backward_input(&grad).unwrap());
+            let scratch = linear.scratch_bytes(tokens);
+            let beside = |peak: usize, width: usize| peak - tokens * width * 4;
+            println!(
+                "{:?}, {tokens} tokens: {} and {} bytes beside the results, planned {scratch}",
+                linear.weight(),
+                beside(forward, outputs),
+                beside(backward, inputs)
+            );
+            for beside in [beside(forward, outputs), beside(backward, inputs)] {
+                assert!(beside <= scratch + PACKING_BYTES, "{:?}", linear.weight());
+            }
+            // A tenth of the weight in f32 at most.
+            assert!(10 * scratch < outputs * inputs * 4);
+        }
+    }
+}
+
+#[test]
+fn quantizing_while_loading_stays_near_the_final_size() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (d, d_ff, layers, vocabulary) = (512, 2048, 6, 1024);
+    let config = json!({
+        "model_type": "llama", "vocab_size": vocabulary, "hidden_size": d,
+        "num_hidden_layers": layers, "num_attention_heads": 8, "num_key_value_heads": 8,
+        "intermediate_size": d_ff, "rms_norm_eps": 1e-5, "max_position_embeddings": 256,
+        "tie_word_embeddings": true,
+    });
+    let path = folder.path().join("config.json");
+    let config = DecoderConfig::from_json(&path, config.to_string().as_bytes()).unwrap();
+    let mut tensors = HashMap::new();
+    let mut add = |name: String, tensor: Tensor| {
+        tensors.insert(name, tensor.to_dtype(DType::BF16).unwrap());
+    };
+    let norm = || Tensor::ones(d, DType::F32, &Device::Cpu).unwrap();
+    add(
+        "model.embed_tokens.weight".to_owned(),
+        random((vocabulary, d)),
+    );
+    add("model.norm.weight".to_owned(), norm());
+    for layer in 0..layers {
+        for (module, outputs, inputs) in [
+            ("self_attn.q_proj", d, d),
+            ("self_attn.k_proj", d, d),
+            ("self_attn.v_proj", d, d),
+            ("self_attn.o_proj", d, d),
+            ("mlp.gate_proj", d_ff, d),
+            ("mlp.up_proj", d_ff, d),
+            ("mlp.down_proj", d, d_ff),
+        ] {
+            add(
+                format!("model.layers.{layer}.{module}.weight"),
+                random((outputs, inputs)),
+            );
+        }
+        add(
+            format!("model.layers.{layer}.input_layernorm.weight"),
+            norm(),
+        );
+        add(
+            format!("model.layers.{layer}.post_attention_layernorm.weight"),
+            norm(),
+        );
+    }
+    candle_core::safetensors::save(&tensors, folder.path().join("model.safetensors")).unwrap();
+    drop(tensors);
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    for (quantization, bits) in [
+        (Quantization::Nf4DoubleQuantized, 4.127),
+        (Quantization::Nf4, 4.5),
+        (Quantization::AsStored, 16.0),
+    ] {
+        let load = || Decoder::load(config.clone(), &checkpoint, quantization).unwrap();
+        let (_decoder, peak, kept) = measured(load);
+        println!("{quantization:?}: {kept} bytes, {peak} at the peak");
+        let linear = (layers * (4 * d * d + 3 * d * d_ff)) as f64 * bits / 8.0;
+        let expected = linear + (2 * vocabulary * d) as f64;
+        assert!(
+            (kept as f64 / expected - 1.0).abs() < 0.02,
+            "{kept}, expected {expected}"
+        );
+        assert!((peak as f64) < 1.15 * kept as f64, "{peak} for {kept}");
+    }
+}

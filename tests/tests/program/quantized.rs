@@ -1,0 +1,130 @@
+//! Training and chatting on a GGUF file with nothing else on disk, and on a backbone in NF4.
+
+use std::path::Path;
+
+use candle_core::quantized::GgmlDType;
+use serde_json::Value;
+use stepladder_tests::builtin_gguf;
+
+use super::program::{Home, of_kind};
+
+fn gguf(home: &Home, name: &str, kind: GgmlDType) -> String {
+    let path = home.path().join(name);
+    builtin_gguf::write(&path, kind).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Trains for a few steps; answers the losses and the adapter's bytes.
+fn train(home: &Home, name: &str, flags: &[&str]) -> (Vec<Value>, Vec<u8>) {
+    let run = home.path().join(name);
+    let run_flag = run.to_str().unwrap();
+    let mut arguments = vec![
+        "train",
+        "--json",
+        "--steps",
+        "6",
+        "--threads",
+        "2",
+        "--out",
+        run_flag,
+    ];
+    arguments.extend(flags);
+    let answer = home.run(&arguments);
+    assert_eq!(answer.code(), Some(0), "{}", answer.stderr());
+    let events = answer.events();
+    assert_eq!(events.last().unwrap()["event"], "finished");
+    let losses = of_kind(&events, "evaluation")
+        .into_iter()
+        .map(|event| event["loss"].clone())
+        .collect();
+    (
+        losses,
+        std::fs::read(run.join("adapter/adapter.safetensors")).unwrap(),
+    )
+}
+
+fn chat(home: &Home, flags: &[&str]) -> (String, String) {
+    let mut arguments = vec!["chat", "--prompt", "What is 3 + 4?", "--temperature", "0"];
+    arguments.extend(flags);
+    let answer = home.run(&arguments);
+    assert_eq!(answer.code(), Some(0), "{}", answer.stderr());
+    (answer.stdout(), answer.stderr())
+}
+
+#[test]
+fn the_same_numbers_in_a_gguf_file_train_to_the_same_bytes() {
+    let home = Home::new();
+    let model = gguf(&home, "model.gguf", GgmlDType::BF16);
+    let (losses, adapter) = train(&home, "folder", &[]);
+    let (gguf_losses, gguf_adapter) = train(&home, "gguf", &["--model", &model]);
+    assert_eq!(gguf_losses, losses);
+    assert!(gguf_adapter == adapter, "the adapters differ");
+    assert_eq!(chat(&home, &["--model", &model]).0, chat(&home, &[]).0);
+}
+
+#[test]
+fn a_quantized_gguf_file_is_trained_on_and_chatted_with() {
+    let home = Home::new();
+    let model = gguf(&home, "model.Q8_0.gguf", GgmlDType::Q8_0);
+    let (losses, _) = train(&home, "folder", &[]);
+    let (gguf_losses, _) = train(&home, "gguf", &["--model", &model, "--method", "ladder"]);
+    for (gguf, folder) in gguf_losses.iter().zip(&losses) {
+        let (gguf, folder) = (gguf.as_f64().unwrap(), folder.as_f64().unwrap());
+        assert!(
+            gguf != folder && (gguf / folder - 1.0).abs() < 0.05,
+            "{gguf}, {folder}"
+        );
+    }
+    let adapter = home.path().join("gguf");
+    let adapter = adapter.to_str().unwrap();
+    let (answer, warnings) = chat(&home, &["--model", &model, "--adapter", adapter]);
+    assert!(answer.contains('7'), "{answer}");
+    assert!(!warnings.contains("other types"), "{warnings}");
+    // The folder's weights are the same, but for rounding.
+    let (answer, warnings) = chat(&home, &["--model", "builtin", "--adapter", adapter]);
+    assert!(answer.contains('7'), "{answer}");
+    assert!(warnings.contains("other types"), "{warnings}");
+
+    let inspected = home.run(&["inspect", &model, "--json"]);
+    let info: Value = serde_json::from_str(&inspected.stdout()).unwrap();
+    assert_eq!(info["file_format"], "gguf");
+    assert_eq!(info["quantization"], "Q8_0");
+    assert_eq!(info["types"][0]["name"], "Q8_0");
+    assert_eq!(info["chat_template"], true);
+}
+
+#[test]
+fn a_backbone_in_nf4_trains_and_its_adapter_is_used_beside_the_same() {
+    let home = Home::new();
+    let (losses, _) = train(&home, "as-stored", &["--quantize", "none"]);
+    let (nf4_losses, adapter) = train(&home, "nf4", &["--quantize", "nf4"]);
+    assert_ne!(nf4_losses, losses);
+    let first = |losses: &[Value]| losses[0].as_f64().unwrap();
+    assert!(
+        first(&nf4_losses) < 2.0 * first(&losses),
+        "{nf4_losses:?}, {losses:?}"
+    );
+    let run = home.path().join("nf4");
+    let config = std::fs::read(run.join("adapter/adapter_config.json")).unwrap();
+    let config: Value = serde_json::from_slice(&config).unwrap();
+    assert_eq!(config["quantization"], "nf4_double_quantized");
+    let (_, warnings) = chat(&home, &["--adapter", run.to_str().unwrap()]);
+    assert!(!warnings.contains("other types"), "{warnings}");
+    assert!(!adapter.is_empty());
+}
+
+#[test]
+fn what_a_gguf_file_cannot_do_is_said_in_its_words() {
+    let home = Home::new();
+    let refusal = |path: &Path| {
+        let answer = home.run(&["inspect", path.to_str().unwrap()]);
+        assert_eq!(answer.code(), Some(1));
+        answer.stderr()
+    };
+    let path = home.path().join("broken.gguf");
+    std::fs::write(&path, b"GGUF\x03\0\0\0").unwrap();
+    assert!(refusal(&path).contains("broken.gguf: the file ends inside"));
+    std::fs::write(&path, b"PK\x03\x04").unwrap();
+    assert!(refusal(&path).contains("broken.gguf: not a GGUF file"));
+    assert!(refusal(&home.path().join("none.gguf")).contains("none.gguf"));
+}
