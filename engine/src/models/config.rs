@@ -140,7 +140,7 @@ impl HuggingFaceConfig {
         path: &Path,
         is_sliding: impl Fn(usize) -> bool,
     ) -> Result<Vec<Option<usize>>> {
-        let layers = self.num_hidden_layers.min(MAX_LAYERS);
+        let layers = self.num_hidden_layers;
         let invalid = |problem: String| Error::ModelFileInvalid {
             path: path.to_path_buf(),
             problem,
@@ -185,6 +185,13 @@ impl HuggingFaceConfig {
 /// Blocks of a decoder, at most.
 const MAX_LAYERS: usize = 1 << 12;
 
+fn check_size(field: &str, value: usize, limit: usize) -> Result<(), String> {
+    match (1..=limit).contains(&value) {
+        true => Ok(()),
+        false => Err(format!("{field} is {value}, expected 1 to {limit}")),
+    }
+}
+
 impl DecoderConfig {
     /// Reads a config.json; `path` is for messages only.
     ///
@@ -226,6 +233,8 @@ impl DecoderConfig {
         }
         let raw: HuggingFaceConfig =
             serde_json::from_value(text).map_err(|error| invalid(error.to_string()))?;
+        // Families make lists with an entry for each block.
+        check_size("num_hidden_layers", raw.num_hidden_layers, MAX_LAYERS).map_err(invalid)?;
         let config = parse(path, &raw)?;
         config.check().map_err(invalid)?;
         Ok(config)
@@ -280,7 +289,7 @@ impl DecoderConfig {
             attention_soft_cap: None,
             final_soft_cap: None,
             embedding_scale: None,
-            windows: vec![None; raw.num_hidden_layers.min(MAX_LAYERS)],
+            windows: vec![None; raw.num_hidden_layers],
             window_rope: None,
             eos_tokens: match &raw.eos_token_id {
                 Some(OneOrMany::One(id)) => vec![*id],
@@ -307,16 +316,13 @@ impl DecoderConfig {
         for (field, value, limit) in [
             ("vocab_size", self.vocabulary, 1 << 24),
             ("hidden_size", self.d_model, 1 << 17),
-            ("num_hidden_layers", self.layers, MAX_LAYERS),
             ("num_attention_heads", self.heads, 1 << 12),
             ("num_key_value_heads", self.kv_heads, 1 << 12),
             ("head_dim", self.head_dim, 1 << 12),
             ("intermediate_size", self.d_ff, 1 << 20),
             ("max_position_embeddings", self.max_positions, 1 << 30),
         ] {
-            if value == 0 || value > limit {
-                return Err(format!("{field} is {value}, expected 1 to {limit}"));
-            }
+            check_size(field, value, limit)?;
         }
         if !self.heads.is_multiple_of(self.kv_heads) {
             return Err(format!(
@@ -374,5 +380,37 @@ impl DecoderConfig {
             self.vocabulary * d
         };
         self.vocabulary * d + self.layers * block + d + head
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found by mutated files: a list with an entry for each block was made before the check.
+    #[test]
+    fn an_absurd_number_of_blocks_is_refused_before_anything_is_made_of_it() {
+        for family in [
+            "llama",
+            "qwen2",
+            "qwen3",
+            "gemma2",
+            "gemma3_text",
+            "phi3",
+            "mistral",
+        ] {
+            let json = format!(
+                r#"{{"model_type": "{family}", "vocab_size": 8, "hidden_size": 8,
+                "num_hidden_layers": 18446744073709551615, "num_attention_heads": 2,
+                "num_key_value_heads": 2, "intermediate_size": 8, "rms_norm_eps": 1e-5,
+                "max_position_embeddings": 8}}"#
+            );
+            let error = DecoderConfig::from_json(Path::new("config.json"), json.as_bytes());
+            let message = error.unwrap_err().to_string();
+            assert!(
+                message.contains("num_hidden_layers is 18446744073709551615"),
+                "{message}"
+            );
+        }
     }
 }

@@ -23,6 +23,7 @@ use stepladder_engine::memory::probe::{self, CountingAllocator};
 use stepladder_engine::models::checkpoint::Checkpoint;
 use stepladder_engine::models::config::DecoderConfig;
 use stepladder_engine::models::decoder::Decoder;
+use stepladder_engine::models::gguf::{GgufFile, GgufHeader};
 use stepladder_engine::models::model::ModelFiles;
 use stepladder_engine::models::quantization::Quantization;
 use stepladder_engine::models::tokenizer::Tokenizer;
@@ -83,12 +84,15 @@ const TOKENS: [&[u8]; 20] = [
     b":",
 ];
 
+/// Sizes and offsets in binary files.
+const NUMBERS: [u64; 7] = [0, 1, 1 << 31, 1 << 40, 1 << 60, i64::MAX as u64, u64::MAX];
+
 /// One to four changes of a file.
 fn mutate(file: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = file.to_vec();
     for _ in 0..=random.below(4) {
         let at = random.below(bytes.len());
-        match random.below(7) {
+        match random.below(8) {
             0 if !bytes.is_empty() => bytes[at] ^= 1 << random.below(8),
             1 if !bytes.is_empty() => bytes[at] = random.below(256) as u8,
             2 => bytes.truncate(at),
@@ -102,7 +106,11 @@ fn mutate(file: &[u8], random: &mut Random) -> Vec<u8> {
                 let to = random.below(bytes.len());
                 bytes.splice(to..to, copy);
             }
-            5 => {
+            5 if at + 8 <= bytes.len() => {
+                let number = NUMBERS[random.below(NUMBERS.len())];
+                bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
+            }
+            6 => {
                 // a number or string in a JSON file becomes something else
                 let token = TOKENS[random.below(TOKENS.len())];
                 let from = at
@@ -176,7 +184,7 @@ fn mutated_files_are_refused_or_taken_but_never_trusted() {
         .unwrap()
         .map(|entry| std::fs::read(entry.unwrap().path().join("config.json")).unwrap())
         .collect();
-    fuzz("config.json", 30, &configs, |bytes| {
+    fuzz("config.json", 25, &configs, |bytes| {
         DecoderConfig::from_json(Path::new("config.json"), bytes).is_ok()
     });
 
@@ -216,6 +224,8 @@ fn mutated_files_are_refused_or_taken_but_never_trusted() {
         })
     });
 
+    quantized_models();
+
     let files = ModelFiles::open("builtin").unwrap();
     let rows = file("assets/builtin-dataset.jsonl");
     let rows: Vec<Vec<u8>> = rows
@@ -223,7 +233,7 @@ fn mutated_files_are_refused_or_taken_but_never_trusted() {
         .take(40)
         .map(<[u8]>::to_vec)
         .collect();
-    fuzz("JSONL", 20, &rows, |bytes| {
+    fuzz("JSONL", 15, &rows, |bytes| {
         let source = DataSource::Memory {
             name: "fuzz",
             bytes: bytes.to_vec().into(),
@@ -240,12 +250,74 @@ fn mutated_files_are_refused_or_taken_but_never_trusted() {
     ]
     .map(|line| line.as_bytes().to_vec())
     .to_vec();
-    fuzz("protocol lines", 20, &lines, |bytes| {
+    fuzz("protocol lines", 15, &lines, |bytes| {
         serde_json::from_slice::<Command>(bytes).is_ok()
             || serde_json::from_slice::<EventLine>(bytes).is_ok()
     });
     let run = serde_json::to_vec_pretty(&RunConfig::default()).unwrap();
-    fuzz("run.json", 12, &[run], |bytes| {
+    fuzz("run.json", 7, &[run], |bytes| {
         serde_json::from_slice::<RunConfig>(bytes).is_ok()
+    });
+}
+
+/// Headers of GGUF files, and what bitsandbytes says of its weights.
+fn quantized_models() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    for name in ["llama2-q8_0", "phi4-mini-f16", "gemma3-f16"] {
+        let whole = file(&format!("tests/goldens/gguf/{name}.gguf"));
+        let tensors = GgufHeader::parse(&whole).unwrap().tensors;
+        let data_start = tensors
+            .iter()
+            .map(|tensor| tensor.bytes.start)
+            .min()
+            .unwrap();
+        let (header, data) = whole.split_at(data_start);
+        fuzz(&format!("GGUF {name}"), 4, &[header.to_vec()], |bytes| {
+            std::fs::write(&path, [bytes, data].concat()).unwrap();
+            GgufFile::open(&path).is_ok_and(|opened| {
+                let config = opened.model.decoder_config(&path);
+                let load =
+                    |config| Decoder::load(config, &opened.checkpoint, Quantization::AsStored);
+                config.is_ok_and(|config| load(config).is_ok())
+            })
+        });
+    }
+
+    let source = golden_path("bnb/llama-nf4-double");
+    let config_path = source.join("config.json");
+    let config = std::fs::read(&config_path).unwrap();
+    let config = DecoderConfig::from_json(&config_path, &config).unwrap();
+    let whole = std::fs::read(source.join("model.safetensors")).unwrap();
+    let stored = folder.path().join("model.safetensors");
+    let load = |bytes: &[u8]| {
+        std::fs::write(&stored, bytes).unwrap();
+        let opened = Checkpoint::open(folder.path());
+        opened.is_ok_and(|checkpoint| {
+            Decoder::load(config.clone(), &checkpoint, Quantization::AsStored).is_ok()
+        })
+    };
+    let (header, data) = whole.split_at(4096);
+    fuzz("bitsandbytes header", 4, &[header.to_vec()], |bytes| {
+        load(&[bytes, data].concat())
+    });
+    // The JSON beside each weight keeps its length.
+    let key = b"{\"quant_type".as_slice();
+    let start = whole
+        .windows(key.len())
+        .position(|window| window == key)
+        .unwrap();
+    let end = start
+        + whole[start..]
+            .iter()
+            .position(|byte| *byte == b'}')
+            .unwrap()
+        + 1;
+    fuzz("quant_state", 4, &[whole[start..end].to_vec()], |bytes| {
+        let mut changed = whole.clone();
+        let length = bytes.len().min(end - start);
+        changed[start..end].fill(b' ');
+        changed[start..start + length].copy_from_slice(&bytes[..length]);
+        load(&changed)
     });
 }
