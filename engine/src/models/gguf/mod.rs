@@ -11,6 +11,7 @@ pub mod names;
 mod rope;
 #[cfg(test)]
 mod tests;
+pub mod tokenizer;
 
 pub use architecture::Architecture;
 pub use config::GgufModel;
@@ -18,3 +19,4 @@ pub use header::{GgufHeader, GgufTensor};
 pub use metadata::{Array, Metadata, Value};
 pub use names::{RowOrder, TensorRole};
 pub use rope::Numbers;
+pub use tokenizer::{TokenizerDocuments, documents};
