@@ -12,6 +12,7 @@ mod backbones;
 mod bitsandbytes;
 mod finite_differences;
 mod generation;
+mod gguf_tokenizers;
 mod ladders;
 mod nf4;
 mod ops;
