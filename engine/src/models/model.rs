@@ -9,7 +9,7 @@ use super::checkpoint::{Checkpoint, ModelSource};
 use super::config::DecoderConfig;
 use super::decoder::Decoder;
 use super::fingerprint::BaseFingerprint;
-use super::gguf::GgufFile;
+use super::gguf::{self, GgufFile};
 use super::quantization::Quantization;
 use super::tokenizer::Tokenizer;
 use crate::{Error, Result};
@@ -67,10 +67,19 @@ impl Documents {
         })
     }
 
-    fn of_gguf(path: &Path, _file: &GgufFile) -> Result<Self> {
-        Err(Error::ModelFileInvalid {
-            path: path.to_path_buf(),
-            problem: "its tokenizer cannot be read yet".to_owned(),
+    fn of_gguf(path: &Path, file: &GgufFile) -> Result<Self> {
+        let text = gguf::tokenizer::documents(&file.header.metadata).map_err(|problem| {
+            Error::ModelFileInvalid {
+                path: path.to_path_buf(),
+                problem,
+            }
+        })?;
+        Ok(Self {
+            config: file.model.config.to_string().into_bytes(),
+            tokenizer: text.tokenizer,
+            tokenizer_config: Some(text.tokenizer_config),
+            generation_config: text.generation_config,
+            chat_template: None,
         })
     }
 }

@@ -5,16 +5,21 @@ use std::collections::HashMap;
 use candle_core::Tensor;
 use stepladder_engine::models::bitsandbytes::nf4_weight;
 use stepladder_engine::models::checkpoint::Checkpoint;
+use stepladder_engine::models::config::DecoderConfig;
+use stepladder_engine::models::decoder::Decoder;
+use stepladder_engine::models::quantization::Quantization;
 use stepladder_engine::ops::nf4::{Nf4, Scales};
 use stepladder_tests::nf4::{checksum, float_bits};
 use stepladder_tests::{golden, golden_path};
+
+use super::agreement::assert_agrees;
 
 const LINEAR_LAYERS: usize = 14;
 
 /// Every weight of a folder that is stored in NF4, by name, with its shape.
 fn nf4_weights(folder: &str) -> HashMap<String, (Nf4, [usize; 2])> {
     let checkpoint = Checkpoint::open(&golden_path(folder)).unwrap();
-    let find = |name: &str| checkpoint.tensors().find(|tensor| tensor.name == name);
+    let find = |name: &str| checkpoint.tensor(name);
     checkpoint
         .tensors()
         .filter(|tensor| tensor.name.ends_with(".weight"))
@@ -78,5 +83,20 @@ fn shapes_and_the_kind_of_scales_are_those_of_the_folder() {
         ] {
             assert!(!weights.contains_key(not_quantized));
         }
+    }
+}
+
+/// Folders that bitsandbytes saved load as they are: what transformers computes with the dequantized
+/// weights is what we compute.
+#[test]
+fn folders_saved_by_bitsandbytes_give_the_hidden_states_of_their_dequantized_weights() {
+    for name in ["llama-nf4", "llama-nf4-double"] {
+        let folder = golden_path("bnb").join(name);
+        let path = folder.join("config.json");
+        let config = DecoderConfig::from_json(&path, &std::fs::read(&path).unwrap()).unwrap();
+        let checkpoint = Checkpoint::open(&folder).unwrap();
+        let decoder = Decoder::load(config, &checkpoint, Quantization::AsStored).unwrap();
+        let golden = golden(&format!("bnb/{name}/golden.safetensors"));
+        assert_agrees(name, &decoder, &golden);
     }
 }

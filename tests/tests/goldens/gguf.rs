@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use candle_core::IndexOp;
 use stepladder_engine::models::config::DecoderConfig;
-use stepladder_engine::models::decoder::{Decoder, TokenInput};
+use stepladder_engine::models::decoder::Decoder;
 use stepladder_engine::models::gguf::GgufFile;
 use stepladder_engine::models::quantization::Quantization;
 use stepladder_engine::models::rope_scaling::RopeScaling;
-use stepladder_tests::{assert_close, golden, golden_path, positions, unsigned};
+use stepladder_tests::{golden, golden_path};
+
+use super::agreement::assert_agrees;
 
 const MODELS: [&str; 12] = [
     "llama2",
@@ -27,7 +28,6 @@ const MODELS: [&str; 12] = [
     "phi3",
     "phi4-mini",
 ];
-const TOLERANCE: f64 = 1e-4;
 
 /// Every file: the model's name and the file's, without extension.
 fn files() -> Vec<(&'static str, String)> {
@@ -179,41 +179,17 @@ fn the_file_of_k_quants_has_them_all() {
     assert_eq!(types, expected);
 }
 
-/// Holds a decoder against the golden of the file whose numbers it has.
-fn assert_agrees(file: &str, decoder: &Decoder) {
-    let golden = golden(&format!("gguf/{file}.safetensors"));
-    let (batch, seq) = golden["input_ids"].dims2().unwrap();
-    let (ids, positions) = (unsigned(&golden["input_ids"]), positions(batch, seq));
-    let input = TokenInput {
-        ids: &ids,
-        positions: &positions,
-        first_visible: &[],
-        batch,
-        seq,
-    };
-    let mut block = 0;
-    let last = decoder
-        .forward(input, None, |_, output| {
-            let expected = golden["hidden"].i(block)?;
-            block += 1;
-            let label = format!("{file}: block {block}");
-            assert_close(&label, output, &expected, TOLERANCE);
-            Ok(())
-        })
-        .unwrap();
-    assert_eq!(block, decoder.config().layers, "{file}");
-    let logits = decoder.logits(&last).unwrap();
-    let label = format!("{file}: logits");
-    assert_close(&label, &logits, &golden["logits"], TOLERANCE);
-}
-
 #[test]
 fn the_numbers_of_a_file_give_the_hidden_states_of_transformers() {
     for (_, file) in files() {
         let (opened, config) = open(&file);
         let checkpoint = &opened.checkpoint;
         let decoder = Decoder::load(config, checkpoint, Quantization::AsStored).unwrap();
-        assert_agrees(&file, &decoder);
+        assert_agrees(
+            &file,
+            &decoder,
+            &golden(&format!("gguf/{file}.safetensors")),
+        );
     }
 }
 

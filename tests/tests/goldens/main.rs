@@ -8,11 +8,13 @@
     reason = "tests fail by panicking"
 )]
 
+mod agreement;
 mod backbones;
 mod bitsandbytes;
 mod finite_differences;
 mod generation;
 mod gguf;
+mod gguf_tokenizers;
 mod ladders;
 mod nf4;
 mod ops;

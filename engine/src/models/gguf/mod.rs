@@ -12,6 +12,7 @@ mod open;
 mod rope;
 #[cfg(test)]
 mod tests;
+pub mod tokenizer;
 
 pub use architecture::Architecture;
 pub use config::GgufModel;
@@ -20,3 +21,4 @@ pub use metadata::{Array, Metadata, Value};
 pub use names::{RowOrder, TensorRole};
 pub use open::GgufFile;
 pub use rope::Numbers;
+pub use tokenizer::{TokenizerDocuments, documents};
