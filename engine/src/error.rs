@@ -31,7 +31,7 @@ pub enum Error {
 
     // ---- models -------------------------------------------------------------------------------
     /// A model was named that is no folder here.
-    #[error("there is no model folder {}", .folder.display())]
+    #[error("there is no model {}", .folder.display())]
     ModelFolderMissing {
         /// What was named.
         folder: PathBuf,
@@ -257,7 +257,7 @@ impl Error {
                 .to_owned(),
             Self::Stopped => "run the same command again to start over".to_owned(),
             Self::ModelFolderMissing { .. } => {
-                "give --model the path of a Hugging Face folder, or \
+                "give --model the path of a Hugging Face folder or a .gguf file, or \
                  `builtin` for the built-in model"
                     .to_owned()
             }
@@ -273,7 +273,11 @@ impl Error {
             Self::TensorShape { .. } => "config.json and the weights belong to different models; \
                  download both from the same place"
                 .to_owned(),
-            Self::TensorType { .. } => "use a checkpoint in F32, F16 or BF16".to_owned(),
+            Self::TensorType { .. } => {
+                "use the model in F32, F16 or BF16, in NF4 by bitsandbytes, or as a GGUF file in \
+                 one of Q4_0 to Q8_0 and Q2_K to Q8_K (Q4_K_M, for example)"
+                    .to_owned()
+            }
             Self::ChatTemplateMissing { .. } => "use the instruction-tuned version of this model, \
                  or add chat_template.jinja to its folder"
                 .to_owned(),

@@ -15,10 +15,21 @@ pub const TEMPORARY: &str = "part";
 /// # Errors
 /// When the folder cannot be written to or the disk is full; the old file is then still there.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    create_atomically(path, |temporary| File::create(temporary)?.write_all(bytes))
+}
+
+/// Replaces `path` by what `write` puts into the file it is given, whole or not at all.
+///
+/// # Errors
+/// When the folder cannot be written to or the disk is full; the old file is then still there.
+pub fn create_atomically(
+    path: &Path,
+    write: impl FnOnce(&Path) -> std::io::Result<()>,
+) -> Result<()> {
     let temporary = temporary_name(path);
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
+    let written = write(&temporary).and_then(|()| {
+        // Open for writing: only so can Windows flush it.
+        File::options().write(true).open(&temporary)?.sync_all()
     });
     if let Err(error) = written {
         // Nothing is lost if this fails too: the next writer replaces the temporary file.

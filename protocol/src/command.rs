@@ -86,7 +86,7 @@ fn default_event_interval() -> u64 {
 pub struct ChatCommand {
     /// The job's name.
     pub job: JobId,
-    /// `builtin` or a model folder.
+    /// `builtin`, a model folder or a GGUF file.
     pub model: String,
     /// A run folder whose adapter is put on the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]

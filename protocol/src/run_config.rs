@@ -81,7 +81,7 @@ pub enum Switch {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunConfig {
-    /// `builtin` or a model folder.
+    /// `builtin`, a model folder or a GGUF file.
     pub model: String,
     /// `builtin` or dataset files, read in this order.
     pub data: Vec<String>,
@@ -129,6 +129,8 @@ pub struct RunConfig {
     pub quantize: Quantize,
     /// Keep the scales of NF4 in 8 bits: 4.1 bits per weight instead of 4.5.
     pub double_quantization: Switch,
+    /// Where a quantized copy of the weights is kept for the next run; none if not given.
+    pub quantized_copy: Option<String>,
     /// Recompute side blocks in the backward pass instead of keeping their activations.
     pub recompute: Switch,
     /// The type taps are kept in.
@@ -172,6 +174,7 @@ impl Default for RunConfig {
             inject: Inject::default(),
             quantize: Quantize::default(),
             double_quantization: Switch::On,
+            quantized_copy: None,
             recompute: Switch::default(),
             tap_dtype: TapDtype::default(),
             held_out_fraction: 0.05,

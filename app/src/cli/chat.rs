@@ -26,7 +26,7 @@ use crate::text::visible;
 /// Flags of `chat`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ChatOptions {
-    /// `builtin` or a model folder [default: the adapter's, or builtin]
+    /// `builtin`, a model folder or a .gguf file [default: the adapter's, or builtin]
     #[arg(long)]
     model: Option<String>,
     /// A run folder whose adapter is put on the model

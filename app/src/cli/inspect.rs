@@ -14,7 +14,7 @@ use super::{inspect_view, json_output, one_job};
 /// Flags of `inspect`.
 #[derive(Args, Debug)]
 pub struct InspectOptions {
-    /// A model (`builtin`, a folder) or a dataset file; with --model or --show, `builtin` is the
+    /// A model (`builtin`, a folder, a .gguf file) or a dataset file; with --model or --show, `builtin` is the
     /// built-in dataset
     #[arg(value_name = "MODEL|DATA")]
     target: String,

@@ -12,7 +12,7 @@ use super::failure::Failure;
 /// Flags of `train`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct TrainOptions {
-    /// `builtin` or a model folder [default: builtin]
+    /// `builtin`, a model folder or a .gguf file [default: builtin]
     #[arg(long)]
     pub model: Option<String>,
     /// `builtin` or a dataset file; may be given several times [default: builtin]
@@ -33,7 +33,7 @@ pub struct TrainOptions {
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "model", "data", "method", "out", "config", "context", "epochs", "steps", "batch_size",
         "effective_batch_size", "learning_rate", "seed", "d_side", "reduction_factor", "taps",
-        "downsample", "inject", "recompute", "tap_dtype", "group_by_length", "quantize",
+        "downsample", "inject", "recompute", "tap_dtype", "group_by_length", "quantize", "quantized_copy",
     ])]
     pub resume: Option<PathBuf>,
 
@@ -66,6 +66,9 @@ pub struct TrainOptions {
     /// them); auto is nf4 from a billion parameters up [default: auto]
     #[arg(long, value_parser = word::<Quantize>, help_heading = "Training")]
     pub quantize: Option<Quantize>,
+    /// Keep the quantized weights in this folder, and take them from there the next time
+    #[arg(long, value_name = "FOLDER", help_heading = "Training")]
+    pub quantized_copy: Option<String>,
 
     /// Width of the side network
     #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "reduction_factor", help_heading = "Ladder and xLadder")]
@@ -113,6 +116,7 @@ impl TrainOptions {
         };
         self.override_in(&mut config);
         config.model = absolute(config.model);
+        config.quantized_copy = config.quantized_copy.map(absolute_even_if_new);
         config.data = config.data.into_iter().map(absolute).collect();
         Ok(config)
     }
@@ -143,6 +147,7 @@ impl TrainOptions {
         set(&mut config.tap_dtype, &self.tap_dtype);
         set_some(&mut config.threads, &self.common.threads);
         set_some(&mut config.context, &self.context);
+        set_some(&mut config.quantized_copy, &self.quantized_copy);
         set_some(&mut config.steps, &self.steps);
         set_some(&mut config.learning_rate, &self.learning_rate);
         set_some(&mut config.d_side, &self.d_side);
@@ -166,19 +171,22 @@ impl TrainOptions {
     }
 }
 
+/// A path made absolute, whether it is there or not.
+fn absolute_even_if_new(path: String) -> String {
+    let absolute = std::path::absolute(&path).map(|path| path.into_os_string().into_string());
+    match absolute {
+        Ok(Ok(absolute)) => absolute,
+        _ => path,
+    }
+}
+
 /// A path that is there, made absolute, so that `run.json` re-runs the run from anywhere. What is no
 /// path here stays as it was typed.
 pub fn absolute(path: String) -> String {
     if path == "builtin" || !Path::new(&path).exists() {
         return path;
     }
-    match std::path::absolute(&path)
-        .map(PathBuf::into_os_string)
-        .map(|path| path.into_string())
-    {
-        Ok(Ok(absolute)) => absolute,
-        _ => path,
-    }
+    absolute_even_if_new(path)
 }
 
 #[cfg(test)]
@@ -217,7 +225,7 @@ mod tests {
         let flags = "--model m --data a.jsonl --data b.jsonl --method xladder --context 256 \
             --steps 9 --batch-size 2 --effective-batch-size 8 --learning-rate 1e-3 --seed 7 \
             --d-side 32 --taps 3,7 --downsample adapter --inject gate --recompute on \
-            --tap-dtype bf16 --group-by-length on --quantize nf4 --device cpu --threads 2";
+            --tap-dtype bf16 --group-by-length on --quantize nf4 --quantized-copy c --device cpu --threads 2";
         let flags: Vec<_> = flags.split_whitespace().collect();
         let expected = RunConfig {
             model: "m".to_owned(),
@@ -239,6 +247,7 @@ mod tests {
             tap_dtype: TapDtype::Bf16,
             group_by_length: Switch::On,
             quantize: Quantize::Nf4,
+            quantized_copy: Some(absolute_even_if_new("c".to_owned())),
             ..RunConfig::default()
         };
         assert_eq!(config(&flags), expected);

@@ -7,10 +7,11 @@
 //! - `NAME.weight.nested_absmax`, `NAME.weight.nested_quant_map`: for 8-bit scales; their offset is
 //!   in the JSON
 //!
-//! [`nf4_weight`] is the whole interface.
+//! [`nf4_weight`] reads such a weight, [`parts`] is what to write.
 
 use std::path::Path;
 
+use safetensors::Dtype;
 use serde::Deserialize;
 
 use super::checkpoint::TensorView;
@@ -75,6 +76,69 @@ pub fn nf4_weight<'a>(
     let nf4 = Nf4::from_parts(elements, packed, scales)
         .map_err(|error| reader.invalid(error.to_string()))?;
     Ok(Some((nf4, [rows, columns])))
+}
+
+/// A tensor of a stored weight.
+pub struct Part {
+    /// Its type.
+    pub dtype: Dtype,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Part {
+    fn bytes(bytes: Vec<u8>) -> Self {
+        Self {
+            dtype: Dtype::U8,
+            shape: vec![bytes.len()],
+            bytes,
+        }
+    }
+
+    fn floats(numbers: &[f32]) -> Self {
+        Self {
+            dtype: Dtype::F32,
+            shape: vec![numbers.len()],
+            bytes: numbers.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        }
+    }
+}
+
+/// The tensors that bitsandbytes would save for the weight `name` of this shape: what
+/// [`nf4_weight`] reads.
+pub fn parts(name: &str, weight: &Nf4, shape: &[usize]) -> Vec<(String, Part)> {
+    let mut state = serde_json::json!({
+        "quant_type": "nf4", "blocksize": BLOCK, "dtype": "float32", "shape": shape,
+    });
+    let packed = Part {
+        shape: vec![weight.packed().len(), 1],
+        ..Part::bytes(weight.packed().to_vec())
+    };
+    let mut parts = vec![
+        (name.to_owned(), packed),
+        (format!("{name}.quant_map"), Part::floats(&CODES)),
+    ];
+    let mut add = |part: &str, tensor: Part| parts.push((format!("{name}.{part}"), tensor));
+    match weight.scales() {
+        Scales::Plain(scales) => add("absmax", Part::floats(scales)),
+        Scales::Double {
+            codes,
+            absmax,
+            offset,
+        } => {
+            add("absmax", Part::bytes(codes.clone()));
+            add("nested_absmax", Part::floats(absmax));
+            add("nested_quant_map", Part::floats(&*DYNAMIC_MAP));
+            state["nested_blocksize"] = SCALE_BLOCK.into();
+            state["nested_dtype"] = "float32".into();
+            state["nested_offset"] = f64::from(*offset).into();
+        }
+    }
+    let state = Part::bytes(state.to_string().into_bytes());
+    add("quant_state.bitsandbytes__nf4", state);
+    parts
 }
 
 /// Looks up the parts of one weight and phrases what is wrong with them.

@@ -13,6 +13,7 @@ pub mod kv_cache;
 mod layers;
 pub mod model;
 pub mod quantization;
+pub mod quantized_copy;
 pub mod rope_scaling;
 pub mod stored_type;
 pub mod tokenizer;

@@ -11,6 +11,7 @@ use super::decoder::Decoder;
 use super::fingerprint::BaseFingerprint;
 use super::gguf::{self, GgufFile};
 use super::quantization::Quantization;
+use super::quantized_copy;
 use super::tokenizer::Tokenizer;
 use crate::{Error, Result};
 
@@ -85,7 +86,7 @@ impl Documents {
 }
 
 impl ModelFiles {
-    /// `builtin`, or a Hugging Face folder.
+    /// `builtin`, a Hugging Face folder, or a GGUF file.
     ///
     /// # Errors
     /// When a file is missing, damaged or not supported.
@@ -167,6 +168,24 @@ impl ModelFiles {
     /// When a tensor is missing or does not fit config.json.
     pub fn load_decoder(&self, quantization: Quantization) -> Result<Decoder> {
         Decoder::load(self.config.clone(), &self.checkpoint, quantization)
+    }
+
+    /// Loads the weights from a copy in NF4 that is kept in `folder`, made if it is not there. Where
+    /// nothing is quantized, there is no copy.
+    ///
+    /// # Errors
+    /// As [`Self::load_decoder`], and when the copy cannot be made.
+    pub fn load_decoder_from_copy(
+        &self,
+        quantization: Quantization,
+        folder: &Path,
+    ) -> Result<Decoder> {
+        if quantization == Quantization::AsStored {
+            return self.load_decoder(quantization);
+        }
+        let (checkpoint, base) = (&self.checkpoint, self.fingerprint());
+        let copy = quantized_copy::open_or_make(checkpoint, &base, quantization, folder)?;
+        Decoder::load(self.config.clone(), &copy, quantization)
     }
 
     /// Recognizes this model.

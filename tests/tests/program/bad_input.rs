@@ -90,11 +90,11 @@ fn models_and_adapters_that_are_not_there_are_named() {
     for (arguments, error) in [
         (
             vec!["train", "--model", "no-such-model"],
-            "there is no model folder no-such-model",
+            "there is no model no-such-model",
         ),
         (
             vec!["chat", "--model", "no-such-model", "--prompt", "x"],
-            "there is no model folder",
+            "there is no model",
         ),
         (
             vec!["chat", "--adapter", "no-such-run", "--prompt", "x"],
@@ -103,7 +103,7 @@ fn models_and_adapters_that_are_not_there_are_named() {
         (vec!["train", "--resume", "no-such-run"], "no-such-run"),
         (
             vec!["inspect", "no-such-model"],
-            "there is no model folder no-such-model",
+            "there is no model no-such-model",
         ),
         (vec!["train", "--taps", "3,2"], "taps: 2 comes after 3"),
         (vec!["train", "--taps", "9"], "taps: layer 9 does not exist"),

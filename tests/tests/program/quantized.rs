@@ -114,6 +114,33 @@ fn a_backbone_in_nf4_trains_and_its_adapter_is_used_beside_the_same() {
 }
 
 #[test]
+fn a_quantized_copy_is_kept_and_gives_the_same_bytes() {
+    let home = Home::new();
+    let folder = home.path().join("copies");
+    let copy = folder.to_str().unwrap();
+    let (_, plain) = train(&home, "plain", &["--quantize", "nf4"]);
+    let flags = ["--quantize", "nf4", "--quantized-copy", copy];
+    let (_, first) = train(&home, "first", &flags);
+    assert!(first == plain, "the adapters differ");
+    let entries: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
+    assert_eq!(entries.len(), 1);
+    let file = entries[0]
+        .as_ref()
+        .unwrap()
+        .path()
+        .join("model.safetensors");
+    let made = std::fs::metadata(&file).unwrap().modified().unwrap();
+    let (_, second) = train(&home, "second", &flags);
+    assert!(second == plain, "the adapters differ");
+    assert_eq!(std::fs::metadata(&file).unwrap().modified().unwrap(), made);
+    // A damaged copy is made again.
+    std::fs::write(&file, b"not a model").unwrap();
+    let (_, third) = train(&home, "third", &flags);
+    assert!(third == plain, "the adapters differ");
+    assert!(std::fs::metadata(&file).unwrap().len() > 1_000_000);
+}
+
+#[test]
 fn what_a_gguf_file_cannot_do_is_said_in_its_words() {
     let home = Home::new();
     let refusal = |path: &Path| {

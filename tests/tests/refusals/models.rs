@@ -61,7 +61,7 @@ fn missing_files_are_named() {
         assert!(hint.contains("--model"), "{hint}");
     }
     let error = open(Path::new("no/such/folder")).unwrap_err();
-    assert_eq!(error.to_string(), "there is no model folder no/such/folder");
+    assert_eq!(error.to_string(), "there is no model no/such/folder");
     assert!(error.hint().contains("builtin"));
 }
 

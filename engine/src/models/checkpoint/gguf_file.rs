@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{Entry, Layout};
 use crate::models::gguf::{GgufHeader, GgufModel, TensorRole, names};
+use crate::models::stored_type::StoredType;
 use crate::{Error, Result};
 
 /// Every weight, by its name in a checkpoint.
@@ -23,6 +24,13 @@ pub(super) fn entries(
         let TensorRole::Weight { name, rows } = role.map_err(invalid)? else {
             continue;
         };
+        if let StoredType::Other(kind) = &tensor.stored {
+            return Err(Error::TensorType {
+                path: path.to_path_buf(),
+                name: tensor.name.clone(),
+                found: kind.clone(),
+            });
+        }
         let rows_in_file = tensor.shape.first().copied().unwrap_or(0);
         if !rows.fits(rows_in_file) {
             return Err(invalid(format!(

@@ -75,7 +75,7 @@ impl<'a> TensorView<'a> {
     }
 
     /// Quantizes floats straight from the file.
-    pub(super) fn to_nf4(&self, double_quantization: DoubleQuantization) -> Result<Nf4> {
+    pub(in crate::models) fn to_nf4(&self, double_quantization: DoubleQuantization) -> Result<Nf4> {
         let dtype = self.float_type()?;
         let width = dtype.size_in_bytes();
         let bytes = self.ordered();
