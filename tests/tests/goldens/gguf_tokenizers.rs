@@ -2,6 +2,8 @@
 //! ids, text, special tokens and chat template. What the witness took from the original is in
 //! `golden.json`; the original itself is beside it for more texts than that.
 
+mod switches;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -100,13 +102,21 @@ fn texts_become_the_same_tokens_and_come_back() {
             let name = style.name;
             let text = case["text"].as_str().unwrap();
             let expected = ids(&case["ids"]);
-            assert_eq!(tokenizer.encode(text).unwrap().ids, expected, "{name} {text:?}");
+            assert_eq!(
+                tokenizer.encode(text).unwrap().ids,
+                expected,
+                "{name} {text:?}"
+            );
             for (field, special) in [
                 ("decoded", SpecialTokenText::Keep),
                 ("decoded_without_special_tokens", SpecialTokenText::Skip),
             ] {
                 let decoded = tokenizer.decode(&expected, special).unwrap();
-                assert_eq!(decoded, case[field].as_str().unwrap(), "{name} {text:?} {field}");
+                assert_eq!(
+                    decoded,
+                    case[field].as_str().unwrap(),
+                    "{name} {text:?} {field}"
+                );
             }
         }
     }
@@ -119,7 +129,12 @@ fn every_token_has_its_place_and_its_text() {
         let size = style.golden["vocabulary_size"].as_u64().unwrap();
         assert_eq!(ours.vocabulary_size() as u64, size, "{}", style.name);
         for id in 0..ours.vocabulary_size() as u32 {
-            assert_eq!(ours.token_text(id), original.token_text(id), "{} {id}", style.name);
+            assert_eq!(
+                ours.token_text(id),
+                original.token_text(id),
+                "{} {id}",
+                style.name
+            );
             for special in [SpecialTokenText::Keep, SpecialTokenText::Skip] {
                 let decoded = |tokenizer: &Tokenizer| tokenizer.decode(&[id], special).unwrap();
                 assert_eq!(decoded(&ours), decoded(&original), "{} {id}", style.name);
@@ -140,7 +155,9 @@ fn texts_that_nobody_thought_of_become_the_same_tokens() {
         let characters: Vec<char> = texts.iter().flat_map(|text| text.chars()).collect();
         let mut state = 1_u64;
         let mut below = |limit: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             (state >> 33) as usize % limit
         };
         for _ in 0..400 {
@@ -197,20 +214,31 @@ fn conversations_render_to_the_same_text_and_tokens() {
         let tokenizer = style.tokenizer();
         let source = find_source(origin, Some(&style.documents.tokenizer_config), None).unwrap();
         assert_eq!(source, style.golden["chat_template"].as_str().unwrap());
-        let template = ChatTemplate::new(origin, &source, tokenizer.special_tokens()).unwrap();
+        let template =
+            ChatTemplate::new(origin, &source, tokenizer.special_tokens().clone()).unwrap();
         let messages: Vec<Message> = style.golden["messages"]
             .as_array()
             .unwrap()
             .iter()
             .map(|message| {
                 let text = |field: &str| message[field].as_str().unwrap();
-                Message::new(Role::from_name(text("role")).unwrap(), text("content").to_owned())
+                Message::new(
+                    Role::from_name(text("role")).unwrap(),
+                    text("content").to_owned(),
+                )
             })
             .collect();
-        let rendered = template.render(&messages, GenerationPrompt::Assistant).unwrap();
+        let rendered = template
+            .render(&messages, GenerationPrompt::Assistant)
+            .unwrap();
         assert_eq!(rendered, style.golden["rendered"]["text"].as_str().unwrap());
         let tokens = tokenizer.encode(&rendered).unwrap().ids;
-        assert_eq!(tokens, ids(&style.golden["rendered"]["ids"]), "{}", style.name);
+        assert_eq!(
+            tokens,
+            ids(&style.golden["rendered"]["ids"]),
+            "{}",
+            style.name
+        );
         if let Some(bos) = &tokenizer.special_tokens().bos
             && bos != "<|im_start|>"
         {
