@@ -2,6 +2,8 @@
 //! ids, text, special tokens and chat template. What the witness took from the original is in
 //! `golden.json`; the original itself is beside it for more texts than that.
 
+mod switches;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
