@@ -2,8 +2,10 @@
 //! prints one JSON object. `tests/witness/benchmark.py` runs it in turns with PyTorch.
 //!
 //! ```text
-//! cargo run --release -p stepladder --example bench_step -- MODEL BATCH SEQ REPEATS
+//! cargo run --release -p stepladder --example bench_step -- MODEL BATCH SEQ REPEATS [nf4]
 //! ```
+//!
+//! With `nf4` the backbone is quantized while it is loaded.
 
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 
@@ -26,8 +28,12 @@ static ALLOCATOR: CountingAllocator<MiMalloc> = CountingAllocator(MiMalloc);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [model, batch, seq, repeats] = arguments.as_slice() else {
-        return Err("usage: bench_step MODEL BATCH SEQ REPEATS".into());
+    let (sizes, quantization) = match arguments.as_slice() {
+        [sizes @ .., word] if word == "nf4" => (sizes, Quantization::Nf4DoubleQuantized),
+        sizes => (sizes, Quantization::AsStored),
+    };
+    let [model, batch, seq, repeats] = sizes else {
+        return Err("usage: bench_step MODEL BATCH SEQ REPEATS [nf4]".into());
     };
     let (batch, seq, repeats): (usize, usize, usize) =
         (batch.parse()?, seq.parse()?, repeats.parse()?);
@@ -40,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         layers: config.layers,
         norm_eps: config.norm_eps,
     };
-    let backbone = Decoder::load(config, &Checkpoint::open(folder)?, Quantization::AsStored)?;
+    let backbone = Decoder::load(config, &Checkpoint::open(folder)?, quantization)?;
     let network = SideNetwork::initialize(Wiring::resolve(&WiringRequest::default(), shape)?, 1)?;
     let mut optimizer = AdamW::new(AdamWSettings::default(), network.parameters())?;
     let gradients = network.parameters().zeros_like()?;
@@ -70,6 +76,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let training = SideTraining::default();
 
     let (mut forward, mut step, mut loss) = (Vec::new(), Vec::new(), 0.0);
+    let weight_bytes = probe::current_bytes();
     probe::reset_peak();
     for repeat in 0..=repeats {
         let start = Instant::now();
@@ -97,6 +104,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "step_secs": step,
             "loss": loss,
             "peak_bytes": probe::peak_bytes(),
+            "loaded_bytes": weight_bytes,
         })
     );
     Ok(())

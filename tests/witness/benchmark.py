@@ -2,8 +2,12 @@
 
     python tests/witness/benchmark.py step EXAMPLES [--rounds 5] [--threads 2]
     python tests/witness/benchmark.py decode EXAMPLES [--rounds 5] [--threads 2]
+    python tests/witness/benchmark.py nf4 EXAMPLES [--rounds 5] [--threads 2]
+    python tests/witness/benchmark.py load EXAMPLES [--threads 2]
 
 `step` is the training step of a Ladder, `decode` prompt and greedy decoding of the base model.
+`nf4` compares our step on an NF4 backbone with our own on the same in f32, `load` shows how a model
+of 500 M parameters loads.
 EXAMPLES is the folder of our half: target/release/examples, after
 `cargo build --release -p stepladder --examples`. Each round runs both programs once, each in a
 process of its own; a figure is the median over the rounds of the ratio. Peak memory is what the
@@ -33,25 +37,6 @@ STEPS = {BUILTIN: (4, 110, 10), SMALL: (4, 256, 3), LARGE: (2, 512, 1)}
 DECODES = {BUILTIN: (110, 256), SMALL: (256, 128), LARGE: (256, 48)}
 
 
-def folders():
-    """Name -> folder; random weights, made once. The built-in model is BF16, the others f32."""
-    shapes = {
-        SMALL: (LlamaForCausalLM, LlamaConfig(
-            vocab_size=8192, hidden_size=512, intermediate_size=1408, num_hidden_layers=6,
-            num_attention_heads=8, num_key_value_heads=8, tie_word_embeddings=True)),
-        LARGE: (Qwen2ForCausalLM, Qwen2Config(
-            vocab_size=32768, hidden_size=896, intermediate_size=4864, num_hidden_layers=24,
-            num_attention_heads=14, num_key_value_heads=2, tie_word_embeddings=True)),
-    }
-    found = {BUILTIN: ROOT / "assets" / "builtin-model"}
-    for name, (kind, config) in shapes.items():
-        found[name] = MODELS / name.replace(" ", "-").replace(",", "")
-        if not (found[name] / "model.safetensors").exists():
-            torch.manual_seed(1)
-            kind(config).float().save_pretrained(found[name])
-    return found
-
-
 def run(command, threads):
     environment = dict(os.environ, RAYON_NUM_THREADS=str(threads), OMP_NUM_THREADS=str(threads))
     output = subprocess.run(command, env=environment, cwd=HERE, capture_output=True, text=True, check=True)
@@ -63,32 +48,72 @@ def run(command, threads):
     return figures | {"peak": measured["peak_bytes"]}
 
 
+def shapes():
+    return {
+        SMALL: (LlamaForCausalLM, LlamaConfig(
+            vocab_size=8192, hidden_size=512, intermediate_size=1408, num_hidden_layers=6,
+            num_attention_heads=8, num_key_value_heads=8, tie_word_embeddings=True)),
+        LARGE: (Qwen2ForCausalLM, Qwen2Config(
+            vocab_size=32768, hidden_size=896, intermediate_size=4864, num_hidden_layers=24,
+            num_attention_heads=14, num_key_value_heads=2, tie_word_embeddings=True)),
+    }
+
+
+def folder_of(name, kind, config, dtype=torch.float32):
+    """A random model, made once."""
+    folder = MODELS / name.replace(" ", "-").replace(",", "")
+    if not (folder / "model.safetensors").exists():
+        torch.manual_seed(1)
+        kind(config).to(dtype).save_pretrained(folder)
+    return folder
+
+
+def folders():
+    """Name -> folder. The built-in model is BF16, the others f32."""
+    made = {name: folder_of(name, kind, config) for name, (kind, config) in shapes().items()}
+    return {BUILTIN: ROOT / "assets" / "builtin-model"} | made
+
+
+def load(options):
+    config = LlamaConfig(vocab_size=32768, hidden_size=1024, intermediate_size=4096, num_hidden_layers=28,
+                         num_attention_heads=16, num_key_value_heads=16, tie_word_embeddings=True)
+    folder = folder_of("500 M", LlamaForCausalLM, config, torch.bfloat16)
+    environment = dict(os.environ, RAYON_NUM_THREADS=str(options.threads))
+    subprocess.run([options.examples.resolve() / "bench_load", folder], env=environment, check=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["step", "decode"])
+    parser.add_argument("what", choices=["step", "decode", "nf4", "load"])
     parser.add_argument("examples", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    ours = options.examples.resolve() / f"bench_{options.what}"
-    theirs = [sys.executable, HERE / f"bench_{options.what}.py"]
-    sizes = STEPS if options.what == "step" else DECODES
-    columns = {"step": ["forward", "step", "step - forward", "peak"],
-               "decode": ["prompt", "token", "peak"]}[options.what]
-    absolute = options.what if options.what == "step" else "token"
-    print(f"| model | {' | '.join(columns)} | ours, ms per {absolute} |")
+    if options.what == "load":
+        return load(options)
+    program = "decode" if options.what == "decode" else "step"
+    ours = options.examples.resolve() / f"bench_{program}"
+    theirs = [sys.executable, HERE / f"bench_{program}.py"]
+    sizes = STEPS if program == "step" else DECODES
+    columns = {"step": ["forward", "step", "step - forward", "peak"], "decode": ["prompt", "token", "peak"]}[program]
+    absolute = "step" if program == "step" else "token"
+    print(f"| model | {' | '.join(columns)} | ms per {absolute} |")
     print("|---" * (len(columns) + 2) + "|")
     for name, folder in folders().items():
         ratios, milliseconds = {column: [] for column in columns}, []
         numbers = [str(number) for number in sizes[name]]
         for _ in range(options.rounds):
-            mine = run([ours, folder, *numbers], options.threads)
-            other = run([*theirs, folder, *numbers, str(options.threads)], options.threads)
+            if options.what == "nf4":
+                mine = run([ours, folder, *numbers, "nf4"], options.threads)
+                other = run([ours, folder, *numbers], options.threads)
+            else:
+                mine = run([ours, folder, *numbers], options.threads)
+                other = run([*theirs, folder, *numbers, str(options.threads)], options.threads)
             for column, values in ratios.items():
                 values.append(mine[column] / other[column])
             milliseconds.append(1000 * mine[absolute])
         row = [f"{statistics.median(values):.2f}" for values in ratios.values()]
-        shape = "x".join(numbers[:2]) if options.what == "step" else " + ".join(numbers)
+        shape = "x".join(numbers[:2]) if program == "step" else " + ".join(numbers)
         print(f"| {name}, {shape} | " + " | ".join(row) + f" | {statistics.median(milliseconds):.1f} |", flush=True)
 
 
