@@ -81,6 +81,13 @@ TEXTS = [
     "\U00010348 \U0001d4d0 \U000e0001 \uffff \ufffd",
     "▁ ▁▁ Ġ Ċ <0x0A> <0x41> \u0120the",
     "!!! ??? ... ,,, --- === ___ ~~~ ((())) [[]] {{}} \"'\"'`` @#$%^&*",
+    # Syllables that compete for the letters between them.
+    "therethinganderstheonthestintherestionarerantheressentandinonerisstenderathearingthatis",
+    "onanandantantenesteresesisinghereherarethaterstrainingernessesseneditionsofinforoutofor",
+    "аяаналинастомаетсталивсечастьяпохожинесчастливаяпонастоящемуделака",
+    "สวัสดีวันนี้อากาศดีมากไม่มีคำที่บ้าน",
+    "schnellerbraunerfaulenspringtmädchenundäpfelfüralledererichenstein",
+    "])};):{}({[]('\"index\"')==!=+=->//--/**/",
     "unreachable unreachable's Unreachable",
     "a" * 50,
     "-" * 37,

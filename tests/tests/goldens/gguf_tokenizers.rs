@@ -143,6 +143,20 @@ fn every_token_has_its_place_and_its_text() {
     }
 }
 
+#[test]
+fn merges_are_the_same_and_in_the_same_order() {
+    for style in Style::all() {
+        let merges = |json: &[u8]| {
+            let document: Value = serde_json::from_slice(json).unwrap();
+            document["model"]["merges"].as_array().unwrap().clone()
+        };
+        let original = std::fs::read(style.folder.join("tokenizer.json")).unwrap();
+        let (ours, original) = (merges(&style.documents.tokenizer), merges(&original));
+        assert!(original.len() > 200);
+        assert_eq!(ours, original, "{}", style.name);
+    }
+}
+
 /// Texts put together at random from what is hard about texts.
 #[test]
 fn texts_that_nobody_thought_of_become_the_same_tokens() {

@@ -103,6 +103,13 @@ fn another_way_to_split_gives_other_tokens() {
 }
 
 #[test]
+fn a_tokenizer_of_no_family_splits_as_gpt_2() {
+    let mut file = File::of("gpt2");
+    file.set_text("tokenizer.ggml.pre", "default");
+    assert_eq!(file.differing(), 0);
+}
+
+#[test]
 fn a_whole_word_needs_no_merges_where_the_family_says_so() {
     for (name, _) in BYTE_LEVEL {
         let tokens = Style::load(name)
@@ -126,8 +133,10 @@ fn other_ranks_give_other_tokens() {
         file.change_numbers("tokenizer.ggml.scores", negated);
         assert!(file.differing() > 10, "{name} negated");
         let mut file = File::of(name);
-        file.change_numbers("tokenizer.ggml.scores", |_| [0; 4]);
-        assert!(file.differing() > 1, "{name} without scores");
+        // 997 is prime: a permutation.
+        let shuffled = |score| (f32::from_le_bytes(score) * 37.0 % 997.0).to_le_bytes();
+        file.change_numbers("tokenizer.ggml.scores", shuffled);
+        assert!(file.differing() > 10, "{name} shuffled");
     }
 }
 

@@ -16,6 +16,9 @@ use super::{Family, keys};
 /// What a space is written as.
 const SPACE_MARK: &str = "\u{2581}";
 
+/// Cutting a token everywhere takes time that grows with the square of its length.
+const LONGEST_TOKEN: usize = 1024;
+
 /// The tokenizer.json.
 pub(super) fn document<'a>(
     metadata: &'a Metadata,
@@ -31,9 +34,19 @@ pub(super) fn document<'a>(
     if let Some(id) = scores.iter().position(|score| !score.is_finite()) {
         return Err(format!("{key}: token {id} has {}", scores[id]));
     }
+    if let Some((id, token)) = vocabulary
+        .used()
+        .find(|(_, token)| token.text.len() > LONGEST_TOKEN)
+    {
+        return Err(format!(
+            "{}: token {id} has {} bytes, expected at most {LONGEST_TOKEN}",
+            keys::TOKENS,
+            token.text.len()
+        ));
+    }
     let ids = vocabulary.ids()?;
     let merges = merges(vocabulary, scores, &ids);
-    let space = Space::read(metadata, vocabulary)?;
+    let space = Space::read(metadata, vocabulary, family)?;
     Ok(Document {
         version: "1.0",
         added_tokens: added_tokens(vocabulary, |text| {
@@ -88,8 +101,9 @@ enum Space {
 }
 
 impl Space {
-    fn read(metadata: &Metadata, vocabulary: &Vocabulary) -> Result<Self, String> {
-        if !metadata.flag(keys::ADD_SPACE_PREFIX)?.unwrap_or(true) {
+    fn read(metadata: &Metadata, vocabulary: &Vocabulary, family: Family) -> Result<Self, String> {
+        let usual = family != Family::Gemma;
+        if !metadata.flag(keys::ADD_SPACE_PREFIX)?.unwrap_or(usual) {
             return Ok(Self::Nowhere);
         }
         // The key does not tell these two apart. Mistral's third tokenizer, the first whose

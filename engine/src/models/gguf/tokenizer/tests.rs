@@ -228,6 +228,17 @@ fn the_unknown_token_is_the_named_one_or_the_one_of_that_type() {
 }
 
 #[test]
+fn a_score_ranked_token_is_not_endless() {
+    let long = "a".repeat(1025);
+    assert_eq!(
+        Fixture::score_ranked()
+            .with("tokens", texts(&["<unk>", "a", "b", &long, "\u{2581}"]))
+            .problem(),
+        "tokenizer.ggml.tokens: token 3 has 1025 bytes, expected at most 1024"
+    );
+}
+
+#[test]
 fn fillers_are_no_tokens() {
     let fixture = Fixture::byte_level()
         .with("tokens", texts(&["a", "b", "ab", "[PAD]", "[PAD]"]))
