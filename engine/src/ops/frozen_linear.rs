@@ -61,10 +61,12 @@ impl FrozenLinear {
     /// result and what the matrix product packs.
     pub fn scratch_bytes(&self, tokens: usize) -> usize {
         let transposed = |rows: usize| rows * tokens * size_of::<f32>();
-        let forward = match tokens {
-            0..=FEW_TOKENS => transposed(self.outputs()),
-            ..=UNPACKED_TOKENS => transposed(UNPACKED_ROWS.min(self.outputs())),
-            _ => 0,
+        let forward = if tokens <= FEW_TOKENS {
+            transposed(self.outputs())
+        } else if tokens <= UNPACKED_TOKENS {
+            transposed(UNPACKED_ROWS.min(self.outputs()))
+        } else {
+            0
         };
         self.weight.tile_bytes() + forward
     }

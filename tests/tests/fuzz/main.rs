@@ -23,7 +23,7 @@ use stepladder_engine::memory::probe::{self, CountingAllocator};
 use stepladder_engine::models::checkpoint::Checkpoint;
 use stepladder_engine::models::config::DecoderConfig;
 use stepladder_engine::models::decoder::Decoder;
-use stepladder_engine::models::gguf::{GgufFile, GgufHeader};
+use stepladder_engine::models::gguf::{self, GgufFile, GgufHeader};
 use stepladder_engine::models::model::ModelFiles;
 use stepladder_engine::models::quantization::Quantization;
 use stepladder_engine::models::tokenizer::Tokenizer;
@@ -184,7 +184,7 @@ fn mutated_files_are_refused_or_taken_but_never_trusted() {
         .unwrap()
         .map(|entry| std::fs::read(entry.unwrap().path().join("config.json")).unwrap())
         .collect();
-    fuzz("config.json", 25, &configs, |bytes| {
+    fuzz("config.json", 21, &configs, |bytes| {
         DecoderConfig::from_json(Path::new("config.json"), bytes).is_ok()
     });
 
@@ -283,6 +283,21 @@ fn quantized_models() {
             })
         });
     }
+
+    let vocabularies = ["tinyllama", "qwen2"].map(|style| {
+        file(&format!(
+            "tests/goldens/gguf_tokenizers/{style}/vocabulary.gguf"
+        ))
+    });
+    fuzz("GGUF tokenizer", 4, &vocabularies, |bytes| {
+        let Ok(header) = GgufHeader::parse(bytes) else {
+            return false;
+        };
+        gguf::documents(&header.metadata).is_ok_and(|text| {
+            let config = Some(text.tokenizer_config.as_slice());
+            Tokenizer::from_parts(&path, &text.tokenizer, config, None, &[]).is_ok()
+        })
+    });
 
     let source = golden_path("bnb/llama-nf4-double");
     let config_path = source.join("config.json");
