@@ -14,6 +14,32 @@ pub enum Method {
     Ladder,
     /// Side network twice as deep as its taps, fed by the top layers.
     Xladder,
+    /// Low-rank additions to the linear maps of a backbone in four bits.
+    Qlora,
+    /// The same beside a backbone as it is stored.
+    Lora,
+}
+
+impl Method {
+    /// As it is written in files and flags.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ladder => "ladder",
+            Self::Xladder => "xladder",
+            Self::Qlora => "qlora",
+            Self::Lora => "lora",
+        }
+    }
+
+    /// As it is shown.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Ladder => "Ladder",
+            Self::Xladder => "xLadder",
+            Self::Qlora => "QLoRA",
+            Self::Lora => "LoRA",
+        }
+    }
 }
 
 /// How a tap of width `d_model` becomes a side state of width `d_side`.
@@ -85,7 +111,7 @@ pub struct RunConfig {
     pub model: String,
     /// `builtin` or dataset files, read in this order.
     pub data: Vec<String>,
-    /// Ladder or xLadder.
+    /// What is trained.
     pub method: Method,
     /// Compute device: `auto` or `cpu`.
     pub device: String,
@@ -111,8 +137,9 @@ pub struct RunConfig {
     pub final_learning_rate_fraction: f64,
     /// AdamW's decoupled weight decay.
     pub weight_decay: f64,
-    /// Gradient norm above which gradients are scaled down; 0 turns clipping off.
-    pub clip_norm: f64,
+    /// Gradient norm above which gradients are scaled down; 0 turns clipping off; `None` takes the
+    /// method's default.
+    pub clip_norm: Option<f64>,
     /// Seed of every random stream of the run.
     pub seed: u64,
     /// Width of the side network (exclusive with `reduction_factor`).
@@ -131,8 +158,19 @@ pub struct RunConfig {
     pub double_quantization: Switch,
     /// Where a quantized copy of the weights is kept for the next run; none if not given.
     pub quantized_copy: Option<String>,
-    /// Recompute side blocks in the backward pass instead of keeping their activations.
-    pub recompute: Switch,
+    /// LoRA: width of the bottleneck.
+    pub rank: usize,
+    /// LoRA: the addition is scaled by `alpha / rank`.
+    pub alpha: f64,
+    /// LoRA: fraction of the inputs that are zeroed while training.
+    pub lora_dropout: f64,
+    /// LoRA: scale by `alpha / sqrt(rank)` instead.
+    pub rank_stabilized: Switch,
+    /// LoRA: the linear maps that are added to (`q_proj`, ...); `None`: all of a block.
+    pub target_modules: Option<Vec<String>>,
+    /// Recompute activations in the backward pass instead of keeping them; `None` takes the method's
+    /// default: off for side networks, on for LoRA.
+    pub recompute: Option<Switch>,
     /// The type taps are kept in.
     pub tap_dtype: TapDtype,
     /// Fraction of examples held out for evaluation.
@@ -165,7 +203,7 @@ impl Default for RunConfig {
             warmup_fraction: 0.03,
             final_learning_rate_fraction: 0.1,
             weight_decay: 0.0,
-            clip_norm: 1.0,
+            clip_norm: None,
             seed: 42,
             d_side: None,
             reduction_factor: None,
@@ -175,7 +213,12 @@ impl Default for RunConfig {
             quantize: Quantize::default(),
             double_quantization: Switch::On,
             quantized_copy: None,
-            recompute: Switch::default(),
+            rank: 16,
+            alpha: 32.0,
+            lora_dropout: 0.0,
+            rank_stabilized: Switch::Off,
+            target_modules: None,
+            recompute: None,
             tap_dtype: TapDtype::default(),
             held_out_fraction: 0.05,
             evaluate_every: None,

@@ -95,11 +95,11 @@ fn run_folder(options: &TrainOptions, method: Method) -> Result<PathBuf, Failure
             "give --out, or set STEPLADDER_HOME",
         )
     })?;
-    let name = match method {
-        Method::Ladder => "ladder",
-        Method::Xladder => "xladder",
-    };
-    Ok(data_folder::new_run(&folder, name, SystemTime::now()))
+    Ok(data_folder::new_run(
+        &folder,
+        method.name(),
+        SystemTime::now(),
+    ))
 }
 
 fn absolute(path: &std::path::Path) -> Result<PathBuf, Failure> {

@@ -18,7 +18,7 @@ pub struct TrainOptions {
     /// `builtin` or a dataset file; may be given several times [default: builtin]
     #[arg(long)]
     pub data: Vec<String>,
-    /// ladder or xladder [default: ladder]
+    /// ladder, xladder, qlora or lora [default: ladder]
     #[arg(long, value_parser = method)]
     pub method: Option<Method>,
     /// The run folder to make [default: runs/<time>-<method> in your data folder, the time in UTC;
@@ -33,7 +33,7 @@ pub struct TrainOptions {
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "model", "data", "method", "out", "config", "context", "epochs", "steps", "batch_size",
         "effective_batch_size", "learning_rate", "seed", "d_side", "reduction_factor", "taps",
-        "downsample", "inject", "recompute", "tap_dtype", "group_by_length", "quantize", "quantized_copy",
+        "downsample", "inject", "recompute", "tap_dtype", "rank", "alpha", "target_modules", "group_by_length", "quantize", "quantized_copy",
     ])]
     pub resume: Option<PathBuf>,
 
@@ -85,24 +85,34 @@ pub struct TrainOptions {
     /// How taps join the side network: sum or gate [default: sum]
     #[arg(long, value_parser = word::<Inject>, help_heading = "Ladder and xLadder")]
     pub inject: Option<Inject>,
-    /// Recompute side blocks to save memory: on or off [default: off]
-    #[arg(long, value_parser = word::<Switch>, help_heading = "Ladder and xLadder")]
+    /// Recompute activations to save memory: on or off [default: on for LoRA, off for side networks]
+    #[arg(long, value_parser = word::<Switch>, help_heading = "Training")]
     pub recompute: Option<Switch>,
     /// The type taps are kept in: f32, bf16 or f16 [default: f32]
     #[arg(long, value_parser = word::<TapDtype>, help_heading = "Ladder and xLadder")]
     pub tap_dtype: Option<TapDtype>,
+
+    /// Width of LoRA's bottleneck [default: 16]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "LoRA and QLoRA")]
+    pub rank: Option<usize>,
+    /// LoRA's additions are scaled by alpha / rank [default: 32]
+    #[arg(long, value_name = "N", value_parser = positive, help_heading = "LoRA and QLoRA")]
+    pub alpha: Option<f64>,
+    /// Linear maps that LoRA adds to: q_proj,v_proj [default: all of a block]
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        value_delimiter = ',',
+        help_heading = "LoRA and QLoRA"
+    )]
+    pub target_modules: Vec<String>,
 
     #[command(flatten)]
     pub common: CommonOptions,
 }
 
 fn method(text: &str) -> Result<Method, String> {
-    word(text).map_err(|_| match text {
-        "qlora" | "lora" => {
-            format!("{text} is not in this version yet; use ladder or xladder")
-        }
-        _ => "the methods are ladder and xladder".to_owned(),
-    })
+    word(text).map_err(|_| "the methods are ladder, xladder, qlora and lora".to_owned())
 }
 
 impl TrainOptions {
@@ -143,7 +153,9 @@ impl TrainOptions {
         set(&mut config.seed, &self.seed);
         set(&mut config.downsample, &self.downsample);
         set(&mut config.inject, &self.inject);
-        set(&mut config.recompute, &self.recompute);
+        set(&mut config.rank, &self.rank);
+        set(&mut config.alpha, &self.alpha);
+        set_some(&mut config.recompute, &self.recompute);
         set(&mut config.tap_dtype, &self.tap_dtype);
         set_some(&mut config.threads, &self.common.threads);
         set_some(&mut config.context, &self.context);
@@ -154,6 +166,9 @@ impl TrainOptions {
         set_some(&mut config.reduction_factor, &self.reduction_factor);
         if !self.data.is_empty() {
             config.data.clone_from(&self.data);
+        }
+        if !self.target_modules.is_empty() {
+            config.target_modules = Some(self.target_modules.clone());
         }
         if !self.taps.is_empty() {
             config.taps = Some(self.taps.clone());
@@ -224,7 +239,7 @@ mod tests {
     fn every_flag_reaches_the_config() {
         let flags = "--model m --data a.jsonl --data b.jsonl --method xladder --context 256 \
             --steps 9 --batch-size 2 --effective-batch-size 8 --learning-rate 1e-3 --seed 7 \
-            --d-side 32 --taps 3,7 --downsample adapter --inject gate --recompute on \
+            --d-side 32 --taps 3,7 --downsample adapter --inject gate --recompute on --rank 4 --alpha 8 --target-modules q_proj,v_proj \
             --tap-dtype bf16 --group-by-length on --quantize nf4 --quantized-copy c --device cpu --threads 2";
         let flags: Vec<_> = flags.split_whitespace().collect();
         let expected = RunConfig {
@@ -243,7 +258,10 @@ mod tests {
             taps: Some(vec![3, 7]),
             downsample: Downsample::Adapter,
             inject: Inject::Gate,
-            recompute: Switch::On,
+            recompute: Some(Switch::On),
+            rank: 4,
+            alpha: 8.0,
+            target_modules: Some(vec!["q_proj".to_owned(), "v_proj".to_owned()]),
             tap_dtype: TapDtype::Bf16,
             group_by_length: Switch::On,
             quantize: Quantize::Nf4,
@@ -299,12 +317,7 @@ mod tests {
 
     #[test]
     fn wrong_usage_is_refused_clearly() {
-        let error = refused(&["--method", "qlora"]);
-        assert!(
-            error.contains("qlora is not in this version yet; use ladder or xladder"),
-            "{error}"
-        );
-        assert!(refused(&["--method", "magic"]).contains("the methods are ladder and xladder"));
+        assert!(refused(&["--method", "magic"]).contains("the methods are ladder, xladder, qlora"));
         assert!(refused(&["--inject", "mul"]).contains("`sum`"));
         assert!(refused(&["--batch-size", "0"]).contains("must be at least 1"));
         assert!(refused(&["--learning-rate", "NaN"]).contains("must be a number above 0"));

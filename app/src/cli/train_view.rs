@@ -90,10 +90,7 @@ impl TrainView {
     }
 
     fn header(&self, started: &RunStarted) -> Vec<String> {
-        let method = match self.method {
-            Method::Ladder => "Ladder",
-            Method::Xladder => "xLadder",
-        };
+        let method = self.method.title();
         let share =
             100.0 * started.trainable_parameters as f64 / started.backbone_parameters.max(1) as f64;
         let mut lines = rows(

@@ -7,9 +7,10 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::ladder::{SideNetwork, Wiring};
+use super::network::{AdapterShape, Network};
 use super::parameters::Parameters;
 use crate::files::write_atomically;
+use crate::models::config::DecoderConfig;
 use crate::models::fingerprint::{BaseFingerprint, Likeness};
 use crate::models::quantization::Quantization;
 use crate::{Error, Result};
@@ -30,8 +31,9 @@ pub struct AdapterConfig {
     pub base_model: String,
     /// Recognizes the base model.
     pub base: BaseFingerprint,
-    /// The side network's shape.
-    pub wiring: Wiring,
+    /// The adapter's shape, under `wiring` or `lora`.
+    #[serde(flatten)]
+    pub shape: AdapterShape,
     /// The type taps were kept in while training; chat rounds them alike.
     pub tap_dtype: stepladder_protocol::TapDtype,
     /// How the backbone's weights were kept while training; chat keeps them alike.
@@ -44,7 +46,7 @@ impl AdapterConfig {
     pub fn new(
         base_model: String,
         base: BaseFingerprint,
-        wiring: Wiring,
+        shape: AdapterShape,
         tap_dtype: stepladder_protocol::TapDtype,
         quantization: Quantization,
     ) -> Self {
@@ -53,9 +55,19 @@ impl AdapterConfig {
             version: VERSION,
             base_model,
             base,
-            wiring,
+            shape,
             tap_dtype,
             quantization,
+        }
+    }
+}
+
+impl AdapterConfig {
+    /// The method it was trained by.
+    pub fn method_name(&self) -> &'static str {
+        match (self.shape.method_name(), self.quantization) {
+            ("lora", Quantization::Nf4 | Quantization::Nf4DoubleQuantized) => "qlora",
+            (name, _) => name,
         }
     }
 }
@@ -65,7 +77,7 @@ pub struct Adapter {
     /// What it is.
     pub config: AdapterConfig,
     /// Its network.
-    pub network: SideNetwork,
+    pub network: Network,
     /// A sentence for the user, when the base model is stored in other types than it was trained on.
     pub warning: Option<String>,
 }
@@ -119,7 +131,7 @@ pub fn tensors_from_bytes(bytes: &[u8]) -> Result<Parameters, String> {
 ///
 /// # Errors
 /// When files are missing or damaged, or the adapter was made for another base model.
-pub fn load(path: &Path, base: &BaseFingerprint, backbone_layers: usize) -> Result<Adapter> {
+pub fn load(path: &Path, base: &BaseFingerprint, backbone: &DecoderConfig) -> Result<Adapter> {
     let inner = path.join("adapter");
     let folder = if inner.join(CONFIG).is_file() {
         inner
@@ -160,13 +172,13 @@ pub fn load(path: &Path, base: &BaseFingerprint, backbone_layers: usize) -> Resu
         }
     };
     config
-        .wiring
-        .check(backbone_layers)
+        .shape
+        .check(backbone)
         .map_err(|problem| invalid(&config_path, problem))?;
     let tensors_path = folder.join(TENSORS);
     let bytes = std::fs::read(&tensors_path).map_err(Error::io("read", &tensors_path))?;
     let network = tensors_from_bytes(&bytes)
-        .and_then(|parameters| SideNetwork::from_parameters(config.wiring.clone(), parameters))
+        .and_then(|parameters| Network::from_parameters(config.shape.clone(), parameters))
         .map_err(|problem| invalid(&tensors_path, problem))?;
     Ok(Adapter {
         config,

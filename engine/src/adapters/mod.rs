@@ -2,4 +2,7 @@
 
 pub mod adapter_folder;
 pub mod ladder;
+pub mod lora;
+pub mod network;
 pub mod parameters;
+pub mod targets;

@@ -30,6 +30,29 @@ impl Parameters {
         })
     }
 
+    /// Checks that these are the tensors of `shapes` and no others.
+    ///
+    /// # Errors
+    /// Names the first tensor that is missing, unknown or of another shape.
+    pub fn expect(&self, shapes: &BTreeMap<String, Vec<usize>>) -> Result<(), String> {
+        for (name, shape) in shapes {
+            match self.0.get(name) {
+                None => return Err(format!("tensor {name} is missing")),
+                Some(tensor) if tensor.dims() != shape => {
+                    return Err(format!(
+                        "tensor {name} has shape {:?}, the wiring promises {shape:?}",
+                        tensor.dims()
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        match self.0.keys().find(|name| !shapes.contains_key(*name)) {
+            Some(name) => Err(format!("tensor {name} does not belong to the wiring")),
+            None => Ok(()),
+        }
+    }
+
     /// All tensors, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::generator::Generator;
+use super::generator::{AdapterInUse, Generator};
 use super::reasoning::{ReasoningTracker, Stretch, split_reply};
 use super::sampler::{Sampler, SamplerSettings};
 use crate::adapters::adapter_folder::{self, Adapter};
@@ -81,7 +81,7 @@ impl ChatSession {
             Some(path) => Some(adapter_folder::load(
                 path,
                 &files.fingerprint(),
-                files.config.layers,
+                &files.config,
             )?),
             None => None,
         };
@@ -102,10 +102,7 @@ impl ChatSession {
         let method = self
             .adapter
             .as_ref()
-            .map(|adapter| match adapter.config.wiring.method {
-                stepladder_protocol::Method::Ladder => "ladder".to_owned(),
-                stepladder_protocol::Method::Xladder => "xladder".to_owned(),
-            });
+            .map(|adapter| adapter.config.method_name().to_owned());
         SessionInfo {
             model: self.files.origin.display().to_string(),
             adapter: method,
@@ -156,7 +153,7 @@ impl ChatSession {
         let adapter = self.adapter.as_ref();
         let mut generator = Generator::new(
             &self.backbone,
-            adapter.map(|adapter| (&adapter.network, adapter.config.tap_dtype)),
+            adapter.map(|adapter| AdapterInUse::new(&adapter.network, adapter.config.tap_dtype)),
         );
         let mut tracker = ReasoningTracker::new(&prompt);
         let mut text = tokenizer.stream(SpecialTokenText::Skip);

@@ -6,14 +6,35 @@ use stepladder_protocol::TapDtype;
 
 use crate::Result;
 use crate::adapters::ladder::SideNetwork;
+use crate::adapters::lora::{Lora, LowRank};
+use crate::adapters::network::Network;
 use crate::models::decoder::{Decoder, TokenInput};
 use crate::models::kv_cache::KvCache;
 use crate::ops::elementwise::gather_rows;
 
+/// An adapter as an answer is made with it.
+#[derive(Clone, Copy)]
+pub enum AdapterInUse<'a> {
+    /// A side network, and the type its taps were trained in.
+    Side(&'a SideNetwork, TapDtype),
+    /// A low-rank addition.
+    Lora(&'a Lora),
+}
+
+impl<'a> AdapterInUse<'a> {
+    /// Of a network whose taps, if it has some, were trained in this type.
+    pub fn new(network: &'a Network, tap_dtype: TapDtype) -> Self {
+        match network {
+            Network::Side(network) => Self::Side(network, tap_dtype),
+            Network::Lora(lora) => Self::Lora(lora),
+        }
+    }
+}
+
 /// Backbone and adapter with the tokens they have seen. Without an adapter it is the base model.
 pub struct Generator<'a> {
     backbone: &'a Decoder,
-    adapter: Option<(&'a SideNetwork, TapDtype)>,
+    adapter: Option<AdapterInUse<'a>>,
     cache: KvCache,
     side_cache: KvCache,
     /// Every token seen, for when the caches have to be made anew.
@@ -21,9 +42,12 @@ pub struct Generator<'a> {
 }
 
 impl<'a> Generator<'a> {
-    /// A generator that has seen nothing. `adapter` carries the type its taps were trained in.
-    pub fn new(backbone: &'a Decoder, adapter: Option<(&'a SideNetwork, TapDtype)>) -> Self {
-        let side_layers = adapter.map_or(0, |(network, _)| network.wiring().side_layers());
+    /// A generator that has seen nothing.
+    pub fn new(backbone: &'a Decoder, adapter: Option<AdapterInUse<'a>>) -> Self {
+        let side_layers = match adapter {
+            Some(AdapterInUse::Side(network, _)) => network.wiring().side_layers(),
+            _ => 0,
+        };
         Self {
             backbone,
             adapter,
@@ -74,7 +98,14 @@ impl<'a> Generator<'a> {
                     .forward(input, Some(&mut self.cache), |_, _| Ok(()))?;
                 gather_rows(&hidden, &last)?
             }
-            Some((network, tap_dtype)) => {
+            Some(AdapterInUse::Lora(lora)) => {
+                let (cache, additions) = (Some(&mut self.cache), LowRank::new(lora));
+                let hidden =
+                    self.backbone
+                        .forward_with(input, cache, Some(&additions), |_, _| Ok(()))?;
+                gather_rows(&hidden, &last)?
+            }
+            Some(AdapterInUse::Side(network, tap_dtype)) => {
                 let (hidden, taps) =
                     network.run_backbone(self.backbone, input, Some(&mut self.cache), tap_dtype)?;
                 let side = network.forward_cached(&taps, input, &mut self.side_cache)?;

@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use super::checkpoint::Checkpoint;
 use super::config::DecoderConfig;
 use super::kv_cache::KvCache;
-use super::layers::{Block, Pass, Weights};
+use super::layers::{Additions, Block, BlockActivations, Keep, Pass, Weights};
 use super::quantization::Quantization;
 use crate::Result;
 use crate::ops::elementwise;
@@ -89,10 +89,43 @@ impl Decoder {
     pub fn forward(
         &self,
         input: TokenInput<'_>,
+        cache: Option<&mut KvCache>,
+        observe: impl FnMut(usize, &Tensor) -> Result<()>,
+    ) -> Result<Tensor> {
+        self.forward_with(input, cache, None, observe)
+    }
+
+    /// The same with something added to the linear maps of the blocks.
+    ///
+    /// # Errors
+    /// As [`Self::forward`], and when what is added does not fit.
+    pub fn forward_with(
+        &self,
+        input: TokenInput<'_>,
         mut cache: Option<&mut KvCache>,
+        additions: Option<&dyn Additions>,
         mut observe: impl FnMut(usize, &Tensor) -> Result<()>,
     ) -> Result<Tensor> {
-        let pass = Pass {
+        let pass = self.pass(input, additions);
+        let mut x = self.embed(input.ids)?;
+        for (layer, block) in self.blocks.iter().enumerate() {
+            let layer_cache = cache.as_deref_mut().and_then(|cache| cache.layer(layer));
+            x = block.forward(&x, &pass, layer_cache, Keep::Nothing)?.0;
+            observe(layer + 1, &x)?;
+        }
+        if let Some(cache) = cache {
+            cache.advance(input.seq);
+        }
+        Ok(x)
+    }
+
+    /// What the blocks share when they are driven one by one, for training through them.
+    pub fn pass<'a>(
+        &'a self,
+        input: TokenInput<'a>,
+        additions: Option<&'a dyn Additions>,
+    ) -> Pass<'a> {
+        Pass {
             config: &self.config,
             input,
             angles: self.rotary.angles(input.positions),
@@ -100,17 +133,43 @@ impl Decoder {
                 .window_rotary
                 .as_ref()
                 .map(|rope| rope.angles(input.positions)),
-        };
-        let mut x = self.embed(input.ids)?;
-        for (layer, block) in self.blocks.iter().enumerate() {
-            let layer_cache = cache.as_deref_mut().and_then(|cache| cache.layer(layer));
-            x = block.forward(&x, &pass, layer_cache)?;
-            observe(layer + 1, &x)?;
+            additions,
         }
-        if let Some(cache) = cache {
-            cache.advance(input.seq);
-        }
-        Ok(x)
+    }
+
+    /// Output of block `layer` (from 0) for its input `x` `[batch * seq, d_model]`.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    ///
+    /// # Panics
+    /// When there is no such block.
+    pub fn forward_block(
+        &self,
+        layer: usize,
+        x: &Tensor,
+        pass: &Pass<'_>,
+        keep: Keep,
+    ) -> Result<(Tensor, Option<BlockActivations>)> {
+        self.blocks[layer].forward(x, pass, None, keep)
+    }
+
+    /// Gradient of that input for the gradient of the output, which is given up.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    ///
+    /// # Panics
+    /// When there is no such block.
+    pub fn backward_block(
+        &self,
+        layer: usize,
+        x: &Tensor,
+        activations: BlockActivations,
+        pass: &Pass<'_>,
+        grad: Tensor,
+    ) -> Result<Tensor> {
+        self.blocks[layer].backward(x, activations, pass, grad)
     }
 
     /// Whether an example that grows from `before` to `after` tokens can no longer use what a cache
@@ -124,7 +183,10 @@ impl Decoder {
     }
 
     /// The rows of the embedding for these tokens, widened to f32: `[tokens, d_model]`.
-    fn embed(&self, ids: &[u32]) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When an id lies outside the vocabulary.
+    pub fn embed(&self, ids: &[u32]) -> Result<Tensor> {
         let rows = self.embedding.gather(ids)?;
         if let Some(scale) = self.embedding_scale {
             elementwise::scale(&rows, scale)?;

@@ -10,7 +10,7 @@ pub mod families;
 pub mod fingerprint;
 pub mod gguf;
 pub mod kv_cache;
-mod layers;
+pub mod layers;
 pub mod model;
 pub mod quantization;
 pub mod quantized_copy;

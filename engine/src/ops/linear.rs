@@ -14,6 +14,32 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     by_float_type!(x, T => forward::<T>(x, weight, bias))
 }
 
+/// Adds `factor * x W^T` to `output`.
+///
+/// # Errors
+/// When the shapes do not fit together.
+pub fn accumulate_linear(output: &Tensor, x: &Tensor, weight: &Tensor, factor: f64) -> Result<()> {
+    by_float_type!(x, T => {
+        let (tokens, inputs) = x.dims2()?;
+        let (outputs, weight_inputs) = weight.dims2()?;
+        if inputs != weight_inputs || output.dims() != [tokens, outputs] {
+            bail!("input {:?} for weight {:?} into {:?}", x.shape(), weight.shape(), output.shape());
+        }
+        let (x, weights) = (cpu::read::<T>(x)?, cpu::read::<T>(weight)?);
+        cpu::update::<T, _>(output, |out| {
+            matmul(
+                (tokens, outputs, inputs),
+                (out, Strides::row_major(outputs)),
+                (&x, Strides::row_major(inputs)),
+                (&weights, Strides::transposed(inputs)),
+                <T as Real>::real(factor),
+                Output::Add,
+                Workers::All,
+            );
+        })
+    })
+}
+
 /// Gradient with respect to `x`: `grad W`.
 ///
 /// # Errors

@@ -1,11 +1,8 @@
 //! Loss on the held-out examples.
 
-use stepladder_protocol::TapDtype;
-
 use super::stop_flag::StopFlag;
 use super::targeted_input;
-use crate::adapters::ladder::SideNetwork;
-use crate::adapters::ladder::training_pass::SideTraining;
+use crate::adapters::network::{Network, TrainingSettings};
 use crate::adapters::parameters::Parameters;
 use crate::datasets::batch::TokenBatch;
 use crate::models::decoder::Decoder;
@@ -40,14 +37,10 @@ impl Evaluation {
     pub fn loss(
         &self,
         backbone: &Decoder,
-        network: &SideNetwork,
-        tap_dtype: TapDtype,
+        network: &Network,
+        settings: TrainingSettings,
         stop: &StopFlag,
     ) -> Result<f64> {
-        let training = SideTraining {
-            tap_dtype,
-            ..SideTraining::default()
-        };
         let untouched = Parameters::default();
         let mut total = 0.0;
         for batch in &self.batches {
@@ -55,7 +48,7 @@ impl Evaluation {
                 return Err(Error::Stopped);
             }
             let input = targeted_input(batch);
-            total += network.loss(backbone, input, training, Gradient::Skip, &untouched)?;
+            total += network.loss(backbone, input, (settings, 0), Gradient::Skip, &untouched)?;
         }
         Ok(total / self.target_tokens as f64)
     }

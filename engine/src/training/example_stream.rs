@@ -47,6 +47,11 @@ impl ExampleStream {
         }
     }
 
+    /// Examples of a full step.
+    pub fn per_step(&self) -> usize {
+        self.per_step
+    }
+
     /// Steps in the run.
     pub fn steps(&self) -> usize {
         self.total.div_ceil(self.per_step)

@@ -1,19 +1,38 @@
 //! A run config becomes a run plan, once: every default resolved, every contradiction found.
 
-use stepladder_protocol::{RunConfig, Switch};
+use stepladder_protocol::{Method, Quantize, RunConfig, Switch};
 
 use super::example_stream::ExampleStream;
 use super::lr_schedule::LrSchedule;
 use super::optimizer::AdamWSettings;
 use crate::adapters::ladder::Wiring;
-use crate::adapters::ladder::training_pass::SideTraining;
-use crate::adapters::ladder::wiring::{BackboneShape, WiringRequest};
+use crate::adapters::ladder::wiring::{BackboneShape, SideMethod, WiringRequest};
+use crate::adapters::lora::{LoraRequest, LoraShape};
+use crate::adapters::network::{AdapterShape, TrainingSettings};
 use crate::models::config::DecoderConfig;
 use crate::models::quantization::Quantization;
 use crate::{Error, Result};
 
-/// Peak learning rate of side networks.
-const SIDE_LEARNING_RATE: f64 = 5e-4;
+/// What a method takes where the config does not say.
+struct MethodDefaults {
+    learning_rate: f64,
+    clip_norm: f64,
+    recompute: Switch,
+}
+
+const SIDE_DEFAULTS: MethodDefaults = MethodDefaults {
+    learning_rate: 5e-4,
+    clip_norm: 1.0,
+    recompute: Switch::Off,
+};
+/// As QLoRA was trained (arXiv 2305.14314, table 9); above 13 B parameters with half the rate.
+const LORA_DEFAULTS: MethodDefaults = MethodDefaults {
+    learning_rate: 2e-4,
+    clip_norm: 0.3,
+    recompute: Switch::On,
+};
+const LARGE_LORA_LEARNING_RATE: f64 = 1e-4;
+const LARGE: usize = 13_000_000_000;
 /// Context length where the config names none; shorter if the model's own is.
 const DEFAULT_CONTEXT: usize = 2048;
 /// Evaluations over a run where the config names no interval.
@@ -23,7 +42,9 @@ const EVALUATIONS: usize = 10;
 #[derive(Clone, Debug)]
 pub struct ModelPlan {
     /// Shape of the adapter.
-    pub wiring: Wiring,
+    pub shape: AdapterShape,
+    /// Peak learning rate.
+    pub learning_rate: f64,
     /// Tokens per training sequence.
     pub context: usize,
     /// How the backbone's weights are kept.
@@ -43,8 +64,8 @@ pub struct RunPlan {
     pub optimizer: AdamWSettings,
     /// Gradient norm above which gradients are scaled down; 0: never.
     pub clip_norm: f64,
-    /// How the side network is trained.
-    pub side: SideTraining,
+    /// How the adapter is trained.
+    pub training: TrainingSettings,
     /// Steps between evaluations.
     pub evaluate_every: usize,
     /// Steps between checkpoints.
@@ -74,19 +95,6 @@ impl ModelPlan {
     /// # Errors
     /// Names the field that cannot be.
     pub fn resolve(config: &RunConfig, model: &DecoderConfig) -> Result<Self> {
-        let request = WiringRequest {
-            method: config.method,
-            d_side: config.d_side,
-            reduction_factor: config.reduction_factor,
-            taps: config.taps.clone(),
-            downsample: config.downsample,
-            inject: config.inject,
-        };
-        let shape = BackboneShape {
-            d_model: model.d_model,
-            layers: model.layers,
-            norm_eps: model.norm_eps,
-        };
         let context = match config.context {
             Some(context) if context < 2 => {
                 return Err(invalid("context", "is below 2 tokens", "use at least 2"));
@@ -105,15 +113,91 @@ impl ModelPlan {
             None => default_context(model),
         };
         Ok(Self {
-            wiring: Wiring::resolve(&request, shape)?,
+            shape: adapter_shape(config, model)?,
+            learning_rate: config.learning_rate.unwrap_or(match method_of(config) {
+                MethodKind::Lora if model.parameters() > LARGE => LARGE_LORA_LEARNING_RATE,
+                kind => kind.defaults().learning_rate,
+            }),
             context,
-            quantization: Quantization::resolve(
-                config.quantize,
-                config.double_quantization,
-                model.parameters(),
-            ),
+            quantization: quantization(config, model)?,
         })
     }
+}
+
+/// The two kinds of adapters that the methods make.
+#[derive(Clone, Copy)]
+enum MethodKind {
+    Side(SideMethod),
+    Lora,
+}
+
+impl MethodKind {
+    fn defaults(self) -> MethodDefaults {
+        match self {
+            Self::Side(_) => SIDE_DEFAULTS,
+            Self::Lora => LORA_DEFAULTS,
+        }
+    }
+}
+
+fn method_of(config: &RunConfig) -> MethodKind {
+    match config.method {
+        Method::Ladder => MethodKind::Side(SideMethod::Ladder),
+        Method::Xladder => MethodKind::Side(SideMethod::Xladder),
+        Method::Lora | Method::Qlora => MethodKind::Lora,
+    }
+}
+
+fn adapter_shape(config: &RunConfig, model: &DecoderConfig) -> Result<AdapterShape> {
+    match method_of(config) {
+        MethodKind::Side(method) => {
+            let request = WiringRequest {
+                method,
+                d_side: config.d_side,
+                reduction_factor: config.reduction_factor,
+                taps: config.taps.clone(),
+                downsample: config.downsample,
+                inject: config.inject,
+            };
+            let backbone = BackboneShape {
+                d_model: model.d_model,
+                layers: model.layers,
+                norm_eps: model.norm_eps,
+            };
+            Ok(AdapterShape::Wiring(Wiring::resolve(&request, backbone)?))
+        }
+        MethodKind::Lora => {
+            let request = LoraRequest {
+                rank: config.rank,
+                alpha: config.alpha,
+                dropout: config.lora_dropout,
+                rank_stabilized: config.rank_stabilized == Switch::On,
+                target_modules: config.target_modules.clone(),
+            };
+            Ok(AdapterShape::Lora(LoraShape::resolve(&request, model)?))
+        }
+    }
+}
+
+/// QLoRA means four bits on any device, LoRA as stored unless NF4 is asked for.
+fn quantization(config: &RunConfig, model: &DecoderConfig) -> Result<Quantization> {
+    let asked = match (config.method, config.quantize) {
+        (Method::Qlora, Quantize::None) => {
+            return Err(invalid(
+                "quantize",
+                "is none, but QLoRA means a backbone in four bits",
+                "use --method lora, or leave --quantize out",
+            ));
+        }
+        (Method::Qlora, Quantize::Auto) => Quantize::Nf4,
+        (Method::Lora, Quantize::Auto) => Quantize::None,
+        (_, asked) => asked,
+    };
+    Ok(Quantization::resolve(
+        asked,
+        config.double_quantization,
+        model.parameters(),
+    ))
 }
 
 impl RunPlan {
@@ -121,7 +205,7 @@ impl RunPlan {
     ///
     /// # Errors
     /// Names the field that cannot be.
-    pub fn resolve(config: &RunConfig, lengths: &[usize]) -> Result<Self> {
+    pub fn resolve(config: &RunConfig, model: &ModelPlan, lengths: &[usize]) -> Result<Self> {
         let RunConfig {
             batch_size,
             effective_batch_size,
@@ -142,7 +226,9 @@ impl RunPlan {
                 ),
             ));
         }
-        let peak = config.learning_rate.unwrap_or(SIDE_LEARNING_RATE);
+        let defaults = method_of(config).defaults();
+        let clip_norm = config.clip_norm.unwrap_or(defaults.clip_norm);
+        let peak = model.learning_rate;
         positive("learning_rate", peak)?;
         within("warmup_fraction", config.warmup_fraction)?;
         within(
@@ -151,7 +237,7 @@ impl RunPlan {
         )?;
         within("held_out_fraction", config.held_out_fraction)?;
         not_negative("weight_decay", config.weight_decay)?;
-        not_negative("clip_norm", config.clip_norm)?;
+        not_negative("clip_norm", clip_norm)?;
         not_negative("checkpoint_minutes", config.checkpoint_minutes)?;
         let (per_step, seed) = (effective_batch_size, config.seed);
         let stream = match config.steps {
@@ -190,10 +276,11 @@ impl RunPlan {
                 weight_decay: config.weight_decay,
                 ..AdamWSettings::default()
             },
-            clip_norm: config.clip_norm,
-            side: SideTraining {
-                recompute: config.recompute,
+            clip_norm,
+            training: TrainingSettings {
+                recompute: config.recompute.unwrap_or(defaults.recompute),
                 tap_dtype: config.tap_dtype,
+                seed,
             },
             checkpoint_every: every("checkpoint_every", config.checkpoint_every, evaluate_every)?,
             checkpoint_secs: Some(60.0 * config.checkpoint_minutes).filter(|secs| *secs > 0.0),
@@ -240,9 +327,47 @@ fn within(field: &'static str, value: f64) -> Result<()> {
 mod tests {
     use super::*;
 
+    fn resolve(config: &RunConfig, examples: usize) -> Result<RunPlan> {
+        let model = crate::models::model::ModelFiles::open("builtin").unwrap();
+        let model = ModelPlan::resolve(config, &model.config)?;
+        RunPlan::resolve(config, &model, &vec![20; examples])
+    }
+
+    #[test]
+    fn methods_have_their_own_defaults() {
+        let of = |method| {
+            let config = RunConfig {
+                method,
+                ..RunConfig::default()
+            };
+            let model = crate::models::model::ModelFiles::open("builtin").unwrap();
+            let model = ModelPlan::resolve(&config, &model.config).unwrap();
+            let plan = RunPlan::resolve(&config, &model, &[20; 32]).unwrap();
+            let recompute = plan.training.recompute;
+            (
+                model.learning_rate,
+                plan.clip_norm,
+                recompute,
+                model.quantization,
+            )
+        };
+        let stored = Quantization::AsStored;
+        assert_eq!(of(Method::Ladder), (5e-4, 1.0, Switch::Off, stored));
+        assert_eq!(of(Method::Lora), (2e-4, 0.3, Switch::On, stored));
+        let double = Quantization::Nf4DoubleQuantized;
+        assert_eq!(of(Method::Qlora), (2e-4, 0.3, Switch::On, double));
+        let contradiction = RunConfig {
+            method: Method::Qlora,
+            quantize: Quantize::None,
+            ..RunConfig::default()
+        };
+        let error = resolve(&contradiction, 10).unwrap_err().to_string();
+        assert!(error.starts_with("quantize: is none, but QLoRA"), "{error}");
+    }
+
     #[test]
     fn the_default_config_is_a_plan() {
-        let plan = RunPlan::resolve(&RunConfig::default(), &[20; 570]).unwrap();
+        let plan = resolve(&RunConfig::default(), 570).unwrap();
         assert_eq!(plan.stream.steps(), 107);
         assert_eq!(
             (plan.batch_size, plan.evaluate_every, plan.checkpoint_every),
@@ -255,9 +380,7 @@ mod tests {
         let message = |change: fn(&mut RunConfig)| {
             let mut config = RunConfig::default();
             change(&mut config);
-            RunPlan::resolve(&config, &[20; 10])
-                .unwrap_err()
-                .to_string()
+            resolve(&config, 10).unwrap_err().to_string()
         };
         assert_eq!(message(|c| c.batch_size = 0), "batch_size: is 0");
         assert_eq!(

@@ -15,7 +15,7 @@ use super::run_folder::RunFolder;
 use super::stop_flag::StopFlag;
 use super::trainer::{RunOutcome, Trainer, micro_batches};
 use crate::adapters::adapter_folder::AdapterConfig;
-use crate::adapters::ladder::SideNetwork;
+use crate::adapters::network::Network;
 use crate::datasets::builtin;
 use crate::datasets::example::Example;
 use crate::datasets::load::Dataset;
@@ -89,7 +89,7 @@ pub fn start(
     };
     let (examples, held_out) = (pick(&training), pick(&held_out));
     let lengths: Vec<usize> = examples.iter().map(|example| example.ids.len()).collect();
-    let plan = RunPlan::resolve(&config, &lengths)?;
+    let plan = RunPlan::resolve(&config, &model_plan, &lengths)?;
     let dataset_hash = hash_of(&examples, &held_out);
 
     progress.phase(Phase::LoadingModel);
@@ -102,7 +102,7 @@ pub fn start(
         return Err(Error::Stopped);
     }
 
-    let network = SideNetwork::initialize(model_plan.wiring.clone(), config.seed)?;
+    let network = Network::initialize(model_plan.shape.clone(), config.seed)?;
     let fresh = CheckpointState {
         step: 0,
         evaluation_due: false,
@@ -132,9 +132,8 @@ pub fn start(
                 }
                 folder.cut_metrics_back(saved.state.step)?;
                 let updates = saved.state.step;
-                let network =
-                    SideNetwork::from_parameters(model_plan.wiring.clone(), saved.parameters)
-                        .map_err(|problem| does_not_fit(folder.path(), problem))?;
+                let network = Network::from_parameters(model_plan.shape.clone(), saved.parameters)
+                    .map_err(|problem| does_not_fit(folder.path(), problem))?;
                 let optimizer = AdamW::restore(
                     plan.optimizer,
                     updates,
@@ -162,7 +161,7 @@ pub fn start(
     let adapter_config = AdapterConfig::new(
         config.model.clone(),
         base,
-        model_plan.wiring,
+        model_plan.shape,
         config.tap_dtype,
         model_plan.quantization,
     );

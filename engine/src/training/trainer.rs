@@ -16,7 +16,7 @@ use super::run_folder::RunFolder;
 use super::stop_flag::StopFlag;
 use super::targeted_input;
 use crate::adapters::adapter_folder::{self, AdapterConfig};
-use crate::adapters::ladder::SideNetwork;
+use crate::adapters::network::Network;
 use crate::adapters::parameters::Parameters;
 use crate::datasets::batch::TokenBatch;
 use crate::datasets::example::Example;
@@ -30,7 +30,7 @@ pub struct Trainer<'a> {
     /// The frozen backbone.
     pub backbone: &'a Decoder,
     /// The adapter being trained.
-    pub network: SideNetwork,
+    pub network: Network,
     /// Its optimizer.
     pub optimizer: AdamW,
     /// What to do.
@@ -184,14 +184,17 @@ impl Trainer<'_> {
         let gradient = Gradient::Scaled(1.0 / target_tokens as f64);
         gradients.scale(0.0)?;
         let mut loss_sum = 0.0;
-        for batch in &batches {
+        for (number, batch) in batches.iter().enumerate() {
             if stop.is_raised() {
                 return Ok(None);
             }
             let input = targeted_input(batch);
-            loss_sum +=
-                self.network
-                    .loss(self.backbone, input, self.plan.side, gradient, gradients)?;
+            // Numbered over the whole run, whatever a step was cut into.
+            let draw = (step * self.plan.stream.per_step() + number) as u64;
+            let settings = (self.plan.training, draw);
+            loss_sum += self
+                .network
+                .loss(self.backbone, input, settings, gradient, gradients)?;
         }
         let gradient_norm = gradients.norm()?;
         if self.plan.clip_norm > 0.0 && gradient_norm > self.plan.clip_norm {
@@ -247,11 +250,11 @@ impl Trainer<'_> {
             return Ok(());
         }
         progress.phase(Phase::Evaluating);
-        let tap_dtype = self.plan.side.tap_dtype;
+        let settings = self.plan.training;
         self.state.evaluation_due = true;
         let loss = match self
             .evaluation
-            .loss(self.backbone, &self.network, tap_dtype, stop)
+            .loss(self.backbone, &self.network, settings, stop)
         {
             Err(Error::Stopped) => return Ok(()),
             other => other?,

@@ -1,7 +1,7 @@
 //! Token by token with caches gives what the whole sequence at once gives.
 
 use candle_core::Tensor;
-use stepladder_engine::generation::generator::Generator;
+use stepladder_engine::generation::generator::{AdapterInUse, Generator};
 use stepladder_engine::models::decoder::TokenInput;
 use stepladder_engine::ops::elementwise::gather_rows;
 use stepladder_protocol::{Switch, TapDtype};
@@ -23,7 +23,8 @@ fn greedy_tokens_and_logits_are_the_same_cached_and_uncached() {
             Some((&network, TapDtype::F32)),
             Some((&network, TapDtype::Bf16)),
         ] {
-            let mut generator = Generator::new(&case.backbone, adapter);
+            let in_use = adapter.map(|(network, dtype)| AdapterInUse::Side(network, dtype));
+            let mut generator = Generator::new(&case.backbone, in_use);
             let mut ids: Vec<u32> = case.tokens().ids[..9].to_vec();
             let mut logits = generator.push(&ids).unwrap();
             for _ in 0..40 {

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Tensor};
 use serde_json::Value;
 use stepladder_engine::adapters::ladder::training_pass::{SideTraining, TargetedInput};
+use stepladder_engine::adapters::ladder::wiring::SideMethod;
 use stepladder_engine::adapters::ladder::{SideNetwork, Wiring};
 use stepladder_engine::adapters::parameters::Parameters;
 use stepladder_engine::models::decoder::{Decoder, TokenInput};
 use stepladder_engine::ops::elementwise::gather_rows;
 use stepladder_engine::ops::linear_cross_entropy::Gradient;
-use stepladder_protocol::{Downsample, Inject, Method, Switch, TapDtype};
+use stepladder_protocol::{Downsample, Inject, Switch, TapDtype};
 use stepladder_tests::{assert_close, golden, golden_path, numbers, positions, unsigned};
 
 use super::backbones;
@@ -64,9 +65,9 @@ impl Case {
         let free_layers = number("free_layers");
         Wiring {
             method: if free_layers > 0 {
-                Method::Xladder
+                SideMethod::Xladder
             } else {
-                Method::Ladder
+                SideMethod::Ladder
             },
             d_model: self.backbone.config().d_model,
             d_side: number("d_side"),

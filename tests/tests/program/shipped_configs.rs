@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use stepladder_engine::adapters::ladder::SideNetwork;
+use stepladder_engine::adapters::ladder::Wiring;
+use stepladder_engine::adapters::network::{AdapterShape, Network};
 use stepladder_engine::models::model::ModelFiles;
 use stepladder_engine::training::plan::{ModelPlan, RunPlan};
 use stepladder_protocol::{Downsample, Inject, Method, RunConfig};
@@ -36,8 +37,15 @@ fn plan(config: &RunConfig) -> ModelPlan {
     ModelPlan::resolve(config, &model.config).unwrap()
 }
 
+fn wiring(config: &RunConfig) -> Wiring {
+    match plan(config).shape {
+        AdapterShape::Wiring(wiring) => wiring,
+        AdapterShape::Lora(shape) => panic!("{shape:?} is no side network"),
+    }
+}
+
 fn parameters(config: &RunConfig) -> usize {
-    let network = SideNetwork::initialize(plan(config).wiring, config.seed).unwrap();
+    let network = Network::initialize(plan(config).shape, config.seed).unwrap();
     network.parameters().count()
 }
 
@@ -53,8 +61,8 @@ fn every_shipped_config_names_every_field_and_is_a_plan() {
     assert!(files.len() >= 5, "only {} configs", files.len());
     for (name, text, config) in files {
         assert_eq!(fields(&serde_json::from_str(&text).unwrap()), all, "{name}");
-        plan(&config);
-        RunPlan::resolve(&config, &[20; 573]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        RunPlan::resolve(&config, &plan(&config), &[20; 573])
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 }
 
@@ -68,7 +76,7 @@ fn shipped_configs_are_what_the_readme_says() {
     };
     assert_eq!(named("xladder.json"), xladder);
 
-    let side_tuning = plan(&named("ladder-lst.json")).wiring;
+    let side_tuning = wiring(&named("ladder-lst.json"));
     let layers = ModelFiles::open("builtin").unwrap().config.layers;
     assert_eq!(side_tuning.taps, (1..=layers).collect::<Vec<_>>());
     assert_eq!(
@@ -81,9 +89,9 @@ fn shipped_configs_are_what_the_readme_says() {
         (ladder.method, xladder.method),
         (Method::Ladder, Method::Xladder)
     );
-    let wiring = plan(&ladder).wiring;
-    assert_eq!(wiring.downsample, Downsample::Shared);
-    assert_eq!(wiring.side_layers(), plan(&xladder).wiring.side_layers());
+    let side = wiring(&ladder);
+    assert_eq!(side.downsample, Downsample::Shared);
+    assert_eq!(side.side_layers(), wiring(&xladder).side_layers());
     assert_eq!(parameters(&ladder), parameters(&xladder));
     // What makes them equal is the one downsample: with one per tap they are not.
     assert_ne!(parameters(&default), parameters(&named("xladder.json")));

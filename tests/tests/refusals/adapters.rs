@@ -8,6 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use stepladder_engine::adapters::adapter_folder::{self, AdapterConfig};
 use stepladder_engine::adapters::ladder::wiring::{BackboneShape, WiringRequest};
 use stepladder_engine::adapters::ladder::{SideNetwork, Wiring};
+use stepladder_engine::adapters::network::AdapterShape;
 use stepladder_engine::models::fingerprint::Likeness;
 use stepladder_engine::models::model::ModelFiles;
 use stepladder_engine::models::quantization::Quantization;
@@ -42,7 +43,7 @@ fn save_adapter(files: &ModelFiles, folder: &Path) {
     let config = AdapterConfig::new(
         "base".to_owned(),
         files.fingerprint(),
-        wiring,
+        AdapterShape::Wiring(wiring),
         TapDtype::F32,
         Quantization::AsStored,
     );
@@ -59,7 +60,7 @@ fn an_adapter_opens_on_its_own_base_alone() {
         adapter_folder::load(
             &base.path().join("run"),
             &files.fingerprint(),
-            files.config.layers,
+            &files.config,
         )
         .map(|adapter| adapter.warning)
     };
@@ -135,7 +136,7 @@ fn damaged_adapters_name_their_file() {
     let adapter = base.path().join("adapter");
     let load = || {
         let files = files(base.path());
-        let error = adapter_folder::load(&adapter, &files.fingerprint(), files.config.layers)
+        let error = adapter_folder::load(&adapter, &files.fingerprint(), &files.config)
             .err()
             .unwrap();
         assert_eq!(error.code(), "adapter_invalid");

@@ -34,6 +34,8 @@ fn every_wiring_overfits_a_few_examples() {
         (Method::Ladder, Downsample::Linear, Inject::Sum),
         (Method::Ladder, Downsample::Adapter, Inject::Gate),
         (Method::Xladder, Downsample::Shared, Inject::Sum),
+        (Method::Lora, Downsample::Linear, Inject::Sum),
+        (Method::Qlora, Downsample::Linear, Inject::Sum),
     ] {
         let config = RunConfig {
             data: vec![data.display().to_string()],

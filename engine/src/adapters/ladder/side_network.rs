@@ -57,25 +57,7 @@ impl SideNetwork {
     /// # Errors
     /// Names the first tensor that is missing, unknown or of another shape.
     pub fn from_parameters(wiring: Wiring, parameters: Parameters) -> Result<Self, String> {
-        let shapes = initialization::shapes(&wiring);
-        for (name, shape) in &shapes {
-            match parameters.tensors().get(name) {
-                None => return Err(format!("tensor {name} is missing")),
-                Some(tensor) if tensor.dims() != shape => {
-                    return Err(format!(
-                        "tensor {name} has shape {:?}, the wiring promises {shape:?}",
-                        tensor.dims()
-                    ));
-                }
-                Some(_) => {}
-            }
-        }
-        if let Some((name, _)) = parameters
-            .iter()
-            .find(|(name, _)| !shapes.contains_key(*name))
-        {
-            return Err(format!("tensor {name} does not belong to the wiring"));
-        }
+        parameters.expect(&initialization::shapes(&wiring))?;
         Ok(Self { wiring, parameters })
     }
 

@@ -7,21 +7,11 @@ use stepladder_protocol::{Switch, TapDtype};
 use super::side_network::SideNetwork;
 use crate::Result;
 use crate::adapters::parameters::Parameters;
+pub use crate::adapters::targets::TargetedInput;
+use crate::adapters::targets::loss_of_rows;
 use crate::models::decoder::{Decoder, TokenInput};
 use crate::ops::elementwise::{gather_rows, scatter_rows};
-use crate::ops::linear_cross_entropy::{Gradient, linear_cross_entropy};
-use crate::ops::rms_norm::{rms_norm, rms_norm_backward};
-
-/// Tokens and what they should predict.
-#[derive(Clone, Copy, Debug)]
-pub struct TargetedInput<'a> {
-    /// The tokens.
-    pub tokens: TokenInput<'a>,
-    /// Rows (of `batch * seq`) whose hidden state predicts a target.
-    pub target_rows: &'a [u32],
-    /// The token each of them should predict.
-    pub target_ids: &'a [u32],
-}
+use crate::ops::linear_cross_entropy::Gradient;
 
 /// How a side network is trained.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,8 +68,6 @@ impl SideNetwork {
         gradients: &Parameters,
     ) -> Result<f64> {
         let tokens = input.tokens;
-        let eps = backbone.config().norm_eps;
-        let soft_cap = backbone.config().final_soft_cap;
         let (hidden, taps) = self.run_backbone(backbone, tokens, None, training.tap_dtype)?;
         let hidden = gather_rows(&hidden, input.target_rows)?; // [targets, d_model]
         let recompute = match gradient {
@@ -90,23 +78,13 @@ impl SideNetwork {
         let side_rows = gather_rows(&side.output, input.target_rows)?; // [targets, d_side]
         let shifted = self.upsample(&hidden, &side_rows)?;
         drop(hidden);
-        let normed = rms_norm(&shifted, Some(backbone.final_norm()), eps)?;
-        let loss = linear_cross_entropy(
-            &normed,
-            backbone.head(),
-            soft_cap,
-            input.target_ids,
-            gradient,
-        )?;
-        drop(normed);
-        if let Some(grad) = loss.hidden_gradient {
-            let grad = rms_norm_backward(&shifted, Some(backbone.final_norm()), eps, &grad)?;
-            drop(shifted);
+        let (loss, grad) = loss_of_rows(backbone, shifted, input.target_ids, gradient)?;
+        if let Some(grad) = grad {
             let grad = self.upsample_backward(gradients, &side_rows, &grad)?;
             drop(side_rows);
             let grad = scatter_rows(&grad, input.target_rows, tokens.batch * tokens.seq)?;
             self.backward(gradients, side, &taps, tokens, grad)?;
         }
-        Ok(loss.loss_sum)
+        Ok(loss)
     }
 }

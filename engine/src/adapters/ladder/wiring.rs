@@ -2,7 +2,7 @@
 //! two sets of numbers for one network.
 
 use serde::{Deserialize, Serialize};
-use stepladder_protocol::{Downsample, Inject, Method};
+use stepladder_protocol::{Downsample, Inject};
 
 use crate::{Error, Result};
 
@@ -15,11 +15,22 @@ const LADDER_LAYERS: usize = 8;
 /// Layers an xLadder adds on top, at most (the paper's delta).
 const XLADDER_DELTA: usize = 4;
 
+/// The preset of a side network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SideMethod {
+    /// Fed by taps spread over the whole depth.
+    #[default]
+    Ladder,
+    /// Twice as deep as its taps, fed by the top layers.
+    Xladder,
+}
+
 /// The shape of a side network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wiring {
     /// The preset it came from.
-    pub method: Method,
+    pub method: SideMethod,
     /// Width of the backbone's hidden states.
     pub d_model: usize,
     /// Width of the side states.
@@ -44,7 +55,7 @@ pub struct Wiring {
 #[derive(Clone, Debug, Default)]
 pub struct WiringRequest {
     /// Ladder or xLadder.
-    pub method: Method,
+    pub method: SideMethod,
     /// Width of the side states.
     pub d_side: Option<usize>,
     /// `d_model / d_side`.
@@ -86,13 +97,13 @@ impl Wiring {
         let taps = match &request.taps {
             Some(taps) => checked_taps(taps, layers)?,
             None => match request.method {
-                Method::Ladder => spread_taps(layers, layers.min(LADDER_LAYERS)),
-                Method::Xladder => top_taps(layers, layers.min(XLADDER_DELTA)),
+                SideMethod::Ladder => spread_taps(layers, layers.min(LADDER_LAYERS)),
+                SideMethod::Xladder => top_taps(layers, layers.min(XLADDER_DELTA)),
             },
         };
         let free_layers = match request.method {
-            Method::Ladder => 0,
-            Method::Xladder => taps.len(),
+            SideMethod::Ladder => 0,
+            SideMethod::Xladder => taps.len(),
         };
         Ok(Self {
             method: request.method,
@@ -267,7 +278,7 @@ mod tests {
     #[test]
     fn an_xladder_taps_the_top_and_adds_free_layers() {
         let request = WiringRequest {
-            method: Method::Xladder,
+            method: SideMethod::Xladder,
             ..Default::default()
         };
         let wiring = resolve(&request, 3584, 28).unwrap();

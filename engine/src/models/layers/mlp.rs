@@ -2,26 +2,39 @@
 
 use candle_core::Tensor;
 
-use super::Weights;
+use super::additions::{LinearMap, Siblings};
+use super::{Pass, Weights};
 use crate::Result;
 use crate::models::config::{Activation, DecoderConfig};
+use crate::ops::elementwise;
 use crate::ops::frozen_linear::FrozenLinear;
-use crate::ops::geglu::geglu;
-use crate::ops::swiglu::swiglu;
+use crate::ops::geglu::{geglu, geglu_backward};
+use crate::ops::swiglu::{swiglu, swiglu_backward};
 
 pub(super) struct Mlp {
+    layer: usize,
     gate: FrozenLinear,
     up: FrozenLinear,
     down: FrozenLinear,
+    gate_up: Siblings<2>,
     activation: Activation,
+}
+
+const DOWN: Siblings<1> = Siblings::Apart([LinearMap::Down]);
+
+/// What the backward needs, each `[tokens, d_ff]`.
+pub(super) struct MlpActivations {
+    gate: Tensor,
+    up: Tensor,
 }
 
 impl Mlp {
     pub(super) fn load(
         config: &DecoderConfig,
         weights: &Weights<'_>,
-        prefix: &str,
+        layer: usize,
     ) -> Result<Self> {
+        let prefix = format!("layers.{layer}.mlp");
         let (d, f, bias) = (config.d_model, config.d_ff, config.mlp_bias);
         let linear = |name: &str, shape: [usize; 2]| {
             weights.linear(&format!("{prefix}.{name}"), shape, bias)
@@ -31,20 +44,59 @@ impl Mlp {
             false => [linear("gate_proj", [f, d])?, linear("up_proj", [f, d])?],
         };
         Ok(Self {
+            layer,
             gate,
             up,
             down: linear("down_proj", [d, f])?,
+            gate_up: match config.fused_projections {
+                true => Siblings::Fused(LinearMap::GateUp),
+                false => Siblings::Apart([LinearMap::Gate, LinearMap::Up]),
+            },
             activation: config.activation,
         })
     }
 
     /// `x` `[tokens, d_model]`, already normalized.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, x: &Tensor, pass: &Pass<'_>) -> Result<(Tensor, MlpActivations)> {
         let (gate, up) = (self.gate.forward(x)?, self.up.forward(x)?);
-        let hidden = match self.activation {
-            Activation::Silu => swiglu(&gate, &up)?,
-            Activation::GeluTanh => geglu(&gate, &up)?,
+        self.gate_up.add(pass, self.layer, x, [&gate, &up])?;
+        let activations = MlpActivations { gate, up };
+        let hidden = self.hidden(&activations)?;
+        let output = self.down.forward(&hidden)?;
+        DOWN.add(pass, self.layer, &hidden, [&output])?;
+        Ok((output, activations))
+    }
+
+    fn hidden(&self, MlpActivations { gate, up }: &MlpActivations) -> Result<Tensor> {
+        Ok(match self.activation {
+            Activation::Silu => swiglu(gate, up)?,
+            Activation::GeluTanh => geglu(gate, up)?,
+        })
+    }
+
+    /// The gradient of `x` for the gradient of the output.
+    pub(super) fn backward(
+        &self,
+        x: &Tensor,
+        activations: &MlpActivations,
+        pass: &Pass<'_>,
+        grad: &Tensor,
+    ) -> Result<Tensor> {
+        let d_hidden = self.down.backward_input(grad)?;
+        if pass.additions.is_some() {
+            let hidden = self.hidden(activations)?;
+            DOWN.backward(pass, self.layer, &hidden, [grad], &d_hidden)?;
+        }
+        let MlpActivations { gate, up } = activations;
+        let (d_gate, d_up) = match self.activation {
+            Activation::Silu => swiglu_backward(gate, up, &d_hidden)?,
+            Activation::GeluTanh => geglu_backward(gate, up, &d_hidden)?,
         };
-        Ok(self.down.forward(&hidden)?)
+        drop(d_hidden);
+        let d_x = self.gate.backward_input(&d_gate)?;
+        elementwise::add(&d_x, &self.up.backward_input(&d_up)?)?;
+        self.gate_up
+            .backward(pass, self.layer, x, [&d_gate, &d_up], &d_x)?;
+        Ok(d_x)
     }
 }

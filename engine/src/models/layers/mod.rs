@@ -1,5 +1,6 @@
 //! The parts of a frozen decoder block, and how they find their weights in a checkpoint.
 
+mod additions;
 mod attention;
 mod block;
 mod mlp;
@@ -7,7 +8,9 @@ mod mlp;
 use candle_core::{DType, Tensor};
 use half::{bf16, f16};
 
+pub use self::additions::{Additions, LinearMap};
 pub(super) use self::block::Block;
+pub use self::block::{BlockActivations, Keep};
 use super::checkpoint::{Checkpoint, FileFormat};
 use super::config::DecoderConfig;
 use super::decoder::TokenInput;
@@ -15,17 +18,19 @@ use super::quantization::Quantization;
 use super::stored_type::StoredType;
 use crate::ops::frozen_linear::FrozenLinear;
 use crate::ops::frozen_matrix::FrozenMatrix;
-use crate::ops::rms_norm::rms_norm;
+use crate::ops::rms_norm::{rms_norm, rms_norm_backward};
 use crate::ops::rope::Angles;
 use crate::{Error, Result};
 
 /// What every block of one forward pass shares.
-pub(super) struct Pass<'a> {
+pub struct Pass<'a> {
     pub(super) config: &'a DecoderConfig,
     pub(super) input: TokenInput<'a>,
     pub(super) angles: Angles,
     /// Of the blocks with a window, where they differ.
     pub(super) window_angles: Option<Angles>,
+    /// What is added to the linear maps.
+    pub(super) additions: Option<&'a dyn Additions>,
 }
 
 impl Pass<'_> {
@@ -178,4 +183,18 @@ fn per_head(x: &Tensor, head_dim: usize, weight: &Tensor, eps: f64) -> Result<Te
     let (tokens, width) = x.dims2()?;
     let heads = x.reshape((tokens * width / head_dim, head_dim))?;
     Ok(rms_norm(&heads, Some(weight), eps)?.reshape((tokens, width))?)
+}
+
+/// The backward of [`per_head`].
+fn per_head_backward(
+    x: &Tensor,
+    head_dim: usize,
+    weight: &Tensor,
+    eps: f64,
+    grad: &Tensor,
+) -> Result<Tensor> {
+    let (tokens, width) = x.dims2()?;
+    let shape = (tokens * width / head_dim, head_dim);
+    let (heads, grad) = (x.reshape(shape)?, grad.reshape(shape)?);
+    Ok(rms_norm_backward(&heads, Some(weight), eps, &grad)?.reshape((tokens, width))?)
 }

@@ -1,0 +1,38 @@
+//! Dropout on the input of LoRA's `A`. Which numbers are zeroed is a pure function of the run's seed,
+//! the micro-batch and the place, so the backward (and a recomputed forward) draws the same again and
+//! nothing has to be kept.
+
+use candle_core::Tensor;
+use rand::Rng;
+
+use crate::Result;
+use crate::adapters::ladder::initialization::stream;
+use crate::models::layers::LinearMap;
+use crate::ops::cpu;
+
+/// The dropout of one micro-batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dropout {
+    pub(super) fraction: f64,
+    pub(super) seed: u64,
+    /// Which micro-batch of the run it is.
+    pub(super) draw: u64,
+}
+
+impl Dropout {
+    /// `x` with the drawn numbers zeroed and the others scaled up; also its own backward.
+    pub(super) fn apply(&self, layer: usize, map: LinearMap, x: &Tensor) -> Result<Tensor> {
+        let name = format!("dropout.{}.{layer}.{}", self.draw, map.module());
+        let mut random = stream(&name, self.seed);
+        let kept = x.copy()?;
+        let scale = (1.0 - self.fraction).recip() as f32;
+        let limit = (self.fraction * 2f64.powi(32)) as u32;
+        cpu::update::<f32, _>(&kept, |values| {
+            for value in values {
+                let zeroed = random.random::<u32>() < limit;
+                *value = if zeroed { 0.0 } else { *value * scale };
+            }
+        })?;
+        Ok(kept)
+    }
+}

@@ -1,0 +1,134 @@
+//! An adapter of any method: what the trainer, the chat and the adapter folder see of it.
+
+use serde::{Deserialize, Serialize};
+use stepladder_protocol::{Switch, TapDtype};
+
+use super::ladder::training_pass::SideTraining;
+use super::ladder::wiring::SideMethod;
+use super::ladder::{SideNetwork, Wiring};
+use super::lora::{Lora, LoraShape, LoraTraining};
+use super::parameters::Parameters;
+use super::targets::TargetedInput;
+use crate::Result;
+use crate::models::config::DecoderConfig;
+use crate::models::decoder::Decoder;
+use crate::ops::linear_cross_entropy::Gradient;
+
+/// The shape of an adapter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdapterShape {
+    /// Of a side network.
+    Wiring(Wiring),
+    /// Of a low-rank addition.
+    Lora(LoraShape),
+}
+
+/// The adapter itself.
+pub enum Network {
+    /// Ladder or xLadder.
+    Side(SideNetwork),
+    /// LoRA, also beside a backbone in four bits.
+    Lora(Lora),
+}
+
+/// How an adapter is trained.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrainingSettings {
+    /// Recompute activations in the backward pass.
+    pub recompute: Switch,
+    /// The type taps are kept in.
+    pub tap_dtype: TapDtype,
+    /// Seed of what is random while training.
+    pub seed: u64,
+}
+
+impl AdapterShape {
+    /// Checks a shape from a file against the backbone it shall be used with.
+    ///
+    /// # Errors
+    /// Says what does not fit.
+    pub fn check(&self, config: &DecoderConfig) -> Result<(), String> {
+        match self {
+            Self::Wiring(wiring) => wiring.check(config.layers),
+            Self::Lora(shape) => shape.check(config),
+        }
+    }
+
+    /// A word for the method. What the backbone is kept in tells LoRA and QLoRA apart.
+    pub fn method_name(&self) -> &'static str {
+        match self {
+            Self::Wiring(wiring) => match wiring.method {
+                SideMethod::Ladder => "ladder",
+                SideMethod::Xladder => "xladder",
+            },
+            Self::Lora(_) => "lora",
+        }
+    }
+}
+
+impl Network {
+    /// A fresh adapter: with it the model still is the base model.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn initialize(shape: AdapterShape, seed: u64) -> Result<Self> {
+        Ok(match shape {
+            AdapterShape::Wiring(wiring) => Self::Side(SideNetwork::initialize(wiring, seed)?),
+            AdapterShape::Lora(shape) => Self::Lora(Lora::initialize(shape, seed)?),
+        })
+    }
+
+    /// An adapter with given parameters.
+    ///
+    /// # Errors
+    /// Names the first tensor that is missing, unknown or of another shape.
+    pub fn from_parameters(shape: AdapterShape, parameters: Parameters) -> Result<Self, String> {
+        Ok(match shape {
+            AdapterShape::Wiring(wiring) => {
+                Self::Side(SideNetwork::from_parameters(wiring, parameters)?)
+            }
+            AdapterShape::Lora(shape) => Self::Lora(Lora::from_parameters(shape, parameters)?),
+        })
+    }
+
+    /// The trained tensors.
+    pub fn parameters(&self) -> &Parameters {
+        match self {
+            Self::Side(network) => network.parameters(),
+            Self::Lora(lora) => lora.parameters(),
+        }
+    }
+
+    /// Sum of the target tokens' losses, in nats. With [`Gradient::Scaled`], the gradient of
+    /// `factor * sum` is added to `gradients`. `draw` numbers the run's micro-batches.
+    ///
+    /// # Errors
+    /// When shapes do not fit or a target lies outside the vocabulary.
+    pub fn loss(
+        &self,
+        backbone: &Decoder,
+        input: TargetedInput<'_>,
+        (settings, draw): (TrainingSettings, u64),
+        gradient: Gradient,
+        gradients: &Parameters,
+    ) -> Result<f64> {
+        match self {
+            Self::Side(network) => {
+                let training = SideTraining {
+                    recompute: settings.recompute,
+                    tap_dtype: settings.tap_dtype,
+                };
+                network.loss(backbone, input, training, gradient, gradients)
+            }
+            Self::Lora(lora) => {
+                let training = LoraTraining {
+                    recompute: settings.recompute,
+                    seed: settings.seed,
+                    draw,
+                };
+                lora.loss(backbone, input, training, gradient, gradients)
+            }
+        }
+    }
+}
