@@ -83,13 +83,14 @@ def quantize_blocks(model, double):
     """Replaces the weight of every linear in the blocks by what NF4 leaves of it."""
     for name, module in model.model.layers.named_modules():
         if isinstance(module, torch.nn.Linear):
-            weight = module.weight.float().contiguous()
+            # As a vector: bitsandbytes' dequantization on the CPU takes wrong scales where a row is
+            # no whole number of blocks (down_proj here), though the blocks run across rows.
+            weight = module.weight.float().flatten()
             packed, state = bnb.quantize_4bit(weight, quant_type="nf4", compress_statistics=double)
             if double:  # refuses a matrix whose scales hang on the last bit of their mean
                 nf4.nested(name, weight, bnb.quantize_4bit(weight, quant_type="nf4")[1].absmax)
             state.dtype = torch.float32
-            weight.copy_(bnb.dequantize_4bit(packed, state).reshape(weight.shape))
-            module.weight.copy_(weight)
+            module.weight.copy_(bnb.dequantize_4bit(packed, state).reshape(module.weight.shape))
 
 
 def add_lora(model, rank, target_modules, use_rslora, alpha=ALPHA):

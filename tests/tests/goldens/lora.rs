@@ -40,7 +40,7 @@ fn cases() -> Vec<Case> {
         })
         .collect();
     names.sort();
-    assert!(names.len() >= 7, "{names:?}");
+    assert!(names.len() >= 11, "{names:?}");
     names.into_iter().map(Case::load).collect()
 }
 
