@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use stepladder_protocol::{
-    EvaluationRow, Event, Finished, Method, Phase, RunConfig, RunStarted, StepRow, TrainSummary,
+    EvaluationRow, Event, ExportFormat, Finished, Method, Phase, RunConfig, RunStarted, StepRow,
+    TrainSummary,
 };
 
 use super::terminal::{Style, Terminal};
@@ -25,6 +26,15 @@ pub struct TrainView {
     next_line: usize,
     last_rewrite: Option<Instant>,
     progress: String,
+}
+
+/// What the trained adapter can become.
+fn exports(method: Method) -> String {
+    let given = ExportFormat::ALL
+        .into_iter()
+        .filter(|format| format.is_given_by(method))
+        .map(|format| format!("{} ({})", format.name(), format.purpose()));
+    given.collect::<Vec<_>>().join("; ")
 }
 
 impl TrainView {
@@ -123,6 +133,7 @@ impl TrainView {
                     "device",
                     format!("{}; no GPU build yet", visible(&started.device)),
                 ),
+                ("exports", exports(self.method)),
                 ("run", visible(&self.run)),
             ],
             self.terminal.style,

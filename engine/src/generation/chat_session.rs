@@ -102,7 +102,7 @@ impl ChatSession {
         let method = self
             .adapter
             .as_ref()
-            .map(|adapter| adapter.config.method_name().to_owned());
+            .map(|adapter| adapter.config.method().name().to_owned());
         SessionInfo {
             model: self.files.origin.display().to_string(),
             adapter: method,

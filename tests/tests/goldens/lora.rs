@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use candle_core::Tensor;
-use stepladder_engine::adapters::lora::{Lora, LoraRequest, LoraShape, LoraTraining, LowRank};
+use stepladder_engine::adapters::lora::{
+    Lora, LoraRequest, LoraShape, LoraTraining, LowRank, peft,
+};
 use stepladder_engine::adapters::parameters::Parameters;
 use stepladder_engine::adapters::targets::TargetedInput;
 use stepladder_engine::generation::generator::{AdapterInUse, Generator};
@@ -251,4 +253,102 @@ fn a_fresh_adapter_is_the_base_model() {
             assert_eq!(is_zero, name.ends_with("lora_a"), "{}: {name}", case.name);
         }
     }
+}
+
+/// What we export is what PEFT was seen to load (`tests/witness/exports.py`). With
+/// `STEPLADDER_WRITE_EXPORTS` set the committed folders are written anew, for the witness to judge.
+#[test]
+fn exports_are_those_that_peft_loaded() {
+    let write = std::env::var_os("STEPLADDER_WRITE_EXPORTS").is_some();
+    for case in cases() {
+        let name = &case.name;
+        let committed = golden_path("exports").join(name);
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = if write {
+            committed.clone()
+        } else {
+            temporary.path().join("e")
+        };
+        let base = format!("backbones/{}", case.settings["backbone"].as_str().unwrap());
+        peft::save(&folder, &case.lora(), &base, "model").unwrap();
+        for file in [peft::CONFIG, peft::TENSORS] {
+            let read = |folder: &std::path::Path| std::fs::read(folder.join(file)).unwrap();
+            assert!(read(&folder) == read(&committed), "{name}: {file} differs");
+        }
+        // And back again.
+        let lora = peft::load(&folder, case.backbone.config()).unwrap();
+        assert_eq!(lora.shape(), case.lora().shape(), "{name}");
+        for (parameter, tensor) in lora.parameters().iter() {
+            let expected = &case.tensors[&format!("parameters.{parameter}")];
+            assert_eq!(numbers(tensor), numbers(expected), "{name}: {parameter}");
+        }
+    }
+}
+
+#[test]
+fn folders_that_peft_saved_give_its_logits() {
+    for name in ["llama3", "phi3"] {
+        let folder = golden_path("peft").join(name);
+        let backbone = backbones::decoder(name, backbones::config(name));
+        let lora = peft::load(&folder, backbone.config()).unwrap();
+        let golden = golden(&format!("peft/{name}/golden.safetensors"));
+        let (batch, seq) = golden["input_ids"].dims2().unwrap();
+        let (ids, positions) = (unsigned(&golden["input_ids"]), positions(batch, seq));
+        let input = TokenInput {
+            ids: &ids,
+            positions: &positions,
+            first_visible: &[],
+            batch,
+            seq,
+        };
+        let additions = LowRank::new(&lora);
+        let hidden = backbone.forward_with(input, None, Some(&additions), |_, _| Ok(()));
+        let logits = backbone.logits(&hidden.unwrap()).unwrap();
+        let expected = golden["logits"].reshape(logits.shape()).unwrap();
+        assert_close(name, &logits, &expected, 1e-4);
+    }
+}
+
+#[test]
+fn peft_folders_that_ask_for_more_are_refused_by_name() {
+    let source = golden_path("peft/llama3");
+    let config = backbones::config("llama3");
+    let refusal = |field: &str, value: serde_json::Value| {
+        let folder = tempfile::tempdir().unwrap();
+        let text = std::fs::read(source.join(peft::CONFIG)).unwrap();
+        let mut json: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        json[field] = value;
+        std::fs::write(folder.path().join(peft::CONFIG), json.to_string()).unwrap();
+        std::fs::copy(
+            source.join(peft::TENSORS),
+            folder.path().join(peft::TENSORS),
+        )
+        .unwrap();
+        peft::load(folder.path(), &config)
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
+    };
+    use serde_json::json;
+    for (field, value, said) in [
+        ("peft_type", json!("IA3"), "peft_type is \"IA3\""),
+        ("use_dora", json!(true), "DoRA is not supported"),
+        ("bias", json!("all"), "trained biases are not supported"),
+        ("modules_to_save", json!(["lm_head"]), "modules_to_save"),
+        ("rank_pattern", json!({"q_proj": 2}), "rank_pattern"),
+        ("r", json!(0), "r is 0"),
+        ("r", json!(7), "has shape"),
+        ("lora_alpha", json!("x"), "invalid type"),
+    ] {
+        let message = refusal(field, value);
+        assert!(message.contains(said), "{field}: {message}");
+    }
+    // Another model's adapter does not fit.
+    let error = peft::load(&source, &backbones::config("qwen3"))
+        .map(|_| ())
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("tensor base_model.") || error.to_string().contains("has shape"),
+        "{error}"
+    );
 }
