@@ -175,6 +175,29 @@ def check_base(config, model):
             raise AdapterError(
                 f"the adapter was trained on {config['base_model']} with {name} {recorded[name]}, the model has {value}"
             )
+    found, expected = sampled_weights(model), torch.tensor(config["base"]["samples"], dtype=torch.float64)
+    if found is not None and len(expected) > 2:
+        correlation = torch.corrcoef(torch.stack([found, expected]))[0, 1] if len(found) == len(expected) else 0.0
+        if not correlation > 0.9:  # rounding to few bits keeps it above that
+            raise AdapterError(
+                f"the adapter was trained on {config['base_model']}; this model has the same sizes, but other weights"
+            )
+
+
+def sampled_weights(model):
+    """The numbers that Stepladder recorded of the model: 8 of each of two weights in up to 16 blocks."""
+    layers = decoder_of(model).layers
+    found = []
+    for sample in range(min(16, len(layers))):
+        layer = layers[(len(layers) - 1) * sample // 15]
+        for weight in (layer.self_attn.o_proj.weight, layer.mlp.down_proj.weight):
+            if not weight.is_floating_point():
+                return None  # packed in 4 bits
+            flat = weight.detach().flatten()
+            count = min(8, len(flat))
+            at = [(len(flat) - 1) * i // max(1, count - 1) for i in range(count)]
+            found.append(flat[at].double().cpu())
+    return torch.cat(found)
 
 
 def rms_norm(x, eps):

@@ -19,12 +19,12 @@ from safetensors.torch import load_file
 
 from backbones import load
 from common import MUST_BREAK, difference_in_tolerances, integers, parse_output, save
-from lora import ALPHA, FUSED, SEQ, SPLIT, add_lora, lora_parameters, randomize
+from lora import FUSED, SEQ, SPLIT, add_lora, lora_parameters, randomize
 
-# name = backbone
+# name = backbone; alpha is neither the rank nor PEFT's default of 8
 ADAPTERS = {
-    "llama3": dict(rank=4, target_modules=SPLIT, use_rslora=True),
-    "phi3": dict(rank=4, target_modules=FUSED, use_rslora=False),
+    "llama3": dict(rank=4, alpha=12, target_modules=SPLIT, use_rslora=True),
+    "phi3": dict(rank=4, alpha=6, target_modules=FUSED, use_rslora=False),
 }
 
 
@@ -42,15 +42,15 @@ def save_adapter(model, folder, name):
 
 
 @torch.no_grad()
-def make(name, output, rank, target_modules, use_rslora):
+def make(name, output, rank, alpha, target_modules, use_rslora):
     backbone = output / "backbones" / name
     folder = output / "peft" / name
     base = load(backbone)
     input_ids = integers(f"peft/{name}/input_ids", 2, SEQ, high=base.config.vocab_size)
     base_logits = base(input_ids=input_ids, use_cache=False).logits
 
-    model = add_lora(base, rank, target_modules, use_rslora)
-    randomize(model, f"peft/{name}", ALPHA / (rank**0.5 if use_rslora else rank), {})
+    model = add_lora(base, rank, target_modules, use_rslora, alpha)
+    randomize(model, f"peft/{name}", alpha / (rank**0.5 if use_rslora else rank), {})
     logits = model(input_ids=input_ids, use_cache=False).logits
     save_adapter(model, folder, name)
 
