@@ -332,8 +332,10 @@ fn peft_folders_that_ask_for_more_are_refused_by_name() {
     use serde_json::json;
     for (field, value, said) in [
         ("peft_type", json!("IA3"), "peft_type is \"IA3\""),
-        ("use_dora", json!(true), "DoRA is not supported"),
-        ("bias", json!("all"), "trained biases are not supported"),
+        ("use_dora", json!(true), "use_dora is set"),
+        ("lora_bias", json!(true), "lora_bias is set"),
+        ("arrow_config", json!({"top_k": 3}), "arrow_config is set"),
+        ("bias", json!("all"), "bias is \"all\""),
         ("modules_to_save", json!(["lm_head"]), "modules_to_save"),
         ("rank_pattern", json!({"q_proj": 2}), "rank_pattern"),
         ("r", json!(0), "r is 0"),
