@@ -254,6 +254,7 @@ impl Worker {
                 content: content.to_owned(),
             }],
             settings: SamplerSettings::default(),
+            adapter: AdapterChoice::Opened,
         }));
     }
 

@@ -113,6 +113,28 @@ pub struct ChatTurn {
     /// How the reply is drawn.
     #[serde(default)]
     pub settings: SamplerSettings,
+    /// The adapter that answers.
+    #[serde(default, skip_serializing_if = "AdapterChoice::is_opened")]
+    pub adapter: AdapterChoice,
+}
+
+/// The adapter that answers a turn. The backbone stays loaded, so changing it costs next to nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AdapterChoice {
+    /// The one that the chat was opened with, if any.
+    #[default]
+    Opened,
+    /// None: the base model.
+    Base,
+    /// That of a run folder or adapter folder.
+    At(PathBuf),
+}
+
+impl AdapterChoice {
+    fn is_opened(&self) -> bool {
+        *self == Self::Opened
+    }
 }
 
 /// An adapter for elsewhere.

@@ -22,7 +22,8 @@ pub use chat::{
     ChatMessage, ChatReady, ChatSummary, FinishReason, ReplyStats, Role, SamplerSettings,
 };
 pub use command::{
-    ChatCommand, ChatTurn, Command, ExportCommand, InspectCommand, JobId, JobRef, TrainCommand,
+    AdapterChoice, ChatCommand, ChatTurn, Command, ExportCommand, InspectCommand, JobId, JobRef,
+    TrainCommand,
 };
 pub use dataset_preview::{
     DatasetFile, DatasetPreview, ExamplePreview, Segment, SkippedRow, TokenLengths, TokenUse,

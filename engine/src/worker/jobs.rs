@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use stepladder_protocol::{
-    ChatCommand, ChatReady, ChatTurn, DeviceReport, ExportCommand, ExportReport, FinishReason,
-    Finished, InspectCommand, ReplyStats, RunConfig, SamplerSettings, finite,
+    AdapterChoice, ChatCommand, ChatReady, ChatTurn, DeviceReport, ExportCommand, ExportReport,
+    FinishReason, Finished, InspectCommand, ReplyStats, RunConfig, SamplerSettings, finite,
 };
 
 use super::describe;
@@ -147,6 +147,11 @@ impl Chat for EngineChat {
         stop: &StopFlag,
         on_text: &mut dyn FnMut(&str, bool),
     ) -> Result<ReplyStats> {
+        self.0.choose(&match &turn.adapter {
+            AdapterChoice::Opened => generation::AdapterChoice::Opened,
+            AdapterChoice::Base => generation::AdapterChoice::Base,
+            AdapterChoice::At(path) => generation::AdapterChoice::At(path.clone()),
+        })?;
         let messages: Vec<_> = turn
             .messages
             .iter()

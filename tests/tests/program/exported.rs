@@ -164,3 +164,75 @@ fn qlora_trains_in_four_bits_and_side_networks_export_their_own_way() {
             .contains("QLoRA means a backbone in four bits")
     );
 }
+
+/// In one chat the base model, the adapter it was opened with and another answer in turn, each as it
+/// does alone; the weights are loaded once.
+#[test]
+fn adapters_are_switched_within_a_chat() {
+    let home = Home::new();
+    let flags = ["--learning-rate", "3e-3", "--steps", "12"];
+    let train = |name: &str, method: &str| {
+        let run = home.path().join(name).to_str().unwrap().to_owned();
+        let arguments = [&["train", "--out", &run, "--method", method][..], &flags].concat();
+        let answer = home.run(&arguments);
+        assert_eq!(answer.code(), Some(0), "{}", answer.stderr());
+        run
+    };
+    let (ladder, lora) = (train("ladder", "ladder"), train("lora", "lora"));
+    let question = "Anna has 3 apples. Ben gives Anna 4 more. How many apples does Anna have now?";
+    let alone = |adapter: &[&str]| {
+        let base = ["chat", "--json", "--prompt", question, "--temperature", "0"];
+        let answer = home.run(&[&base[..], adapter].concat());
+        assert_eq!(answer.code(), Some(0), "{}", answer.stderr());
+        answer.events().last().unwrap()["text"].clone()
+    };
+    let expected = [
+        alone(&["--adapter", &ladder]),
+        alone(&[]),
+        alone(&["--adapter", &lora]),
+        alone(&["--adapter", &ladder]),
+    ];
+    assert!(
+        expected[0] != expected[1] && expected[1] != expected[2],
+        "{expected:?}"
+    );
+    let typed = [
+        question.to_owned(),
+        "/base\n/reset".to_owned(),
+        question.to_owned(),
+        format!("/adapter {lora}\n/reset"),
+        question.to_owned(),
+        "/adapter\n/reset".to_owned(),
+        question.to_owned(),
+    ];
+    let said = chat_with(&home, &["--adapter", &ladder], &typed.join("\n"));
+    assert_eq!(said, expected);
+    // What cannot be used is said, and the chat goes on.
+    let typed = format!(
+        "/adapter {}\n{question}\n/base\n{question}",
+        home.path().display()
+    );
+    assert_eq!(chat_with(&home, &[], &typed), expected[1..2]);
+}
+
+/// The replies to lines that are typed.
+fn chat_with(home: &Home, flags: &[&str], typed: &str) -> Vec<Value> {
+    use std::io::Write;
+    let arguments = [&["chat", "--json", "--temperature", "0"][..], flags].concat();
+    let mut command = home.command(&arguments);
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(typed.as_bytes())
+        .unwrap();
+    let answer = Answer(child.wait_with_output().unwrap());
+    assert_eq!(answer.code(), Some(0), "{}", answer.stderr());
+    let events = answer.events();
+    let replies = of_kind(&events, "reply");
+    replies
+        .into_iter()
+        .map(|event| event["text"].clone())
+        .collect()
+}
