@@ -34,7 +34,11 @@ fn exports(method: Method) -> String {
         .into_iter()
         .filter(|format| format.is_given_by(method))
         .map(|format| format!("{} ({})", format.name(), format.purpose()));
-    given.collect::<Vec<_>>().join("; ")
+    let mut text = given.collect::<Vec<_>>().join("; ");
+    if !ExportFormat::Peft.is_given_by(method) {
+        text.push_str("; it cannot be merged into the model or become a LoRA");
+    }
+    text
 }
 
 impl TrainView {
@@ -133,7 +137,7 @@ impl TrainView {
                     "device",
                     format!("{}; no GPU build yet", visible(&started.device)),
                 ),
-                ("exports", exports(self.method)),
+                ("export", exports(self.method)),
                 ("run", visible(&self.run)),
             ],
             self.terminal.style,
@@ -330,6 +334,8 @@ mod tests {
              method  Ladder · 98,304 parameters trained (3.1 %)\n\
              data    builtin · 570 examples, 30 held out\n\
              device  CPU, 2 threads; no GPU build yet\n\
+             export  adapter (Stepladder, or transformers with the Python file that comes with it); \
+             it cannot be merged into the model or become a LoRA\n\
              run     /runs/a\n\
              going on after step 50\n"
         );
