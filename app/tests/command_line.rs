@@ -41,11 +41,11 @@ fn without_a_verb_help_is_shown() {
 
 #[test]
 fn wrong_usage_exits_with_2() {
-    let output = stepladder(&["train", "--method", "qlora", "--json"]);
+    let output = stepladder(&["train", "--method", "magic", "--json"]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(out(&output), "");
     assert!(
-        err(&output).contains("use ladder or xladder"),
+        err(&output).contains("the methods are ladder, xladder, qlora and lora"),
         "{}",
         err(&output)
     );

@@ -4,6 +4,7 @@ pub mod adapters;
 pub mod datasets;
 pub mod device;
 pub mod error;
+pub mod export;
 pub mod files;
 pub mod foreign_text;
 pub mod generation;

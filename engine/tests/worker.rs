@@ -111,6 +111,15 @@ impl Jobs for FakeJobs {
         Ok(Box::new(FakeChat))
     }
 
+    fn export(&self, command: &ExportCommand) -> Result<ExportReport> {
+        Ok(ExportReport {
+            format: command.to,
+            path: command.out.display().to_string(),
+            files: Vec::new(),
+            usage: String::new(),
+        })
+    }
+
     fn inspect(&self, command: &InspectCommand) -> Result<Finished> {
         Err(Error::ModelFileMissing {
             folder: command.target.clone().into(),
@@ -245,6 +254,7 @@ impl Worker {
                 content: content.to_owned(),
             }],
             settings: SamplerSettings::default(),
+            adapter: AdapterChoice::Opened,
         }));
     }
 

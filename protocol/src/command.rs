@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatMessage, RunConfig, SamplerSettings};
+use crate::{ChatMessage, ExportFormat, RunConfig, SamplerSettings};
 
 /// A job's name, chosen by the client and unique among the jobs that have not ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub enum Command {
     ChatEnd(JobRef),
     /// Describe a model or a dataset.
     Inspect(InspectCommand),
+    /// Write an adapter for elsewhere.
+    Export(ExportCommand),
     /// List what can compute here.
     Devices(JobRef),
     /// Stop a job: a run saves a checkpoint first, a waiting job never starts.
@@ -111,6 +113,42 @@ pub struct ChatTurn {
     /// How the reply is drawn.
     #[serde(default)]
     pub settings: SamplerSettings,
+    /// The adapter that answers.
+    #[serde(default, skip_serializing_if = "AdapterChoice::is_opened")]
+    pub adapter: AdapterChoice,
+}
+
+/// The adapter that answers a turn. The backbone stays loaded, so changing it costs next to nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AdapterChoice {
+    /// The one that the chat was opened with, if any.
+    #[default]
+    Opened,
+    /// None: the base model.
+    Base,
+    /// That of a run folder or adapter folder.
+    At(PathBuf),
+}
+
+impl AdapterChoice {
+    fn is_opened(&self) -> bool {
+        *self == Self::Opened
+    }
+}
+
+/// An adapter for elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportCommand {
+    /// The job's name.
+    pub job: JobId,
+    /// A run folder or an adapter folder.
+    pub adapter: PathBuf,
+    /// The format.
+    pub to: ExportFormat,
+    /// The folder to make.
+    pub out: PathBuf,
 }
 
 /// A look into a model or a dataset.

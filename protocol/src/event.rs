@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChatReady, ChatSummary, DatasetPreview, DeviceReport, ErrorReport, EvaluationRow, JobId,
-    ModelInfo, ReplyStats, StepRow,
+    ChatReady, ChatSummary, DatasetPreview, DeviceReport, ErrorReport, EvaluationRow, ExportReport,
+    JobId, ModelInfo, ReplyStats, StepRow,
 };
 
 /// An event and the job it is about: `{"event":"step","step":12,...,"job":"train"}`.
@@ -156,6 +156,8 @@ pub enum Finished {
     Dataset(DatasetPreview),
     /// The devices here.
     Devices(DeviceReport),
+    /// An adapter was exported.
+    Export(ExportReport),
 }
 
 /// A finished run.

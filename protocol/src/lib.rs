@@ -13,6 +13,7 @@ mod dataset_preview;
 mod device_info;
 mod error_report;
 mod event;
+mod export;
 mod metrics;
 mod model_info;
 mod run_config;
@@ -20,13 +21,17 @@ mod run_config;
 pub use chat::{
     ChatMessage, ChatReady, ChatSummary, FinishReason, ReplyStats, Role, SamplerSettings,
 };
-pub use command::{ChatCommand, ChatTurn, Command, InspectCommand, JobId, JobRef, TrainCommand};
+pub use command::{
+    AdapterChoice, ChatCommand, ChatTurn, Command, ExportCommand, InspectCommand, JobId, JobRef,
+    TrainCommand,
+};
 pub use dataset_preview::{
     DatasetFile, DatasetPreview, ExamplePreview, Segment, SkippedRow, TokenLengths, TokenUse,
 };
 pub use device_info::{DeviceInfo, DeviceReport};
 pub use error_report::ErrorReport;
 pub use event::{Event, EventLine, Finished, Hello, Phase, RunStarted, TrainSummary};
+pub use export::{ExportFormat, ExportReport};
 pub use metrics::{EvaluationRow, MetricsRow, StepRow, finite};
 pub use model_info::{ModelFileInfo, ModelInfo, TypeShare};
 pub use run_config::{Downsample, Inject, Method, Quantize, RunConfig, Switch, TapDtype};

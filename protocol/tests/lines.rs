@@ -81,6 +81,7 @@ fn commands_are_one_object_each() {
                 max_tokens: Some(1024),
                 ..SamplerSettings::default()
             },
+            adapter: AdapterChoice::Opened,
         }),
         concat!(
             r#"{"command":"chat_turn","job":"j1","messages":[{"role":"user","content":"2+2?"}],"#,

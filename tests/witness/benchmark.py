@@ -3,9 +3,13 @@
     python tests/witness/benchmark.py step EXAMPLES [--rounds 5] [--threads 2]
     python tests/witness/benchmark.py decode EXAMPLES [--rounds 5] [--threads 2]
     python tests/witness/benchmark.py nf4 EXAMPLES [--rounds 5] [--threads 2]
+    python tests/witness/benchmark.py lora EXAMPLES [--rounds 5] [--threads 2]
+    python tests/witness/benchmark.py methods EXAMPLES [--rounds 5] [--threads 2]
     python tests/witness/benchmark.py load EXAMPLES [--threads 2]
 
 `step` is the training step of a Ladder, `decode` prompt and greedy decoding of the base model.
+`lora` is the step of LoRA and QLoRA beside PEFT, blocks recomputed or kept on both sides.
+`methods` is our step of every method on the large model, in seconds and bytes.
 `nf4` compares our step on an NF4 backbone with our own on the same in f32, `load` shows how a model
 of 500 M parameters loads.
 EXAMPLES is the folder of our half: target/release/examples, after
@@ -79,20 +83,56 @@ def load(options):
                          num_attention_heads=16, num_key_value_heads=16, tie_word_embeddings=True)
     folder = folder_of("500 M", LlamaForCausalLM, config, torch.bfloat16)
     environment = dict(os.environ, RAYON_NUM_THREADS=str(options.threads))
-    subprocess.run([options.examples.resolve() / "bench_load", folder], env=environment, check=True)
+    subprocess.run([options.examples / "bench_load", folder], env=environment, check=True)
+
+
+def medians(rounds, columns):
+    return [f"{statistics.median(round[column] for round in rounds):.2f}" for column in columns]
+
+
+def lora(options):
+    columns = ["forward", "step", "step - forward", "peak"]
+    print(f"| model | method | {' | '.join(columns)} | ms per step |")
+    print("|---" * (len(columns) + 3) + "|")
+    for name, folder in folders().items():
+        numbers = [str(number) for number in STEPS[name]]
+        for method, blocks in [("lora", "recompute"), ("lora", "keep"), ("qlora", "recompute")]:
+            ratios, milliseconds = [], []
+            for _ in range(options.rounds):
+                mine = run([options.examples / "bench_step", folder, *numbers, method, blocks], options.threads)
+                other = run([sys.executable, HERE / "bench_lora.py", folder, *numbers, method, blocks,
+                             str(options.threads)], options.threads)
+                ratios.append({column: mine[column] / other[column] for column in columns})
+                milliseconds.append(1000 * mine["step"])
+            print(f"| {name}, {'x'.join(numbers[:2])} | {method}, {blocks} | " + " | ".join(medians(ratios, columns))
+                  + f" | {statistics.median(milliseconds):.1f} |", flush=True)
+
+
+def methods(options):
+    folder, numbers = folders()[LARGE], [str(number) for number in STEPS[LARGE]]
+    print("| method | seconds per step | peak, MiB |")
+    print("|---|---|---|")
+    for words in [["ladder"], ["ladder", "nf4"], ["xladder"], ["xladder", "nf4"], ["lora", "recompute"],
+                  ["lora", "keep"], ["qlora", "recompute"], ["qlora", "keep"]]:
+        rounds = [run([options.examples / "bench_step", folder, *numbers, *words], options.threads)
+                  for _ in range(options.rounds)]
+        secs, peak = (statistics.median(round[column] for round in rounds) for column in ("step", "peak"))
+        print(f"| {', '.join(words)} | {secs:.2f} | {peak / 2**20:.0f} |", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["step", "decode", "nf4", "load"])
+    parser.add_argument("what", choices=["step", "decode", "nf4", "lora", "methods", "load"])
     parser.add_argument("examples", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    if options.what == "load":
-        return load(options)
+    options.examples = options.examples.resolve()
+    alone = {"load": load, "lora": lora, "methods": methods}
+    if options.what in alone:
+        return alone[options.what](options)
     program = "decode" if options.what == "decode" else "step"
-    ours = options.examples.resolve() / f"bench_{program}"
+    ours = options.examples / f"bench_{program}"
     theirs = [sys.executable, HERE / f"bench_{program}.py"]
     sizes = STEPS if program == "step" else DECODES
     columns = {"step": ["forward", "step", "step - forward", "peak"], "decode": ["prompt", "token", "peak"]}[program]

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
 use stepladder_protocol::{
-    ChatCommand, ChatMessage, ChatSummary, Command, ErrorReport, Event, FinishReason, Finished,
-    JobId, JobRef, Role, SamplerSettings,
+    AdapterChoice, ChatCommand, ChatMessage, ChatSummary, Command, ErrorReport, Event,
+    FinishReason, Finished, JobId, JobRef, Role, SamplerSettings,
 };
 
 use super::chat_session::{ChatSession, Reply, Sink};
@@ -225,7 +225,7 @@ fn conversation(
         terminal.line(
             &terminal
                 .style
-                .dim("/reset starts over, /quit ends, Ctrl-C stops a reply"),
+                .dim("/reset starts over, /adapter RUN or /base lets another answer, /quit ends, Ctrl-C stops a reply"),
         );
     }
     let mut messages = first_messages(options);
@@ -248,6 +248,12 @@ fn conversation(
             "" => {}
             "/quit" | "/exit" => break,
             "/reset" => messages = first_messages(options),
+            "/base" => session.choose(AdapterChoice::Base),
+            "/adapter" => session.choose(AdapterChoice::Opened),
+            command if command.starts_with("/adapter ") => {
+                let path = std::path::absolute(command["/adapter ".len()..].trim())?;
+                session.choose(AdapterChoice::At(path));
+            }
             said => {
                 messages.push(ChatMessage {
                     role: Role::User,

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use stepladder_protocol::{
-    ChatCommand, ChatMessage, ChatReady, ChatSummary, ChatTurn, Command, Event, FinishReason,
-    Finished, JobId, JobRef, ReplyStats, SamplerSettings,
+    AdapterChoice, ChatCommand, ChatMessage, ChatReady, ChatSummary, ChatTurn, Command, Event,
+    FinishReason, Finished, JobId, JobRef, ReplyStats, SamplerSettings,
 };
 
 use super::failure::Failure;
@@ -20,6 +20,7 @@ pub struct ChatSession {
     job: JobId,
     ready: ChatReady,
     open: bool,
+    adapter: AdapterChoice,
 }
 
 /// A whole reply.
@@ -93,6 +94,7 @@ impl ChatSession {
                         job,
                         ready,
                         open: true,
+                        adapter: AdapterChoice::Opened,
                     });
                 }
                 Some(Event::Failed(report) | Event::Rejected(report)) => return Err(report.into()),
@@ -114,6 +116,11 @@ impl ChatSession {
         self.open
     }
 
+    /// Lets another adapter answer the turns to come, or none.
+    pub fn choose(&mut self, adapter: AdapterChoice) {
+        self.adapter = adapter;
+    }
+
     /// Asks for the next reply and hands its pieces on.
     pub fn reply(
         &mut self,
@@ -125,6 +132,7 @@ impl ChatSession {
             job: self.job.clone(),
             messages: messages.to_vec(),
             settings,
+            adapter: self.adapter.clone(),
         };
         self.worker.commands().send(&Command::ChatTurn(turn))?;
         let mut pieces = Pieces::default();

@@ -103,10 +103,10 @@ mod tests {
             "{text}"
         );
 
-        let (line, text) = problem("{\"method\": \"qlora\"}");
+        let (line, text) = problem("{\"method\": \"magic\"}");
         assert_eq!(line, Some(1));
         assert!(
-            text.starts_with("method: unknown variant `qlora`"),
+            text.starts_with("method: unknown variant `magic`"),
             "{text}"
         );
 

@@ -9,6 +9,7 @@ mod chat_session;
 mod common;
 mod config_file;
 mod devices;
+mod export;
 mod failure;
 mod inspect;
 mod inspect_view;
@@ -52,6 +53,8 @@ enum Verb {
     Chat(Box<chat::ChatOptions>),
     /// Show what a model or a dataset holds
     Inspect(inspect::InspectOptions),
+    /// Write an adapter for use elsewhere
+    Export(export::ExportOptions),
     /// Show what can compute here, and its memory
     Devices(devices::DevicesOptions),
     /// The engine on standard input and output, for programs
@@ -73,6 +76,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Train(options) => train::run(&options, &terminal),
         Verb::Chat(options) => chat::run(&options, &terminal),
         Verb::Inspect(options) => inspect::run(&options),
+        Verb::Export(options) => export::run(&options),
         Verb::Devices(options) => devices::run(&options),
         Verb::Worker => worker::run(),
     };

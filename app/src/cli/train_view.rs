@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use stepladder_protocol::{
-    EvaluationRow, Event, Finished, Method, Phase, RunConfig, RunStarted, StepRow, TrainSummary,
+    EvaluationRow, Event, ExportFormat, Finished, Method, Phase, RunConfig, RunStarted, StepRow,
+    TrainSummary,
 };
 
 use super::terminal::{Style, Terminal};
@@ -25,6 +26,19 @@ pub struct TrainView {
     next_line: usize,
     last_rewrite: Option<Instant>,
     progress: String,
+}
+
+/// What the trained adapter can become.
+fn exports(method: Method) -> String {
+    let given = ExportFormat::ALL
+        .into_iter()
+        .filter(|format| format.is_given_by(method))
+        .map(|format| format!("{} ({})", format.name(), format.purpose()));
+    let mut text = given.collect::<Vec<_>>().join("; ");
+    if !ExportFormat::Peft.is_given_by(method) {
+        text.push_str("; it cannot be merged into the model or become a LoRA");
+    }
+    text
 }
 
 impl TrainView {
@@ -123,6 +137,7 @@ impl TrainView {
                     "device",
                     format!("{}; no GPU build yet", visible(&started.device)),
                 ),
+                ("export", exports(self.method)),
                 ("run", visible(&self.run)),
             ],
             self.terminal.style,
@@ -319,6 +334,8 @@ mod tests {
              method  Ladder · 98,304 parameters trained (3.1 %)\n\
              data    builtin · 570 examples, 30 held out\n\
              device  CPU, 2 threads; no GPU build yet\n\
+             export  adapter (Stepladder, or transformers with the Python file that comes with it); \
+             it cannot be merged into the model or become a LoRA\n\
              run     /runs/a\n\
              going on after step 50\n"
         );

@@ -2,11 +2,14 @@
 //! wiring and the fingerprint of its base model. Both are written whole or not at all.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
+use stepladder_protocol::Method;
 
+use super::ladder::wiring::SideMethod;
+use super::lora::peft;
 use super::network::{AdapterShape, Network};
 use super::parameters::Parameters;
 use crate::files::write_atomically;
@@ -39,6 +42,13 @@ pub struct AdapterConfig {
     /// How the backbone's weights were kept while training; chat keeps them alike.
     #[serde(default)]
     pub quantization: Quantization,
+    /// What stands before `layers` in the base model's module names.
+    #[serde(default = "usual_module_root")]
+    pub module_root: String,
+}
+
+fn usual_module_root() -> String {
+    "model".to_owned()
 }
 
 impl AdapterConfig {
@@ -58,16 +68,23 @@ impl AdapterConfig {
             shape,
             tap_dtype,
             quantization,
+            module_root: usual_module_root(),
         }
     }
 }
 
 impl AdapterConfig {
     /// The method it was trained by.
-    pub fn method_name(&self) -> &'static str {
-        match (self.shape.method_name(), self.quantization) {
-            ("lora", Quantization::Nf4 | Quantization::Nf4DoubleQuantized) => "qlora",
-            (name, _) => name,
+    pub fn method(&self) -> Method {
+        match &self.shape {
+            AdapterShape::Wiring(wiring) => match wiring.method {
+                SideMethod::Ladder => Method::Ladder,
+                SideMethod::Xladder => Method::Xladder,
+            },
+            AdapterShape::Lora(_) => match self.quantization {
+                Quantization::AsStored => Method::Lora,
+                Quantization::Nf4 | Quantization::Nf4DoubleQuantized => Method::Qlora,
+            },
         }
     }
 }
@@ -127,28 +144,54 @@ pub fn tensors_from_bytes(bytes: &[u8]) -> Result<Parameters, String> {
     Ok(Parameters::new(tensors))
 }
 
-/// Loads an adapter for a backbone. `path` is a run folder or an adapter folder.
+/// An adapter as it lies in its folder, not yet held against a base model.
+pub struct StoredAdapter {
+    /// What it is.
+    pub config: AdapterConfig,
+    /// Its network.
+    pub network: Network,
+}
+
+/// The folder with the adapter's files: `path` itself, or the adapter of a run.
+fn folder_of(path: &Path) -> Result<PathBuf> {
+    let inner = path.join("adapter");
+    let folders = [inner, path.to_path_buf()];
+    let found = folders
+        .into_iter()
+        .find(|folder| folder.join(CONFIG).is_file());
+    found.ok_or_else(|| Error::AdapterInvalid {
+        path: path.to_path_buf(),
+        problem: format!("no {CONFIG} in here"),
+    })
+}
+
+fn read_description(folder: &Path) -> Result<serde_json::Value> {
+    let path = folder.join(CONFIG);
+    let text = std::fs::read(&path).map_err(Error::io("read", &path))?;
+    serde_json::from_slice(&text).map_err(|error| Error::AdapterInvalid {
+        path,
+        problem: error.to_string(),
+    })
+}
+
+/// Reads an adapter of our own. `path` is a run folder or an adapter folder.
 ///
 /// # Errors
-/// When files are missing or damaged, or the adapter was made for another base model.
-pub fn load(path: &Path, base: &BaseFingerprint, backbone: &DecoderConfig) -> Result<Adapter> {
-    let inner = path.join("adapter");
-    let folder = if inner.join(CONFIG).is_file() {
-        inner
-    } else {
-        path.to_path_buf()
-    };
+/// When files are missing or damaged.
+pub fn read(path: &Path) -> Result<StoredAdapter> {
+    let folder = folder_of(path)?;
     let config_path = folder.join(CONFIG);
     let invalid = |path: &Path, problem: String| Error::AdapterInvalid {
         path: path.to_path_buf(),
         problem,
     };
-    if !config_path.is_file() {
-        return Err(invalid(path, format!("no {CONFIG} in here")));
+    let description = read_description(&folder)?;
+    if peft::is_peft(&description) {
+        let problem = "PEFT made this adapter; it is in PEFT's format already".to_owned();
+        return Err(invalid(&config_path, problem));
     }
-    let text = std::fs::read(&config_path).map_err(Error::io("read", &config_path))?;
-    let config: AdapterConfig =
-        serde_json::from_slice(&text).map_err(|error| invalid(&config_path, error.to_string()))?;
+    let config: AdapterConfig = serde_json::from_value(description)
+        .map_err(|error| invalid(&config_path, error.to_string()))?;
     if config.format != FORMAT || config.version != VERSION {
         return Err(invalid(
             &config_path,
@@ -158,6 +201,30 @@ pub fn load(path: &Path, base: &BaseFingerprint, backbone: &DecoderConfig) -> Re
             ),
         ));
     }
+    config
+        .shape
+        .check_sizes()
+        .map_err(|problem| invalid(&config_path, problem))?;
+    let tensors_path = folder.join(TENSORS);
+    let bytes = std::fs::read(&tensors_path).map_err(Error::io("read", &tensors_path))?;
+    let network = tensors_from_bytes(&bytes)
+        .and_then(|parameters| Network::from_parameters(config.shape.clone(), parameters))
+        .map_err(|problem| invalid(&tensors_path, problem))?;
+    Ok(StoredAdapter { config, network })
+}
+
+/// Loads an adapter for a backbone. `path` is a run folder, an adapter folder, or a folder that PEFT
+/// saved.
+///
+/// # Errors
+/// When files are missing or damaged, or the adapter was made for another base model.
+pub fn load(path: &Path, base: &BaseFingerprint, backbone: &DecoderConfig) -> Result<Adapter> {
+    let folder = folder_of(path)?;
+    let description = read_description(&folder)?;
+    if peft::is_peft(&description) {
+        return from_peft(&folder, &description, base, backbone);
+    }
+    let StoredAdapter { config, network } = read(path)?;
     let warning = match config.base.compare(base) {
         Likeness::Same => None,
         Likeness::OtherTypes => Some(format!(
@@ -174,15 +241,42 @@ pub fn load(path: &Path, base: &BaseFingerprint, backbone: &DecoderConfig) -> Re
     config
         .shape
         .check(backbone)
-        .map_err(|problem| invalid(&config_path, problem))?;
-    let tensors_path = folder.join(TENSORS);
-    let bytes = std::fs::read(&tensors_path).map_err(Error::io("read", &tensors_path))?;
-    let network = tensors_from_bytes(&bytes)
-        .and_then(|parameters| Network::from_parameters(config.shape.clone(), parameters))
-        .map_err(|problem| invalid(&tensors_path, problem))?;
+        .map_err(|problem| Error::AdapterInvalid {
+            path: folder.join(CONFIG),
+            problem,
+        })?;
     Ok(Adapter {
         config,
         network,
         warning,
+    })
+}
+
+/// An adapter made elsewhere: nothing tells which base model it belongs to, but for its shapes.
+fn from_peft(
+    folder: &Path,
+    description: &serde_json::Value,
+    base: &BaseFingerprint,
+    backbone: &DecoderConfig,
+) -> Result<Adapter> {
+    let lora = peft::load(folder, backbone)?;
+    let name = description
+        .get("base_model_name_or_path")
+        .and_then(|name| name.as_str())
+        .unwrap_or("an unnamed model");
+    let warning = format!(
+        "this adapter was made by PEFT for {name}; whether that is the model in use cannot be checked"
+    );
+    let config = AdapterConfig::new(
+        name.to_owned(),
+        base.clone(),
+        AdapterShape::Lora(lora.shape().clone()),
+        stepladder_protocol::TapDtype::F32,
+        Quantization::AsStored,
+    );
+    Ok(Adapter {
+        config,
+        network: Network::Lora(lora),
+        warning: Some(warning),
     })
 }

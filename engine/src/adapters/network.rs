@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use stepladder_protocol::{Switch, TapDtype};
 
 use super::ladder::training_pass::SideTraining;
-use super::ladder::wiring::SideMethod;
 use super::ladder::{SideNetwork, Wiring};
 use super::lora::{Lora, LoraShape, LoraTraining};
 use super::parameters::Parameters;
@@ -55,14 +54,14 @@ impl AdapterShape {
         }
     }
 
-    /// A word for the method. What the backbone is kept in tells LoRA and QLoRA apart.
-    pub fn method_name(&self) -> &'static str {
+    /// Checks what can be checked of a shape from a file without its backbone.
+    ///
+    /// # Errors
+    /// Says which number cannot be.
+    pub fn check_sizes(&self) -> Result<(), String> {
         match self {
-            Self::Wiring(wiring) => match wiring.method {
-                SideMethod::Ladder => "ladder",
-                SideMethod::Xladder => "xladder",
-            },
-            Self::Lora(_) => "lora",
+            Self::Wiring(wiring) => wiring.check(usize::MAX),
+            Self::Lora(shape) => shape.check_sizes(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A loaded model with its adapter, answering conversations.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::generator::{AdapterInUse, Generator};
@@ -65,8 +65,28 @@ pub struct SessionInfo {
 pub struct ChatSession {
     files: ModelFiles,
     backbone: Decoder,
-    adapter: Option<Adapter>,
+    /// How the backbone's weights are kept.
+    quantization: Quantization,
+    opened_with: Option<Adapter>,
+    /// Loaded since, the one used last at the end.
+    others: Vec<(PathBuf, Adapter)>,
+    choice: AdapterChoice,
 }
+
+/// Which adapter answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AdapterChoice {
+    /// The one that the session was opened with, if any.
+    #[default]
+    Opened,
+    /// None: the base model.
+    Base,
+    /// That of a run folder or adapter folder.
+    At(PathBuf),
+}
+
+/// Adapters kept beside the first; the one not used for longest is dropped.
+const KEPT_ADAPTERS: usize = 4;
 
 impl ChatSession {
     /// Loads a model, and an adapter from its run folder or adapter folder.
@@ -93,22 +113,69 @@ impl ChatSession {
         Ok(Self {
             files,
             backbone,
-            adapter,
+            quantization,
+            opened_with: adapter,
+            others: Vec::new(),
+            choice: AdapterChoice::Opened,
         })
+    }
+
+    /// Lets another adapter answer from now on, or none. The backbone stays as it is.
+    ///
+    /// # Errors
+    /// When the adapter cannot be used, or was trained beside a backbone kept in another form; the
+    /// one before then stays chosen.
+    pub fn choose(&mut self, choice: &AdapterChoice) -> Result<()> {
+        if let AdapterChoice::At(path) = choice {
+            let known = self.others.iter().position(|(other, _)| other == path);
+            let entry = match known {
+                Some(place) => self.others.remove(place),
+                None => (path.clone(), self.load(path)?),
+            };
+            self.others.push(entry);
+            let surplus = self.others.len().saturating_sub(KEPT_ADAPTERS);
+            self.others.drain(..surplus);
+        }
+        self.choice = choice.clone();
+        Ok(())
+    }
+
+    fn load(&self, path: &Path) -> Result<Adapter> {
+        let base = self.files.fingerprint();
+        let adapter = adapter_folder::load(path, &base, &self.files.config)?;
+        if adapter.config.quantization == self.quantization {
+            return Ok(adapter);
+        }
+        Err(Error::ConfigInvalid {
+            field: "adapter",
+            problem: format!(
+                "{} was trained beside a backbone kept in another form than this chat has it",
+                path.display()
+            ),
+            hint: "open a chat of its own for it".to_owned(),
+        })
+    }
+
+    /// The adapter that answers.
+    fn adapter(&self) -> Option<&Adapter> {
+        match &self.choice {
+            AdapterChoice::Opened => self.opened_with.as_ref(),
+            AdapterChoice::Base => None,
+            AdapterChoice::At(_) => self.others.last().map(|(_, adapter)| adapter),
+        }
     }
 
     /// What is loaded.
     pub fn info(&self) -> SessionInfo {
         let method = self
-            .adapter
-            .as_ref()
-            .map(|adapter| adapter.config.method_name().to_owned());
+            .adapter()
+            .map(|adapter| adapter.config.method().name().to_owned());
         SessionInfo {
             model: self.files.origin.display().to_string(),
             adapter: method,
             context_length: self.files.config.max_positions,
             notices: self
-                .adapter
+                .adapter()
                 .iter()
                 .filter_map(|adapter| adapter.warning.clone())
                 .collect(),
@@ -150,7 +217,7 @@ impl ChatSession {
         let limit = settings.max_tokens.map_or(room, |limit| limit.min(room));
         let tokenizer = &self.files.tokenizer;
         let mut sampler = Sampler::new(settings, tokenizer.generation_defaults());
-        let adapter = self.adapter.as_ref();
+        let adapter = self.adapter();
         let mut generator = Generator::new(
             &self.backbone,
             adapter.map(|adapter| AdapterInUse::new(&adapter.network, adapter.config.tap_dtype)),

@@ -5,5 +5,7 @@ pub mod generator;
 pub mod reasoning;
 pub mod sampler;
 
-pub use chat_session::{ChatPiece, ChatSession, FinishReason, ReplyStats, SessionInfo};
+pub use chat_session::{
+    AdapterChoice, ChatPiece, ChatSession, FinishReason, ReplyStats, SessionInfo,
+};
 pub use sampler::SamplerSettings;

@@ -10,6 +10,7 @@ use super::config::DecoderConfig;
 use super::decoder::Decoder;
 use super::fingerprint::BaseFingerprint;
 use super::gguf::{self, GgufFile};
+use super::layers;
 use super::quantization::Quantization;
 use super::quantized_copy;
 use super::tokenizer::Tokenizer;
@@ -186,6 +187,14 @@ impl ModelFiles {
         let (checkpoint, base) = (&self.checkpoint, self.fingerprint());
         let copy = quantized_copy::open_or_make(checkpoint, &base, quantization, folder)?;
         Decoder::load(self.config.clone(), &copy, quantization)
+    }
+
+    /// What stands before `layers` in the names that transformers gives this model's modules.
+    pub fn module_root(&self) -> &'static str {
+        match layers::root(&self.checkpoint) {
+            "language_model.model" => "model.language_model",
+            root => root,
+        }
     }
 
     /// Recognizes this model.

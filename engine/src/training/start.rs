@@ -158,13 +158,14 @@ pub fn start(
         trainable_parameters: network.parameters().count(),
         backbone_parameters: files.config.parameters(),
     });
-    let adapter_config = AdapterConfig::new(
+    let mut adapter_config = AdapterConfig::new(
         config.model.clone(),
         base,
         model_plan.shape,
         config.tap_dtype,
         model_plan.quantization,
     );
+    adapter_config.module_root = files.module_root().to_owned();
     let evaluation = Evaluation::new(micro_batches(held_out, plan.batch_size));
     let trainer = Trainer {
         backbone: &backbone,

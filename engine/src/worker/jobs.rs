@@ -4,13 +4,13 @@
 use std::path::Path;
 
 use stepladder_protocol::{
-    ChatCommand, ChatReady, ChatTurn, DeviceReport, FinishReason, Finished, InspectCommand,
-    ReplyStats, RunConfig, SamplerSettings, finite,
+    AdapterChoice, ChatCommand, ChatReady, ChatTurn, DeviceReport, ExportCommand, ExportReport,
+    FinishReason, Finished, InspectCommand, ReplyStats, RunConfig, SamplerSettings, finite,
 };
 
 use super::describe;
 use crate::training::{self, progress::Progress, stop_flag::StopFlag};
-use crate::{Result, device, generation, memory::probe};
+use crate::{Result, device, export, generation, memory::probe};
 
 pub use crate::training::{RunOutcome, RunTarget};
 
@@ -30,6 +30,8 @@ pub trait Jobs: Send + Sync + 'static {
 
     /// Describes a model or a dataset.
     fn inspect(&self, command: &InspectCommand) -> Result<Finished>;
+    /// Writes an adapter for elsewhere.
+    fn export(&self, command: &ExportCommand) -> Result<ExportReport>;
 
     /// Lists what can compute here.
     fn devices(&self) -> Result<DeviceReport>;
@@ -74,6 +76,10 @@ impl Jobs for EngineJobs {
         device::open(&command.device)?;
         let session = generation::ChatSession::open(&command.model, command.adapter.as_deref())?;
         Ok(Box::new(EngineChat(session)))
+    }
+
+    fn export(&self, command: &ExportCommand) -> Result<ExportReport> {
+        export::export(&command.adapter, command.to, &command.out)
     }
 
     fn inspect(&self, command: &InspectCommand) -> Result<Finished> {
@@ -141,6 +147,11 @@ impl Chat for EngineChat {
         stop: &StopFlag,
         on_text: &mut dyn FnMut(&str, bool),
     ) -> Result<ReplyStats> {
+        self.0.choose(&match &turn.adapter {
+            AdapterChoice::Opened => generation::AdapterChoice::Opened,
+            AdapterChoice::Base => generation::AdapterChoice::Base,
+            AdapterChoice::At(path) => generation::AdapterChoice::At(path.clone()),
+        })?;
         let messages: Vec<_> = turn
             .messages
             .iter()

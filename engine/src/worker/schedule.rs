@@ -10,7 +10,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use stepladder_protocol::{
-    ChatCommand, ChatTurn, Command, ErrorReport, Event, InspectCommand, JobId, TrainCommand,
+    ChatCommand, ChatTurn, Command, ErrorReport, Event, ExportCommand, InspectCommand, JobId,
+    TrainCommand,
 };
 
 use super::outbox::Outbox;
@@ -37,6 +38,7 @@ pub enum Work {
     Chat(ChatCommand, Receiver<Turn>),
     /// A look at a model or dataset.
     Inspect(InspectCommand),
+    Export(ExportCommand),
     /// The list of devices.
     Devices,
 }
@@ -166,6 +168,9 @@ impl Schedule {
                 Work::Inspect(inspect),
                 None,
             ),
+            Command::Export(export) => {
+                self.add(Lane::Light, export.job.clone(), Work::Export(export), None)
+            }
             Command::Devices(asked) => self.add(Lane::Light, asked.job, Work::Devices, None),
             Command::ChatTurn(turn) => self.turn(turn),
             Command::ChatInterrupt(asked) => self.with_chat(asked.job, |chat| {

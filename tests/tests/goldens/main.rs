@@ -16,6 +16,7 @@ mod generation;
 mod gguf;
 mod gguf_tokenizers;
 mod ladders;
+mod lora;
 mod nf4;
 mod ops;
 mod optimizer;

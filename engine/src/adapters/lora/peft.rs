@@ -20,29 +20,37 @@ pub const CONFIG: &str = "adapter_config.json";
 /// File of the tensors.
 pub const TENSORS: &str = "adapter_model.safetensors";
 
-/// The parts of PEFT's LoraConfig that change what is computed.
+/// The parts of PEFT's LoraConfig that are followed.
 #[derive(Deserialize)]
 struct PeftConfig {
     peft_type: String,
     r: usize,
+    // PEFT takes 8 where it is missing; a file that it saved has it.
     lora_alpha: f64,
     #[serde(default)]
     lora_dropout: f64,
     #[serde(default)]
     use_rslora: bool,
     #[serde(default)]
-    use_dora: bool,
-    #[serde(default)]
     bias: Option<String>,
-    #[serde(default)]
-    fan_in_fan_out: bool,
-    #[serde(default)]
-    modules_to_save: Option<Vec<String>>,
-    #[serde(default)]
-    rank_pattern: BTreeMap<String, Value>,
-    #[serde(default)]
-    alpha_pattern: BTreeMap<String, Value>,
 }
+
+/// Fields that change what is computed, and are refused when they are set.
+const NOT_SUPPORTED: [&str; 13] = [
+    "use_dora",
+    "fan_in_fan_out",
+    "modules_to_save",
+    "rank_pattern",
+    "alpha_pattern",
+    "lora_bias",
+    "layer_replication",
+    "trainable_token_indices",
+    "target_parameters",
+    "use_qalora",
+    "use_bdlora",
+    "alora_invocation_tokens",
+    "arrow_config",
+];
 
 /// Whether a description is PEFT's.
 pub fn is_peft(description: &Value) -> bool {
@@ -60,9 +68,9 @@ pub fn load(folder: &Path, backbone: &DecoderConfig) -> Result<Lora> {
         problem,
     };
     let text = std::fs::read(&config_path).map_err(Error::io("read", &config_path))?;
-    let config: PeftConfig =
-        serde_json::from_slice(&text).map_err(|error| invalid(error.to_string()))?;
-    config.refuse_what_is_not_supported().map_err(invalid)?;
+    let json: Value = serde_json::from_slice(&text).map_err(|error| invalid(error.to_string()))?;
+    let config = PeftConfig::deserialize(&json).map_err(|error| invalid(error.to_string()))?;
+    refuse_what_is_not_supported(&config, &json).map_err(invalid)?;
     let path = folder.join(TENSORS);
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
     read(&config, &bytes, backbone).map_err(|problem| Error::AdapterInvalid {
@@ -71,41 +79,28 @@ pub fn load(folder: &Path, backbone: &DecoderConfig) -> Result<Lora> {
     })
 }
 
-impl PeftConfig {
-    fn refuse_what_is_not_supported(&self) -> Result<(), String> {
-        let refused = [
-            (
-                self.peft_type != "LORA",
-                format!("peft_type is {:?}, expected \"LORA\"", self.peft_type),
-            ),
-            (
-                self.use_dora,
-                "use_dora is true; DoRA is not supported".to_owned(),
-            ),
-            (
-                self.fan_in_fan_out,
-                "fan_in_fan_out is true, which no model here has".to_owned(),
-            ),
-            (
-                self.bias.as_deref().is_some_and(|bias| bias != "none"),
-                "bias is not \"none\"; trained biases are not supported".to_owned(),
-            ),
-            (
-                self.modules_to_save
-                    .as_ref()
-                    .is_some_and(|modules| !modules.is_empty()),
-                "modules_to_save: whole trained modules are not supported".to_owned(),
-            ),
-            (
-                !(self.rank_pattern.is_empty() && self.alpha_pattern.is_empty()),
-                "rank_pattern or alpha_pattern: one rank and alpha for all is supported".to_owned(),
-            ),
-            (self.r == 0 || self.r > 1 << 16, format!("r is {}", self.r)),
-        ];
-        match refused.into_iter().find(|(found, _)| *found) {
-            Some((_, problem)) => Err(problem),
-            None => Ok(()),
-        }
+fn refuse_what_is_not_supported(config: &PeftConfig, json: &Value) -> Result<(), String> {
+    let is_set = |name: &&str| match json.get(*name) {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::Array(values)) => !values.is_empty(),
+        Some(Value::Object(values)) => !values.is_empty(),
+        Some(_) => true,
+    };
+    if config.peft_type != "LORA" {
+        return Err(format!(
+            "peft_type is {:?}, expected \"LORA\"",
+            config.peft_type
+        ));
+    }
+    if let Some(name) = NOT_SUPPORTED.iter().find(|name| is_set(name)) {
+        return Err(format!("{name} is set, which is not supported"));
+    }
+    if let Some(bias) = config.bias.as_deref().filter(|bias| *bias != "none") {
+        return Err(format!("bias is {bias:?}; only \"none\" is supported"));
+    }
+    match config.r {
+        1..=65536 => Ok(()),
+        rank => Err(format!("r is {rank}")),
     }
 }
 

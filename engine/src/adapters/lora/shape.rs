@@ -132,14 +132,35 @@ impl LoraShape {
         })
     }
 
+    /// Checks the numbers of a shape that was read from a file.
+    ///
+    /// # Errors
+    /// Says which cannot be.
+    pub fn check_sizes(&self) -> Result<(), String> {
+        for (field, value) in [("rank", self.rank), ("layers", self.layers)] {
+            if value == 0 || value > 1 << 16 {
+                return Err(format!("lora.{field} is {value}"));
+            }
+        }
+        if !self.alpha.is_finite() || !(0.0..1.0).contains(&self.dropout) {
+            return Err(format!(
+                "lora.alpha is {}, lora.dropout {}",
+                self.alpha, self.dropout
+            ));
+        }
+        let too_wide = |widths: &[usize; 2]| widths.iter().any(|width| *width > 1 << 24);
+        match self.modules.iter().find(|(_, widths)| too_wide(widths)) {
+            Some((module, widths)) => Err(format!("lora.modules: {module} is {widths:?}")),
+            None => Ok(()),
+        }
+    }
+
     /// Checks a shape that was read from a file against a backbone.
     ///
     /// # Errors
     /// Says what does not fit.
     pub fn check(&self, config: &DecoderConfig) -> Result<(), String> {
-        if self.rank == 0 || !self.alpha.is_finite() || !(0.0..1.0).contains(&self.dropout) {
-            return Err("rank, alpha or dropout is impossible".to_owned());
-        }
+        self.check_sizes()?;
         if self.layers != config.layers {
             return Err(format!(
                 "it adds to {} layers, the model has {}",
