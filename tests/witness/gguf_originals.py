@@ -74,6 +74,19 @@ class Style:
     # Added after the vocabulary: text and attributes.
     added: list
     padding: int = 0
+    # What the published generation_config.json lists beside the end of sequence.
+    ends: list = field(default_factory=list)
+
+
+def merges_by_ids(vocabulary, scored):
+    """The merges as transformers made them up to 4.42, with which everything up to Gemma 2 was
+    published; since 4.45 `generate_merges` breaks ties by the lengths of the two parts."""
+    merges = []
+    for token, score in dict(scored).items():
+        cuts = ((token[:at], token[at:], score) for at in range(1, len(token)))
+        cuts = [cut for cut in cuts if cut[0] in vocabulary and cut[1] in vocabulary]
+        merges += sorted(cuts, key=lambda cut: (vocabulary[cut[0]], vocabulary[cut[1]]))
+    return [(left, right) for left, right, _ in sorted(merges, key=lambda merge: merge[2], reverse=True)]
 
 
 def text_of(name, **attributes):
@@ -134,6 +147,10 @@ class SentencePieceStyle(Style):
     controls: list = field(default_factory=list)
     user_defined: list = field(default_factory=list)
     tab_for_byte: bool = False
+    # How the published file orders merges of one score.
+    ties: str = "ids"
+    # Whether the converter found a SentencePiece model to take scores from.
+    scored: bool = True
     model: str = "llama"
 
     def build(self):
@@ -184,7 +201,7 @@ class SentencePieceStyle(Style):
             scored[at] = ("\t", 0.0)
         vocabulary = {text: id for id, (text, _) in enumerate(scored)}
         unknown = next(text for text, kind, _ in pieces.values() if kind == TokenType.UNKNOWN)
-        merges = generate_merges(vocabulary, scored)
+        merges = generate_merges(vocabulary, scored) if self.ties == "lengths" else merges_by_ids(vocabulary, scored)
         model = BPE(vocabulary, merges, unk_token=unknown, fuse_unk=True, byte_fallback=True)
         document = json.loads(Tokenizer(model).to_str()) | self.shape
         tokenizer = Tokenizer.from_str(json.dumps(document))
@@ -195,6 +212,8 @@ class SentencePieceStyle(Style):
         }
         added |= dict(self.added)
         tokenizer.add_tokens([AddedToken(text, **attributes) for text, attributes in added.items()])
+        if not self.scored:
+            pieces = {id: (text, kind, -1000.0) for id, (text, kind, _) in pieces.items()}
         return Original(self, tokenizer, pieces)
 
 
@@ -229,7 +248,7 @@ GEMMA_TRAINING = {"pad_id": 0, "eos_id": 1, "bos_id": 2, "unk_id": 3, "add_dummy
 STYLES = [
     ByteLevelStyle(
         "llama3", "Llama 3", "llama", "llama-bpe", LLAMA3_CHAT,
-        {"bos": "<|begin_of_text|>", "eos": "<|eot_id|>", "eom": "<|eom_id|>", "pad": "<|finetune_right_pad_id|>"},
+        {"bos": "<|begin_of_text|>", "eos": "<|eot_id|>", "pad": "<|finetune_right_pad_id|>"},
         ["<|begin_of_text|>", "<|eot_id|>"],
         [
             text_of(text)
@@ -238,15 +257,15 @@ STYLES = [
                 "<|end_header_id|>", "<|eom_id|>", "<|eot_id|>",
             )
         ],
-        expression=LLAMA3, ignore_merges=True,
+        expression=LLAMA3, ignore_merges=True, ends=["<|end_of_text|>", "<|eom_id|>"],
     ),
     ByteLevelStyle(
         "qwen2", "Qwen2", "qwen2", "qwen2", CHATML,
         {"eos": "<|im_end|>", "pad": "<|endoftext|>"},
-        ["<|im_start|>", "<|im_end|>", "<tool_call>", "</think>"],
+        ["<|im_start|>", "<|im_end|>", "<tool_call>", "</think>", "<|fim_prefix|>"],
         [text_of(text) for text in ("<|endoftext|>", "<|im_start|>", "<|im_end|>")]
-        + [text_of(text, special=False) for text in ("<tool_call>", "</tool_call>", "<think>", "</think>")],
-        expression=QWEN2, normalizer={"type": "NFC"}, padding=11,
+        + [text_of(text, special=False) for text in ("<tool_call>", "</tool_call>", "<|fim_prefix|>", "<|file_sep|>", "<think>", "</think>")],
+        expression=QWEN2, normalizer={"type": "NFC"}, padding=11, ends=["<|endoftext|>"],
     ),
     ByteLevelStyle(
         "gpt2", "GPT-2", "gpt2", "gpt-2", CHATML,
@@ -259,7 +278,7 @@ STYLES = [
         {"bos": "<|im_start|>", "eos": "<|im_end|>", "unk": "<|endoftext|>", "pad": "<|im_end|>"},
         ["<|im_start|>", "<|im_end|>", "<file_sep>"],
         [text_of(text) for text in ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<file_sep>")],
-        digits=True,
+        digits=True, ends=["<|endoftext|>"],
     ),
     ByteLevelStyle(
         "mistral-nemo", "Mistral Nemo", "llama", "tekken", INSTRUCT,
@@ -270,12 +289,12 @@ STYLES = [
     ),
     ByteLevelStyle(
         "phi4-mini", "Phi 4 Mini", "phi3", "gpt-4o", PHI_CHAT,
-        {"bos": "<|endoftext|>", "eos": "<|endoftext|>", "eot": "<|end|>", "pad": "<|endoftext|>"},
+        {"bos": "<|endoftext|>", "eos": "<|endoftext|>", "pad": "<|endoftext|>"},
         ["<|endoftext|>", "<|user|>", "<|end|>", "<|tool|>"],
         [text_of("<|endoftext|>"), text_of("<|endofprompt|>")]
         + [text_of(text, rstrip=True) for text in ("<|assistant|>", "<|end|>", "<|user|>", "<|system|>")]
         + [text_of("<|tool|>")],
-        expression=GPT4O, behavior="Removed",
+        expression=GPT4O, behavior="Removed", ends=["<|end|>"],
     ),
     SentencePieceStyle(
         "tinyllama", "TinyLlama", "llama", "default", TINY_CHAT,
@@ -293,23 +312,37 @@ STYLES = [
     ),
     SentencePieceStyle(
         "phi3", "Phi 3 Mini", "phi3", "default", PHI_CHAT,
-        {"bos": "<s>", "eos": "<|endoftext|>", "eot": "<|end|>", "unk": "<unk>", "pad": "<|endoftext|>"},
+        {"bos": "<s>", "eos": "<|endoftext|>", "unk": "<unk>", "pad": "<|endoftext|>"},
         ["<s>", "</s>", "<|user|>", "<|end|>", "<|endoftext|>"],
         [text_of("</s>", special=False, rstrip=True), text_of("<|endoftext|>")]
         + [text_of(text, rstrip=True) for text in ("<|assistant|>", "<|system|>", "<|end|>", "<|user|>")],
-        shape=LEGACY, training=LLAMA2_TRAINING, padding=5,
+        shape=LEGACY, training=LLAMA2_TRAINING, padding=5, ends=["<|end|>"],
     ),
     SentencePieceStyle(
-        "gemma", "Gemma 2", "gemma2", "default", GEMMA_CHAT,
-        {"bos": "<bos>", "eos": "<eos>", "unk": "<unk>", "pad": "<pad>", "eot": "<end_of_turn>"},
-        ["<bos>", "<start_of_turn>", "<end_of_turn>", "<table>"],
+        "llama-unscored", "Llama of a folder without tokenizer.model", "llama", "default", TINY_CHAT,
+        {"bos": "<s>", "eos": "</s>", "unk": "<unk>"},
+        ["<s>", "</s>"],
         [],
-        space_prefix=False, shape=GEMMA,
-        training=GEMMA_TRAINING | {"pad_piece": "<pad>", "bos_piece": "<bos>", "eos_piece": "<eos>"},
-        controls=["<mask>", "<start_of_turn>", "<end_of_turn>"],
-        user_defined=[
-            *("\n" * count for count in range(1, 6)), *("▁" * count for count in range(2, 32)), "<table>", "</table>",
-        ],
-        tab_for_byte=True,
+        shape=LEGACY, training=LLAMA2_TRAINING, scored=False,
+    ),
+    *(
+        SentencePieceStyle(
+            folder, name, architecture, "default", GEMMA_CHAT,
+            {"bos": "<bos>", "eos": "<eos>", "unk": "<unk>", "pad": "<pad>"},
+            ["<bos>", "<start_of_turn>", "<end_of_turn>", "<table>"],
+            [],
+            space_prefix=False, shape=GEMMA,
+            training=GEMMA_TRAINING | {"pad_piece": "<pad>", "bos_piece": "<bos>", "eos_piece": "<eos>"},
+            controls=["<start_of_turn>", "<end_of_turn>"],
+            user_defined=[
+                "<mask>", "<unused0>", *("\n" * count for count in range(1, 6)),
+                *("▁" * count for count in range(2, 32)), "<table>", "</table>",
+            ],
+            tab_for_byte=True, ties=ties, ends=["<end_of_turn>"],
+        )
+        for folder, name, architecture, ties in (
+            ("gemma", "Gemma 2", "gemma2", "ids"),
+            ("gemma3", "Gemma 3", "gemma3", "lengths"),
+        )
     ),
 ]

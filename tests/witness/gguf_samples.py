@@ -90,6 +90,9 @@ TEXTS = [
     "])};):{}({[]('\"index\"')==!=+=->//--/**/",
     "unreachable unreachable's Unreachable",
     "a" * 50,
+    # Longer than any token of spaces.
+    " " * 40 + "if" + " " * 33 + "then",
+    "<mask><unused0> <|file_sep|>",
     "-" * 37,
     "=" * 64,
 ]

@@ -93,11 +93,11 @@ def golden(original, tokenizer):
     chat = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **{k: v for k, v in special.items() if v})
     chat.chat_template = style.chat_template
     rendered = chat.apply_chat_template(MESSAGES, tokenize=False, add_generation_prompt=True)
-    ends = [style.special[name] for name in ("eos", "eot", "eom") if name in style.special]
+    ends = [style.special["eos"], *style.ends]
     cases = TEXTS + around(style.tried)
     return {
         "special": special,
-        "stop_tokens": [tokenizer.token_to_id(end) for end in dict.fromkeys(ends)],
+        "stop_tokens": sorted({tokenizer.token_to_id(end) for end in ends}),
         "special_ids": sorted(id for id, t in tokenizer.get_added_tokens_decoder().items() if t.special),
         "vocabulary_size": max(tokenizer.get_vocab().values()) + 1,
         "chat_template": style.chat_template,

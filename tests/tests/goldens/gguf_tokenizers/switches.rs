@@ -141,6 +141,15 @@ fn other_ranks_give_other_tokens() {
 }
 
 #[test]
+fn the_order_of_equal_scores_matters() {
+    for (name, other) in [("gemma", "gemma3"), ("gemma3", "gemma2")] {
+        let mut file = File::of(name);
+        file.set_text("general.architecture", other);
+        assert!(file.differing() > 0, "{name}");
+    }
+}
+
+#[test]
 fn tokens_without_types_are_ordinary_text() {
     for name in STYLES {
         let mut file = File::of(name);
@@ -150,8 +159,8 @@ fn tokens_without_types_are_ordinary_text() {
             _ => 1_i32.to_le_bytes(),
         };
         file.change_numbers("tokenizer.ggml.token_type", ordinary);
-        // Other keys name all the control tokens that these two have.
-        let named = ["gpt2", "tinyllama"].contains(&name);
+        // Other keys name all the control tokens that these have.
+        let named = ["gpt2", "tinyllama", "llama-unscored"].contains(&name);
         assert_eq!(file.differing() == 0, named, "{name}");
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::metadata::Metadata;
 use super::document::{Document, Ids, Model, added_tokens};
 use super::split_regex::Split;
-use super::vocabulary::Vocabulary;
+use super::vocabulary::{Kind, Vocabulary};
 use super::{Family, keys};
 use crate::foreign_text::visible_excerpt;
 
@@ -48,6 +48,27 @@ pub(super) fn document<'a>(
             merges,
         },
     })
+}
+
+/// Brings the kinds of tokens back to what the original had: the converter makes control tokens of all
+/// that look like `<|this|>`, but the marks that Qwen puts into code are text.
+pub(super) fn restore(vocabulary: &mut Vocabulary, metadata: &Metadata) -> Result<(), String> {
+    const MARKS: [&str; 6] = [
+        "<|fim_prefix|>",
+        "<|fim_middle|>",
+        "<|fim_suffix|>",
+        "<|fim_pad|>",
+        "<|repo_name|>",
+        "<|file_sep|>",
+    ];
+    if metadata.text(keys::PRE)? == Some("qwen2") {
+        for token in &mut vocabulary.tokens {
+            if token.kind == Kind::Control && MARKS.contains(&token.text.as_str()) {
+                token.kind = Kind::UserDefined;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The tokens of Phi-4-mini that a turn is made of; its tools' tokens keep what follows them.

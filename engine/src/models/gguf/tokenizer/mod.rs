@@ -27,6 +27,8 @@ mod keys {
     pub(super) const MERGES: &str = "tokenizer.ggml.merges";
     pub(super) const ADD_SPACE_PREFIX: &str = "tokenizer.ggml.add_space_prefix";
     pub(super) const CHAT_TEMPLATE: &str = "tokenizer.chat_template";
+    /// Followed by the name of a template for some other purpose.
+    pub(super) const NAMED_CHAT_TEMPLATE: &str = "tokenizer.chat_template.";
 }
 
 /// The files of a Hugging Face folder that tell of text.
@@ -43,7 +45,9 @@ pub struct TokenizerDocuments {
 /// Families whose tokenizers have a habit that no key of the file tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
+    /// The first and the second.
     Gemma,
+    Gemma3,
     Phi,
     Other,
 }
@@ -51,13 +55,19 @@ enum Family {
 impl Family {
     fn read(metadata: &Metadata) -> Result<Self, String> {
         let architecture = metadata.text("general.architecture")?.unwrap_or_default();
-        Ok(if architecture.starts_with("gemma") {
+        Ok(if architecture.starts_with("gemma3") {
+            Self::Gemma3
+        } else if architecture.starts_with("gemma") {
             Self::Gemma
         } else if architecture == "phi3" {
             Self::Phi
         } else {
             Self::Other
         })
+    }
+
+    fn is_gemma(self) -> bool {
+        matches!(self, Self::Gemma | Self::Gemma3)
     }
 }
 
@@ -84,6 +94,8 @@ pub fn documents(metadata: &Metadata) -> Result<TokenizerDocuments, String> {
     let mut vocabulary = Vocabulary::read(metadata)?;
     if score_ranked {
         score_ranked::restore(&mut vocabulary, family);
+    } else {
+        byte_level::restore(&mut vocabulary, metadata)?;
     }
     let special = SpecialIds::read(metadata, &vocabulary)?;
     special.mark(&mut vocabulary);

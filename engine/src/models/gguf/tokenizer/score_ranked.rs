@@ -3,7 +3,7 @@
 //! of merges instead, which is rebuilt here as transformers' converter does: every way to cut a token
 //! into two tokens is a merge, ranked by the token's score.
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ pub(super) fn document<'a>(
         ));
     }
     let ids = vocabulary.ids()?;
-    let merges = merges(vocabulary, scores, &ids);
+    let merges = merges(vocabulary, scores, &ids, Ties::of(family));
     let space = Space::read(metadata, vocabulary, family)?;
     Ok(Document {
         version: "1.0",
@@ -75,14 +75,22 @@ pub(super) fn restore(vocabulary: &mut Vocabulary, family: Family) {
         if token.kind == Kind::UserDefined && token.text.bytes().all(|byte| byte == b' ') {
             token.text = SPACE_MARK.repeat(token.text.len());
         }
+        if family.is_gemma() && token.kind == Kind::Control && is_text_to_gemma(&token.text) {
+            token.kind = Kind::UserDefined;
+        }
     }
     // transformers writes Gemma's byte 9 as the tab that it is, unless there is a tab besides.
-    if family == Family::Gemma && !vocabulary.tokens.iter().any(|token| token.text == "\t") {
+    if family.is_gemma() && !vocabulary.tokens.iter().any(|token| token.text == "\t") {
         let mut tokens = vocabulary.tokens.iter_mut();
         if let Some(token) = tokens.find(|token| token.text == "<0x09>") {
             token.text = "\t".to_owned();
         }
     }
+}
+
+/// The converter makes control tokens of these for their looks; Gemma's tokenizer.json does not.
+fn is_text_to_gemma(token: &str) -> bool {
+    token.starts_with("<unused") || ["<mask>", "<2mass>", "[@BOS@]"].contains(&token)
 }
 
 /// After Phi-3's special tokens whitespace vanishes, which no key of the file says.
@@ -102,7 +110,7 @@ enum Space {
 
 impl Space {
     fn read(metadata: &Metadata, vocabulary: &Vocabulary, family: Family) -> Result<Self, String> {
-        let usual = family != Family::Gemma;
+        let usual = !family.is_gemma();
         if !metadata.flag(keys::ADD_SPACE_PREFIX)?.unwrap_or(usual) {
             return Ok(Self::Nowhere);
         }
@@ -154,20 +162,42 @@ impl Space {
     }
 }
 
+/// Which merge comes first of those whose tokens have one score: the cuts of one token, and the tokens
+/// that SentencePiece does not rank.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ties {
+    /// The token with the smaller id, and of its cuts the one with the smaller ids. This is how
+    /// every tokenizer.json was written until the summer of 2024, up to Gemma 2. It also mends files
+    /// whose tokens all have one score, made where there was no SentencePiece model to take it from:
+    /// ids are in the order of training.
+    ById,
+    /// The longest left part, then the longest right part, wherever it is. So it is since, in Gemma 3.
+    ByLength,
+}
+
+impl Ties {
+    fn of(family: Family) -> Self {
+        match family {
+            Family::Gemma3 => Self::ByLength,
+            Family::Gemma | Family::Phi | Family::Other => Self::ById,
+        }
+    }
+}
+
 /// One way to make a token of two.
 struct Merge<'a> {
     left: &'a str,
     right: &'a str,
     score: f32,
-    /// Characters, not bytes.
-    left_length: usize,
-    right_length: usize,
+    /// Characters, not bytes, left and right.
+    lengths: (usize, usize),
 }
 
 fn merges<'a>(
     vocabulary: &'a Vocabulary,
     scores: &[f32],
     ids: &HashMap<&str, u32>,
+    ties: Ties,
 ) -> Vec<(&'a str, &'a str)> {
     let mut merges = Vec::with_capacity(vocabulary.len() * 2);
     let mut cuts = Vec::new();
@@ -192,16 +222,17 @@ fn merges<'a>(
             left,
             right,
             score,
-            left_length,
-            right_length: length - left_length,
+            lengths: (left_length, length - left_length),
         }));
     }
-    // Stable: what ties in all three stays in the order of the ids.
+    // Stable: what ties stays in the order of the ids. Scores are finite, and 0 and -0 are one score:
+    // the first token that SentencePiece learned has -0.
     merges.sort_by(|a, b| {
-        let lengths = |merge: &Merge| Reverse((merge.left_length, merge.right_length));
-        b.score
-            .total_cmp(&a.score)
-            .then_with(|| lengths(a).cmp(&lengths(b)))
+        let by_score = b.score.partial_cmp(&a.score).unwrap_or(Ordering::Equal);
+        match ties {
+            Ties::ById => by_score,
+            Ties::ByLength => by_score.then_with(|| b.lengths.cmp(&a.lengths)),
+        }
     });
     merges
         .iter()

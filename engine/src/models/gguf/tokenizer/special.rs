@@ -17,7 +17,23 @@ pub(super) struct SpecialIds {
     eom: Option<u32>,
     unknown: Option<u32>,
     padding: Option<u32>,
+    /// Control tokens that end a turn or a text, known by what they are called.
+    ends: Vec<u32>,
 }
+
+/// A converter seldom writes which token ends a turn: of Gemma and Phi-3 the file names the one that
+/// ends a text only. generation_config.json of their folders lists both, and so it does for the other
+/// families that have one of these.
+const ENDS: [&str; 8] = [
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end_of_text|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<|endoftext|>",
+    "<end_of_turn>",
+    "<eos>",
+];
 
 impl SpecialIds {
     /// Reads all of them.
@@ -41,6 +57,12 @@ impl SpecialIds {
             eom: id("eom")?,
             unknown: id("unknown")?,
             padding: id("padding")?,
+            ends: vocabulary
+                .used()
+                .filter(|(_, token)| token.kind == Kind::Control)
+                .filter(|(_, token)| ENDS.contains(&token.text.as_str()))
+                .map(|(id, _)| id)
+                .collect(),
         })
     }
 
@@ -98,16 +120,17 @@ impl SpecialIds {
                 config.insert(field.to_owned(), json!(flag));
             }
         }
-        if let Some(template) = metadata.text(keys::CHAT_TEMPLATE)? {
-            config.insert("chat_template".to_owned(), json!(template));
+        if let Some(template) = chat_template(metadata)? {
+            config.insert("chat_template".to_owned(), template);
         }
         Ok(Value::Object(config).to_string().into_bytes())
     }
 
-    /// `generation_config.json`, with the same ids that the model's configuration gets.
+    /// `generation_config.json`: what the file names, the end of a text first, then what is known.
     pub(super) fn generation_config(&self) -> Option<Vec<u8>> {
         let mut ends: Vec<u32> = Vec::new();
-        for id in [self.eos, self.eot, self.eom].into_iter().flatten() {
+        let named = [self.eos, self.eot, self.eom];
+        for id in named.into_iter().flatten().chain(self.ends.iter().copied()) {
             if !ends.contains(&id) {
                 ends.push(id);
             }
@@ -115,4 +138,20 @@ impl SpecialIds {
         let config = json!({"eos_token_id": ends});
         (!ends.is_empty()).then(|| config.to_string().into_bytes())
     }
+}
+
+/// `chat_template` of a tokenizer_config.json: a text, or a list of named ones if the file has several.
+fn chat_template(metadata: &Metadata) -> Result<Option<Value>, String> {
+    let default = metadata.text(keys::CHAT_TEMPLATE)?;
+    let mut named = Vec::new();
+    for (key, _) in metadata.iter() {
+        if let Some(name) = key.strip_prefix(keys::NAMED_CHAT_TEMPLATE) {
+            named.push(json!({"name": name, "template": metadata.text(key)?}));
+        }
+    }
+    if named.is_empty() {
+        return Ok(default.map(|text| json!(text)));
+    }
+    named.extend(default.map(|text| json!({"name": "default", "template": text})));
+    Ok(Some(Value::Array(named)))
 }

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::metadata::{Array, Metadata, Value};
 use super::{TokenizerDocuments, documents};
+use crate::models::chat_template::find_source;
 
 fn texts(texts: &[&str]) -> Value {
     Value::Array(Array::Texts(
@@ -208,6 +209,72 @@ fn named_tokens_are_special_and_told_as_text() {
 }
 
 #[test]
+fn what_ends_a_turn_is_known_by_its_name_if_no_key_tells() {
+    let fixture = Fixture::score_ranked()
+        .with(
+            "tokens",
+            texts(&["<unk>", "<eos>", "<end_of_turn>", "<|end|>", "a"]),
+        )
+        .with("token_type", integers(&[2, 3, 3, 1, 1]))
+        .with("eos_token_id", Value::Integer(1));
+    let generation = fixture.documents().generation_config.unwrap();
+    let generation: Json = serde_json::from_slice(&generation).unwrap();
+    // The other one is ordinary text in this file.
+    assert_eq!(generation, json!({"eos_token_id": [1, 2]}));
+}
+
+#[test]
+fn named_templates_are_listed_beside_the_default_one() {
+    let mut fixture = Fixture::byte_level();
+    let keys = [
+        ("tokenizer.chat_template.tool_use", "tools"),
+        ("tokenizer.chat_template", "usual"),
+    ];
+    let mut found = Vec::new();
+    for (key, template) in keys {
+        fixture.0.0.insert(key.to_owned(), text(template));
+        let config = fixture.documents().tokenizer_config;
+        let origin = std::path::Path::new("model.gguf");
+        found.push(find_source(origin, Some(&config), None).unwrap());
+    }
+    // A single one is taken whatever its name.
+    assert_eq!(found, ["tools", "usual"]);
+    let key = "tokenizer.chat_template.tool_use";
+    fixture.0.0.insert(key.to_owned(), Value::Integer(1));
+    assert_eq!(fixture.problem(), format!("{key} is 1, expected a text"));
+}
+
+#[test]
+fn zero_and_minus_zero_are_one_score() {
+    let fixture = Fixture::score_ranked()
+        .with("tokens", texts(&["<unk>", "a", "b", "ab", "ba"]))
+        .with("scores", floats(&[0.0, -5.0, -6.0, -0.0, 0.0]))
+        .with("token_type", integers(&[2, 1, 1, 1, 4]));
+    assert_eq!(
+        fixture.tokenizer()["model"]["merges"],
+        json!([["a", "b"], ["b", "a"]])
+    );
+}
+
+#[test]
+fn equal_scores_are_ranked_by_id_and_in_gemma_3_by_length() {
+    let mut fixture = Fixture::score_ranked()
+        .with("tokens", texts(&["<unk>", "a", "aa", "aaa"]))
+        .with("scores", floats(&[-1000.0; 4]))
+        .with("token_type", integers(&[2, 1, 1, 1]));
+    assert_eq!(
+        fixture.tokenizer()["model"]["merges"],
+        json!([["a", "a"], ["a", "aa"], ["aa", "a"]])
+    );
+    let key = "general.architecture".to_owned();
+    fixture.0.0.insert(key, text("gemma3"));
+    assert_eq!(
+        fixture.tokenizer()["model"]["merges"],
+        json!([["aa", "a"], ["a", "aa"], ["a", "a"]])
+    );
+}
+
+#[test]
 fn every_cut_into_two_tokens_is_a_merge_and_higher_scores_come_first() {
     let fixture = Fixture::score_ranked()
         .with("tokens", texts(&["<unk>", "a", "aa", "aaa", "b", "ab"]))
@@ -215,7 +282,7 @@ fn every_cut_into_two_tokens_is_a_merge_and_higher_scores_come_first() {
         .with("token_type", integers(&[2, 1, 1, 1, 1, 1]));
     assert_eq!(
         fixture.tokenizer()["model"]["merges"],
-        json!([["a", "b"], ["a", "a"], ["aa", "a"], ["a", "aa"]])
+        json!([["a", "b"], ["a", "a"], ["a", "aa"], ["aa", "a"]])
     );
 }
 
