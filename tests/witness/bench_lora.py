@@ -4,17 +4,14 @@ the blocks recomputed (gradient checkpointing) or kept. `qlora` has its weights 
 with double quantization, computed in f32. Prints one JSON object.
 """
 
-import json
 import sys
-import time
 
 import torch
 import torch.nn.functional as F
 from peft import LoraConfig, get_peft_model
-from torch.utils.checkpoint import checkpoint
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-from bench_step import BASELINE, CHUNK_NUMBERS, resident
+from bench_step import batch_of, chunked, time_steps
 
 FOUR_BITS = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
                                bnb_4bit_compute_dtype=torch.float32)
@@ -35,41 +32,16 @@ def main(folder, batch, seq, repeats, method, blocks, threads):
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=2e-4, weight_decay=0.0)
     vocabulary = inner.config.vocab_size
-    ids = torch.tensor([(i * 7919 + 13) % vocabulary for i in range(batch * seq)]).view(batch, seq)
-    targets = ids[:, 1:].reshape(-1)
-    chunk = min(512, max(16, CHUNK_NUMBERS // vocabulary))
+    ids, labels = batch_of(vocabulary, batch, seq)
 
-    def head_loss(hidden, labels):
-        return F.cross_entropy(inner.lm_head(hidden), labels, reduction="sum")
+    def head_loss(hidden, targets):
+        return F.cross_entropy(inner.lm_head(hidden), targets, reduction="sum")
 
     def loss_sum():
-        hidden = inner.model(ids, use_cache=False).last_hidden_state[:, :-1].reshape(len(targets), -1)
-        total = 0.0
-        for first in range(0, len(targets), chunk):
-            part = slice(first, first + chunk)
-            if torch.is_grad_enabled():
-                total = total + checkpoint(head_loss, hidden[part], targets[part], use_reentrant=False)
-            else:
-                total = total + head_loss(hidden[part], targets[part])
-        return total
+        hidden = inner.model(ids, use_cache=False).last_hidden_state[:, :-1].reshape(len(labels), -1)
+        return chunked(head_loss, hidden, labels, vocabulary)
 
-    forward, step = [], []
-    for repeat in range(repeats + 1):
-        start = time.perf_counter()
-        with torch.no_grad():
-            loss_sum()
-        forward_secs = time.perf_counter() - start
-        start = time.perf_counter()
-        optimizer.zero_grad(set_to_none=True)
-        loss = loss_sum() / len(targets)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 0.3)
-        optimizer.step()
-        if repeat > 0:  # the first round warms up
-            forward.append(forward_secs)
-            step.append(time.perf_counter() - start)
-    print(json.dumps({"forward_secs": forward, "step_secs": step, "loss": loss.item(),
-                      "peak_bytes": resident("VmHWM") - BASELINE}))
+    time_steps(repeats, loss_sum, labels, trained, 0.3, optimizer)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,46 @@ def defaults(config):
                              rms_norm_eps=config.rms_norm_eps, heads=heads)
 
 
+def batch_of(vocabulary, batch, seq):
+    """Token ids [batch, seq], and the targets of all but each row's last token."""
+    ids = torch.tensor([(i * 7919 + 13) % vocabulary for i in range(batch * seq)]).view(batch, seq)
+    return ids, ids[:, 1:].reshape(-1)
+
+
+def chunked(head_loss, hidden, targets, vocabulary):
+    """The sum of `head_loss` over chunks of tokens, recomputed in the backward."""
+    chunk = min(512, max(16, CHUNK_NUMBERS // vocabulary))
+    total = 0.0
+    for first in range(0, len(targets), chunk):
+        part = slice(first, first + chunk)
+        if torch.is_grad_enabled():
+            total = total + checkpoint(head_loss, hidden[part], targets[part], use_reentrant=False)
+        else:
+            total = total + head_loss(hidden[part], targets[part])
+    return total
+
+
+def time_steps(repeats, loss_sum, targets, parameters, clip, optimizer):
+    """Times the forward pass alone and whole steps, and prints one JSON object."""
+    forward, step, loss = [], [], None
+    for repeat in range(repeats + 1):
+        start = time.perf_counter()
+        with torch.no_grad():
+            loss_sum()
+        forward_secs = time.perf_counter() - start
+        start = time.perf_counter()
+        optimizer.zero_grad(set_to_none=True)
+        loss = loss_sum() / len(targets)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, clip)
+        optimizer.step()
+        if repeat > 0:  # the first round warms up
+            forward.append(forward_secs)
+            step.append(time.perf_counter() - start)
+    print(json.dumps({"forward_secs": forward, "step_secs": step, "loss": loss.item(),
+                      "peak_bytes": resident("VmHWM") - BASELINE}))
+
+
 def main(folder, batch, seq, repeats, threads):
     torch.set_num_threads(threads)
     torch.manual_seed(1)
@@ -51,9 +91,7 @@ def main(folder, batch, seq, repeats, threads):
     side = SideNetwork(config)
     optimizer = torch.optim.AdamW(side.parameters(), lr=5e-4, weight_decay=0.0)
     vocabulary = model.config.vocab_size
-    ids = torch.tensor([(i * 7919 + 13) % vocabulary for i in range(batch * seq)]).view(batch, seq)
-    targets = ids[:, 1:].reshape(-1)
-    chunk = min(512, max(16, CHUNK_NUMBERS // vocabulary))
+    ids, targets = batch_of(vocabulary, batch, seq)
     taps = {}
     for layer in config.taps:
         model.model.layers[layer - 1].register_forward_hook(
@@ -71,32 +109,9 @@ def main(folder, batch, seq, repeats, threads):
         hidden = last["x"][:, :-1].reshape(-1, config.d_model)
         states = side.states([taps[layer] for layer in config.taps])[-1]
         hidden = hidden + side.upsample(states[:, :-1].reshape(-1, config.d_side))
-        total = 0.0
-        for first in range(0, len(targets), chunk):
-            part = slice(first, first + chunk)
-            if torch.is_grad_enabled():
-                total = total + checkpoint(head_loss, hidden[part], targets[part], use_reentrant=False)
-            else:
-                total = total + head_loss(hidden[part], targets[part])
-        return total
+        return chunked(head_loss, hidden, targets, vocabulary)
 
-    forward, step, loss = [], [], None
-    for repeat in range(repeats + 1):
-        start = time.perf_counter()
-        with torch.no_grad():
-            loss_sum()
-        forward_secs = time.perf_counter() - start
-        start = time.perf_counter()
-        optimizer.zero_grad(set_to_none=True)
-        loss = loss_sum() / len(targets)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(side.parameters(), 1.0)
-        optimizer.step()
-        if repeat > 0:  # the first round warms up
-            forward.append(forward_secs)
-            step.append(time.perf_counter() - start)
-    print(json.dumps({"forward_secs": forward, "step_secs": step, "loss": loss.item(),
-                      "peak_bytes": resident("VmHWM") - BASELINE}))
+    time_steps(repeats, loss_sum, targets, list(side.parameters()), 1.0, optimizer)
 
 
 if __name__ == "__main__":

@@ -180,16 +180,22 @@ fn read_description(folder: &Path) -> Result<serde_json::Value> {
 /// When files are missing or damaged.
 pub fn read(path: &Path) -> Result<StoredAdapter> {
     let folder = folder_of(path)?;
+    let description = read_description(&folder)?;
+    if peft::is_peft(&description) {
+        return Err(Error::AdapterInvalid {
+            path: folder.join(CONFIG),
+            problem: "PEFT made this adapter; it is in PEFT's format already".to_owned(),
+        });
+    }
+    read_described(&folder, description)
+}
+
+fn read_described(folder: &Path, description: serde_json::Value) -> Result<StoredAdapter> {
     let config_path = folder.join(CONFIG);
     let invalid = |path: &Path, problem: String| Error::AdapterInvalid {
         path: path.to_path_buf(),
         problem,
     };
-    let description = read_description(&folder)?;
-    if peft::is_peft(&description) {
-        let problem = "PEFT made this adapter; it is in PEFT's format already".to_owned();
-        return Err(invalid(&config_path, problem));
-    }
     let config: AdapterConfig = serde_json::from_value(description)
         .map_err(|error| invalid(&config_path, error.to_string()))?;
     if config.format != FORMAT || config.version != VERSION {
@@ -224,7 +230,7 @@ pub fn load(path: &Path, base: &BaseFingerprint, backbone: &DecoderConfig) -> Re
     if peft::is_peft(&description) {
         return from_peft(&folder, &description, base, backbone);
     }
-    let StoredAdapter { config, network } = read(path)?;
+    let StoredAdapter { config, network } = read_described(&folder, description)?;
     let warning = match config.base.compare(base) {
         Likeness::Same => None,
         Likeness::OtherTypes => Some(format!(

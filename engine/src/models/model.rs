@@ -179,13 +179,13 @@ impl ModelFiles {
     pub fn load_decoder_from_copy(
         &self,
         quantization: Quantization,
+        base: &BaseFingerprint,
         folder: &Path,
     ) -> Result<Decoder> {
         if quantization == Quantization::AsStored {
             return self.load_decoder(quantization);
         }
-        let (checkpoint, base) = (&self.checkpoint, self.fingerprint());
-        let copy = quantized_copy::open_or_make(checkpoint, &base, quantization, folder)?;
+        let copy = quantized_copy::open_or_make(&self.checkpoint, base, quantization, folder)?;
         Decoder::load(self.config.clone(), &copy, quantization)
     }
 

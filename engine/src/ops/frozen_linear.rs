@@ -216,7 +216,7 @@ mod tests {
     use candle_core::{DType, Device};
 
     use super::*;
-    use crate::ops::ggml_blocks::GgmlBlocks;
+    use crate::ops::ggml_blocks::{GgmlBlocks, KINDS};
     use crate::ops::nf4::{DoubleQuantization, Nf4};
 
     fn random(shape: (usize, usize)) -> Tensor {
@@ -257,19 +257,7 @@ mod tests {
             nf4(&odd, DoubleQuantization::Off),
             nf4(&odd, DoubleQuantization::On),
         ];
-        for kind in [
-            GgmlDType::Q4_0,
-            GgmlDType::Q4_1,
-            GgmlDType::Q5_0,
-            GgmlDType::Q5_1,
-            GgmlDType::Q8_0,
-            GgmlDType::Q2K,
-            GgmlDType::Q3K,
-            GgmlDType::Q4K,
-            GgmlDType::Q5K,
-            GgmlDType::Q6K,
-            GgmlDType::Q8K,
-        ] {
+        for kind in KINDS {
             forms.push(blocks(&weight, kind));
         }
         let views: Vec<FrozenMatrix> = forms

@@ -113,6 +113,22 @@ fn copied<'a, B: GgmlType + 'static>(
     Ok(Box::new(blocks))
 }
 
+/// What candle can quantize to, for tests.
+#[cfg(test)]
+pub(super) const KINDS: [GgmlDType; 11] = [
+    GgmlDType::Q4_0,
+    GgmlDType::Q4_1,
+    GgmlDType::Q5_0,
+    GgmlDType::Q5_1,
+    GgmlDType::Q8_0,
+    GgmlDType::Q2K,
+    GgmlDType::Q3K,
+    GgmlDType::Q4K,
+    GgmlDType::Q5K,
+    GgmlDType::Q6K,
+    GgmlDType::Q8K,
+];
+
 #[cfg(test)]
 mod tests {
     use candle_core::quantized::QTensor;
@@ -122,24 +138,11 @@ mod tests {
 
     #[test]
     fn rows_come_back_as_candle_dequantizes_them() {
-        let kinds = [
-            GgmlDType::Q4_0,
-            GgmlDType::Q4_1,
-            GgmlDType::Q5_0,
-            GgmlDType::Q5_1,
-            GgmlDType::Q8_0,
-            GgmlDType::Q2K,
-            GgmlDType::Q3K,
-            GgmlDType::Q4K,
-            GgmlDType::Q5K,
-            GgmlDType::Q6K,
-            GgmlDType::Q8K,
-        ];
         let values: Vec<f32> = (0..5 * 512)
             .map(|i| ((i * 37 % 101) as f32 - 50.0) * 0.01)
             .collect();
         let dense = Tensor::from_vec(values, (5, 512), &Device::Cpu).unwrap();
-        for kind in kinds {
+        for kind in KINDS {
             let quantized = QTensor::quantize(&dense, kind).unwrap();
             let expected = quantized.dequantize(&Device::Cpu).unwrap();
             let expected = expected.to_vec2::<f32>().unwrap();

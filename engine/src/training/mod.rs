@@ -16,7 +16,7 @@ pub(crate) use start::data_sources;
 pub use start::{RunTarget, start};
 pub use trainer::RunOutcome;
 
-use crate::adapters::ladder::training_pass::TargetedInput;
+use crate::adapters::targets::TargetedInput;
 use crate::datasets::batch::TokenBatch;
 use crate::models::decoder::TokenInput;
 

@@ -93,11 +93,13 @@ pub fn start(
     let dataset_hash = hash_of(&examples, &held_out);
 
     progress.phase(Phase::LoadingModel);
+    let base = files.fingerprint();
     let backbone = match &config.quantized_copy {
         None => files.load_decoder(model_plan.quantization)?,
-        Some(folder) => files.load_decoder_from_copy(model_plan.quantization, Path::new(folder))?,
+        Some(folder) => {
+            files.load_decoder_from_copy(model_plan.quantization, &base, Path::new(folder))?
+        }
     };
-    let base = files.fingerprint();
     if stop.is_raised() {
         return Err(Error::Stopped);
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Tensor};
 use serde_json::Value;
-use stepladder_engine::adapters::ladder::training_pass::{SideTraining, TargetedInput};
+use stepladder_engine::adapters::ladder::training_pass::SideTraining;
 use stepladder_engine::adapters::ladder::wiring::SideMethod;
 use stepladder_engine::adapters::ladder::{SideNetwork, Wiring};
 use stepladder_engine::adapters::parameters::Parameters;
+use stepladder_engine::adapters::targets::TargetedInput;
 use stepladder_engine::models::decoder::{Decoder, TokenInput};
 use stepladder_engine::ops::elementwise::gather_rows;
 use stepladder_engine::ops::linear_cross_entropy::Gradient;
