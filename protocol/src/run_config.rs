@@ -171,8 +171,14 @@ pub struct RunConfig {
     /// Recompute activations in the backward pass instead of keeping them; `None` takes the method's
     /// default: off for side networks, on for LoRA.
     pub recompute: Option<Switch>,
-    /// The type taps are kept in.
+    /// Side networks: run the backbone a second time for the taps instead of keeping them.
+    pub recompute_taps: Switch,
+    /// The type taps are kept in; LoRA: the inputs of recomputed blocks.
     pub tap_dtype: TapDtype,
+    /// Keep taps, or the inputs of recomputed blocks, in RAM while everything else is on a card.
+    pub offload_activations: Switch,
+    /// Keep the embeddings in RAM while everything else is on a card.
+    pub offload_embeddings: Switch,
     /// Fraction of examples held out for evaluation.
     pub held_out_fraction: f64,
     /// Steps between evaluations; `None` gives about ten over the run.
@@ -219,7 +225,10 @@ impl Default for RunConfig {
             rank_stabilized: Switch::Off,
             target_modules: None,
             recompute: None,
+            recompute_taps: Switch::Off,
             tap_dtype: TapDtype::default(),
+            offload_activations: Switch::Off,
+            offload_embeddings: Switch::Off,
             held_out_fraction: 0.05,
             evaluate_every: None,
             checkpoint_every: None,

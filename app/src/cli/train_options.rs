@@ -33,7 +33,9 @@ pub struct TrainOptions {
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "model", "data", "method", "out", "config", "context", "epochs", "steps", "batch_size",
         "effective_batch_size", "learning_rate", "seed", "d_side", "reduction_factor", "taps",
-        "downsample", "inject", "recompute", "tap_dtype", "rank", "alpha", "target_modules", "group_by_length", "quantize", "quantized_copy",
+        "downsample", "inject", "recompute", "recompute_taps", "tap_dtype", "offload_activations",
+        "offload_embeddings", "rank", "alpha", "target_modules", "group_by_length", "quantize",
+        "quantized_copy",
     ])]
     pub resume: Option<PathBuf>,
 
@@ -88,9 +90,21 @@ pub struct TrainOptions {
     /// Recompute activations to save memory: on or off [default: on for LoRA, off for side networks]
     #[arg(long, value_parser = word::<Switch>, help_heading = "Training")]
     pub recompute: Option<Switch>,
-    /// The type taps are kept in: f32, bf16 or f16 [default: f32]
-    #[arg(long, value_parser = word::<TapDtype>, help_heading = "Ladder and xLadder")]
+    /// Run the base model a second time for the taps instead of keeping them: on or off; slower, and
+    /// what a tap takes no longer grows with the context [default: off]
+    #[arg(long, value_parser = word::<Switch>, help_heading = "Ladder and xLadder")]
+    pub recompute_taps: Option<Switch>,
+    /// The type taps are kept in (LoRA: the inputs of recomputed blocks): f32, bf16 or f16
+    /// [default: f32]
+    #[arg(long, value_parser = word::<TapDtype>, help_heading = "Training")]
     pub tap_dtype: Option<TapDtype>,
+    /// Keep taps (LoRA: the inputs of recomputed blocks) in RAM while the rest is on a card: on or off
+    /// [default: off]
+    #[arg(long, value_parser = word::<Switch>, help_heading = "Training")]
+    pub offload_activations: Option<Switch>,
+    /// Keep the embeddings in RAM while the rest is on a card: on or off [default: off]
+    #[arg(long, value_parser = word::<Switch>, help_heading = "Training")]
+    pub offload_embeddings: Option<Switch>,
 
     /// Width of LoRA's bottleneck [default: 16]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "LoRA and QLoRA")]
@@ -156,7 +170,10 @@ impl TrainOptions {
         set(&mut config.rank, &self.rank);
         set(&mut config.alpha, &self.alpha);
         set_some(&mut config.recompute, &self.recompute);
+        set(&mut config.recompute_taps, &self.recompute_taps);
         set(&mut config.tap_dtype, &self.tap_dtype);
+        set(&mut config.offload_activations, &self.offload_activations);
+        set(&mut config.offload_embeddings, &self.offload_embeddings);
         set_some(&mut config.threads, &self.common.threads);
         set_some(&mut config.context, &self.context);
         set_some(&mut config.quantized_copy, &self.quantized_copy);
@@ -240,7 +257,7 @@ mod tests {
         let flags = "--model m --data a.jsonl --data b.jsonl --method xladder --context 256 \
             --steps 9 --batch-size 2 --effective-batch-size 8 --learning-rate 1e-3 --seed 7 \
             --d-side 32 --taps 3,7 --downsample adapter --inject gate --recompute on --rank 4 --alpha 8 --target-modules q_proj,v_proj \
-            --tap-dtype bf16 --group-by-length on --quantize nf4 --quantized-copy c --device cpu --threads 2";
+            --recompute-taps on --tap-dtype bf16 --offload-activations on --offload-embeddings on --group-by-length on --quantize nf4 --quantized-copy c --device cpu --threads 2";
         let flags: Vec<_> = flags.split_whitespace().collect();
         let expected = RunConfig {
             model: "m".to_owned(),
@@ -262,7 +279,10 @@ mod tests {
             rank: 4,
             alpha: 8.0,
             target_modules: Some(vec!["q_proj".to_owned(), "v_proj".to_owned()]),
+            recompute_taps: Switch::On,
             tap_dtype: TapDtype::Bf16,
+            offload_activations: Switch::On,
+            offload_embeddings: Switch::On,
             group_by_length: Switch::On,
             quantize: Quantize::Nf4,
             quantized_copy: Some(absolute_even_if_new("c".to_owned())),

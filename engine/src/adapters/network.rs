@@ -1,8 +1,9 @@
 //! An adapter of any method: what the trainer, the chat and the adapter folder see of it.
 
 use serde::{Deserialize, Serialize};
-use stepladder_protocol::{Switch, TapDtype};
+use stepladder_protocol::Switch;
 
+use super::kept::KeptStates;
 use super::ladder::training_pass::SideTraining;
 use super::ladder::{SideNetwork, Wiring};
 use super::lora::{Lora, LoraShape, LoraTraining};
@@ -36,8 +37,10 @@ pub enum Network {
 pub struct TrainingSettings {
     /// Recompute activations in the backward pass.
     pub recompute: Switch,
-    /// The type taps are kept in.
-    pub tap_dtype: TapDtype,
+    /// Side networks: run the backbone again for the taps instead of keeping them.
+    pub recompute_taps: Switch,
+    /// How taps, or the inputs of recomputed blocks, are kept.
+    pub kept: KeptStates,
     /// Seed of what is random while training.
     pub seed: u64,
 }
@@ -116,13 +119,15 @@ impl Network {
             Self::Side(network) => {
                 let training = SideTraining {
                     recompute: settings.recompute,
-                    tap_dtype: settings.tap_dtype,
+                    recompute_taps: settings.recompute_taps,
+                    taps: settings.kept,
                 };
                 network.loss(backbone, input, training, gradient, gradients)
             }
             Self::Lora(lora) => {
                 let training = LoraTraining {
                     recompute: settings.recompute,
+                    inputs: settings.kept,
                     seed: settings.seed,
                     draw,
                 };

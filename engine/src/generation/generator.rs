@@ -106,9 +106,8 @@ impl<'a> Generator<'a> {
                 gather_rows(&hidden, &last)?
             }
             Some(AdapterInUse::Side(network, tap_dtype)) => {
-                let (hidden, taps) =
-                    network.run_backbone(self.backbone, input, Some(&mut self.cache), tap_dtype)?;
-                let side = network.forward_cached(&taps, input, &mut self.side_cache)?;
+                let caches = Some((&mut self.cache, &mut self.side_cache));
+                let (hidden, side) = network.run(self.backbone, input, caches, tap_dtype)?;
                 network.upsample(&gather_rows(&hidden, &last)?, &gather_rows(&side, &last)?)?
             }
         };

@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use super::checkpoint::Checkpoint;
 use super::config::DecoderConfig;
 use super::kv_cache::KvCache;
-use super::layers::{Additions, Block, BlockActivations, Keep, Pass, Weights};
+use super::layers::{Additions, Block, BlockActivations, Pass, Weights};
 use super::quantization::Quantization;
 use crate::Result;
 use crate::ops::elementwise;
@@ -81,8 +81,9 @@ impl Decoder {
     }
 
     /// Runs all blocks and returns the last one's output `[batch * seq, d_model]`, before the final
-    /// norm. `observe(i, x_i)` sees the output of block `i` (1..=layers) right after it was made.
-    /// With a cache, the tokens continue what it holds.
+    /// norm. `observe(i, x_i)` sees the output of block `i` (1..=layers) right after it was made; the
+    /// next block replaces it, so whoever wants to keep it copies it. With a cache, the tokens
+    /// continue what it holds.
     ///
     /// # Errors
     /// When an id lies outside the vocabulary, or the observer fails.
@@ -107,10 +108,10 @@ impl Decoder {
         mut observe: impl FnMut(usize, &Tensor) -> Result<()>,
     ) -> Result<Tensor> {
         let pass = self.pass(input, additions);
-        let mut x = self.embed(input.ids)?;
+        let x = self.embed(input.ids)?;
         for (layer, block) in self.blocks.iter().enumerate() {
             let layer_cache = cache.as_deref_mut().and_then(|cache| cache.layer(layer));
-            x = block.forward(&x, &pass, layer_cache, Keep::Nothing)?.0;
+            block.forward(&x, &pass, layer_cache)?;
             observe(layer + 1, &x)?;
         }
         if let Some(cache) = cache {
@@ -137,24 +138,51 @@ impl Decoder {
         }
     }
 
-    /// Output of block `layer` (from 0) for its input `x` `[batch * seq, d_model]`.
+    /// Replaces the input `x` `[batch * seq, d_model]` of block `layer` (from 0) by its output.
     ///
     /// # Errors
     /// When shapes do not fit.
     ///
     /// # Panics
     /// When there is no such block.
-    pub fn forward_block(
+    pub fn forward_block(&self, layer: usize, x: &Tensor, pass: &Pass<'_>) -> Result<()> {
+        self.blocks[layer].forward(x, pass, None)
+    }
+
+    /// Output of block `layer` for an input that is kept, and what its backward needs.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    ///
+    /// # Panics
+    /// When there is no such block.
+    pub fn forward_block_keeping(
         &self,
         layer: usize,
         x: &Tensor,
         pass: &Pass<'_>,
-        keep: Keep,
-    ) -> Result<(Tensor, Option<BlockActivations>)> {
-        self.blocks[layer].forward(x, pass, None, keep)
+    ) -> Result<(Tensor, BlockActivations)> {
+        self.blocks[layer].forward_keeping(x, pass)
     }
 
-    /// Gradient of that input for the gradient of the output, which is given up.
+    /// Makes again what the backward of block `layer` needs; less than
+    /// [`Self::forward_block_keeping`] keeps, for the rest is made tile by tile.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    ///
+    /// # Panics
+    /// When there is no such block.
+    pub fn recompute_block(
+        &self,
+        layer: usize,
+        x: &Tensor,
+        pass: &Pass<'_>,
+    ) -> Result<BlockActivations> {
+        self.blocks[layer].recompute(x, pass)
+    }
+
+    /// Turns `grad`, the gradient of the output, into the one of the input `x`, in place.
     ///
     /// # Errors
     /// When shapes do not fit.
@@ -167,8 +195,8 @@ impl Decoder {
         x: &Tensor,
         activations: BlockActivations,
         pass: &Pass<'_>,
-        grad: Tensor,
-    ) -> Result<Tensor> {
+        grad: &Tensor,
+    ) -> Result<()> {
         self.blocks[layer].backward(x, activations, pass, grad)
     }
 

@@ -55,6 +55,31 @@ pub struct Cached {
     pub capacity: usize,
 }
 
+impl Cached {
+    /// `keys` and `values` `[batch * seq, width]` with what a cache holds of the tokens before them;
+    /// without a cache, themselves.
+    ///
+    /// # Errors
+    /// When the shapes do not fit what is stored.
+    pub fn of(
+        cache: Option<&mut LayerCache>,
+        batch: usize,
+        keys: Tensor,
+        values: Tensor,
+    ) -> Result<Self> {
+        if let Some(cache) = cache {
+            return cache.append(batch, &keys, &values);
+        }
+        let tokens = keys.dim(0)? / batch.max(1);
+        Ok(Self {
+            keys,
+            values,
+            tokens,
+            capacity: tokens,
+        })
+    }
+}
+
 impl LayerCache {
     /// Adds `keys` and `values` `[batch * seq, width]` and returns all there are.
     ///

@@ -10,6 +10,7 @@ use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::cpu::{self, Output, Real, Strides, Workers, by_float_type, matmul};
+use super::token_tiles::TokenTile;
 
 /// Query rows whose scores exist at the same time, per thread.
 const QUERY_TILE: usize = 64;
@@ -67,6 +68,33 @@ impl Attention<'_> {
     pub fn forward(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Attended> {
         self.check(q, k, v)?;
         by_float_type!(q, T => self.forward_typed::<T>(q, k, v))
+    }
+
+    /// The same for one tile of queries: `q` `[batch * queries, heads * head_dim]` are all of them,
+    /// the result is `[tile, heads * head_dim]`.
+    ///
+    /// # Errors
+    /// When the shapes do not fit together.
+    pub fn forward_tile(
+        &self,
+        tile: &TokenTile,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+    ) -> Result<Attended> {
+        let rows_of = |x: &Tensor| {
+            let (first, count) = (tile.row * self.key_capacity, tile.rows * self.key_capacity);
+            x.narrow(0, first, count)
+        };
+        let before = self.keys - self.queries;
+        let attention = Attention {
+            batch: tile.rows,
+            queries: tile.tokens_per_row,
+            keys: before + tile.first + tile.tokens_per_row,
+            first_visible: tile.of_list(self.first_visible),
+            ..self.clone()
+        };
+        attention.forward(&tile.of(q)?, &rows_of(k)?, &rows_of(v)?)
     }
 
     /// Gradients for the upstream gradient `grad` of the output.

@@ -59,26 +59,33 @@ pub fn gather_rows(x: &Tensor, indices: &[u32]) -> Result<Tensor> {
     x.index_select(&Tensor::from_slice(indices, indices.len(), x.device())?, 0)
 }
 
-/// The transpose of [`gather_rows`]: a `[rows, width]` tensor of zeros to which row `i` of `x` is
-/// added at `indices[i]`.
+/// The transpose of [`gather_rows`]: adds row `i` of `x` `[indices, width]` to row `indices[i]` of
+/// `target` `[rows, width]`.
 ///
 /// # Errors
 /// When an index is out of range.
-pub fn scatter_rows(x: &Tensor, indices: &[u32], rows: usize) -> Result<Tensor> {
-    let (count, width) = x.dims2()?;
-    if count != indices.len() || indices.iter().any(|&index| index as usize >= rows) {
-        bail!("{count} rows to {} indices below {rows}", indices.len());
+pub fn add_rows(target: &Tensor, x: &Tensor, indices: &[u32]) -> Result<()> {
+    let ((count, width), (rows, target_width)) = (x.dims2()?, target.dims2()?);
+    let outside = indices.iter().any(|&index| index as usize >= rows);
+    if count != indices.len() || width != target_width || outside {
+        bail!(
+            "{:?} to {} rows of {:?}",
+            x.shape(),
+            indices.len(),
+            target.shape()
+        );
     }
     by_float_type!(x, T => {
         let values = cpu::read::<T>(x)?;
-        let mut output = vec![T::default(); rows * width];
-        for (row, &index) in values.chunks_exact(width).zip(indices) {
-            let at = index as usize * width;
-            for (sum, &value) in output[at..at + width].iter_mut().zip(row) {
-                *sum += value;
+        let values: &[T] = &values;
+        cpu::update::<T, _>(target, |output| {
+            for (row, &index) in values.chunks_exact(width).zip(indices) {
+                let at = index as usize * width;
+                for (sum, &value) in output[at..at + width].iter_mut().zip(row) {
+                    *sum += value;
+                }
             }
-        }
-        Tensor::from_vec(output, (rows, width), x.device())
+        })
     })
 }
 

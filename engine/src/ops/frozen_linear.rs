@@ -3,7 +3,7 @@
 //! form it is stored in; rows are widened in tiles, never as a whole.
 
 use candle_core::{Result, Tensor, bail};
-use num_traits::{One, Zero};
+use num_traits::One;
 use rayon::prelude::*;
 
 use super::cpu::{self, Output, Real, Strides, Workers, by_float_type, matmul};
@@ -76,18 +76,35 @@ impl FrozenLinear {
     /// # Errors
     /// When the width or type of `x` does not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (tokens, _) = x.dims2()?;
+        let output = Tensor::zeros((tokens, self.outputs()), x.dtype(), x.device())?;
+        self.forward_into(x, &output)?;
+        Ok(output)
+    }
+
+    /// The same, written to `output` `[tokens, outputs]`.
+    ///
+    /// # Errors
+    /// When the width or type of `x` or `output` does not fit.
+    pub fn forward_into(&self, x: &Tensor, output: &Tensor) -> Result<()> {
         let (tokens, inputs) = x.dims2()?;
-        if inputs != self.inputs() {
-            bail!("input {:?} for weight {:?}", x.shape(), self.weight);
+        if inputs != self.inputs() || output.dims() != [tokens, self.outputs()] {
+            bail!(
+                "input {:?} for weight {:?} into {:?}",
+                x.shape(),
+                self.weight,
+                output.shape()
+            );
         }
         by_float_type!(x, T => {
             let x_values = cpu::read::<T>(x)?;
-            let mut output = vec![T::zero(); tokens * self.outputs()];
-            self.multiply::<T>(&x_values, &mut output, tokens)?;
-            if let Some(bias) = &self.bias {
-                super::linear::add_bias(&mut output, &cpu::read::<T>(bias)?);
-            }
-            Tensor::from_vec(output, (tokens, self.outputs()), x.device())
+            cpu::update::<T, _>(output, |output| {
+                self.multiply::<T>(&x_values, output, tokens)?;
+                if let Some(bias) = &self.bias {
+                    super::linear::add_bias(output, &cpu::read::<T>(bias)?);
+                }
+                Ok(())
+            })?
         })
     }
 
@@ -96,26 +113,42 @@ impl FrozenLinear {
     /// # Errors
     /// When the width or type of `grad` does not fit.
     pub fn backward_input(&self, grad: &Tensor) -> Result<Tensor> {
+        let shape = (grad.dim(0)?, self.inputs());
+        let input_gradient = Tensor::zeros(shape, grad.dtype(), grad.device())?;
+        self.accumulate_backward_input(grad, &input_gradient)?;
+        Ok(input_gradient)
+    }
+
+    /// The same, added to `input_gradient` `[tokens, inputs]`.
+    ///
+    /// # Errors
+    /// When the width or type of `grad` or `input_gradient` does not fit.
+    pub fn accumulate_backward_input(&self, grad: &Tensor, input_gradient: &Tensor) -> Result<()> {
         let (tokens, outputs) = grad.dims2()?;
         let inputs = self.inputs();
-        if outputs != self.outputs() {
-            bail!("gradient {:?} for weight {:?}", grad.shape(), self.weight);
+        if outputs != self.outputs() || input_gradient.dims() != [tokens, inputs] {
+            bail!(
+                "gradient {:?} for weight {:?} into {:?}",
+                grad.shape(),
+                self.weight,
+                input_gradient.shape()
+            );
         }
         by_float_type!(grad, T => {
             let grads = cpu::read::<T>(grad)?;
-            let mut output = vec![T::zero(); tokens * inputs];
-            self.weight.for_tiles::<T>(|first, rows, tile| {
-                matmul(
-                    (tokens, inputs, rows),
-                    (&mut output, Strides::row_major(inputs)),
-                    (&grads[first..], Strides::row_major(outputs)),
-                    (tile, Strides::row_major(inputs)),
-                    T::one(),
-                    Output::Add,
-                    Workers::All,
-                );
-            })?;
-            Tensor::from_vec(output, (tokens, inputs), grad.device())
+            cpu::update::<T, _>(input_gradient, |output| {
+                self.weight.for_tiles::<T>(|first, rows, tile| {
+                    matmul(
+                        (tokens, inputs, rows),
+                        (output, Strides::row_major(inputs)),
+                        (&grads[first..], Strides::row_major(outputs)),
+                        (tile, Strides::row_major(inputs)),
+                        T::one(),
+                        Output::Add,
+                        Workers::All,
+                    );
+                })
+            })?
         })
     }
 

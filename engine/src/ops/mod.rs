@@ -18,3 +18,4 @@ pub mod nf4;
 pub mod rms_norm;
 pub mod rope;
 pub mod swiglu;
+pub mod token_tiles;

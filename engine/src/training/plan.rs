@@ -5,6 +5,7 @@ use stepladder_protocol::{Method, Quantize, RunConfig, Switch};
 use super::example_stream::ExampleStream;
 use super::lr_schedule::LrSchedule;
 use super::optimizer::AdamWSettings;
+use crate::adapters::kept::KeptStates;
 use crate::adapters::ladder::Wiring;
 use crate::adapters::ladder::wiring::{BackboneShape, SideMethod, WiringRequest};
 use crate::adapters::lora::{LoraRequest, LoraShape};
@@ -279,7 +280,11 @@ impl RunPlan {
             clip_norm,
             training: TrainingSettings {
                 recompute: config.recompute.unwrap_or(defaults.recompute),
-                tap_dtype: config.tap_dtype,
+                recompute_taps: config.recompute_taps,
+                kept: KeptStates {
+                    dtype: config.tap_dtype,
+                    in_ram: config.offload_activations,
+                },
                 seed,
             },
             checkpoint_every: every("checkpoint_every", config.checkpoint_every, evaluate_every)?,

@@ -64,7 +64,7 @@ pub fn logits_of(name: &str, decoder: &Decoder) -> (Vec<Tensor>, Tensor, Tensor)
     let mut hidden = Vec::new();
     let last = decoder
         .forward(input, None, |_, output| {
-            hidden.push(output.clone());
+            hidden.push(output.copy()?);
             Ok(())
         })
         .unwrap();

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use stepladder_engine::generation::generator::{AdapterInUse, Generator};
 use stepladder_engine::models::decoder::TokenInput;
 use stepladder_engine::ops::elementwise::gather_rows;
-use stepladder_protocol::{Switch, TapDtype};
+use stepladder_protocol::TapDtype;
 use stepladder_tests::{assert_close, positions};
 
 use super::ladders::{CASES, Case};
@@ -43,10 +43,8 @@ fn greedy_tokens_and_logits_are_the_same_cached_and_uncached() {
                         gather_rows(&hidden, &last).unwrap()
                     }
                     Some((network, tap_dtype)) => {
-                        let (hidden, taps) = network
-                            .run_backbone(&case.backbone, input, None, tap_dtype)
-                            .unwrap();
-                        let side = network.forward(&taps, input, Switch::On).unwrap().output;
+                        let (hidden, side) =
+                            network.run(&case.backbone, input, None, tap_dtype).unwrap();
                         let rows = |x: &Tensor| gather_rows(x, &last).unwrap();
                         network.upsample(&rows(&hidden), &rows(&side)).unwrap()
                     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Tensor};
 use serde_json::Value;
+use stepladder_engine::adapters::kept::KeptStates;
 use stepladder_engine::adapters::ladder::training_pass::SideTraining;
 use stepladder_engine::adapters::ladder::wiring::SideMethod;
 use stepladder_engine::adapters::ladder::{SideNetwork, Wiring};
@@ -138,10 +139,12 @@ fn loss_and_every_gradient_agree_with_the_twin() {
     for name in CASES {
         let case = Case::load(name);
         let network = case.network();
-        for recompute in [Switch::Off, Switch::On] {
+        let (on, off) = (Switch::On, Switch::Off);
+        for (recompute, recompute_taps) in [(off, off), (on, off), (off, on), (on, on)] {
             let training = SideTraining {
                 recompute,
-                tap_dtype: TapDtype::F32,
+                recompute_taps,
+                taps: KeptStates::default(),
             };
             let (loss, gradients) = case.loss_and_gradients(&network, training);
             let expected = numbers(&case.tensors["loss"])[0];
@@ -177,13 +180,9 @@ fn logits_agree_with_the_twin() {
     for name in CASES {
         let case = Case::load(name);
         let network = case.network();
-        let (hidden, taps) = network
-            .run_backbone(&case.backbone, case.tokens(), None, TapDtype::F32)
+        let (hidden, side) = network
+            .run(&case.backbone, case.tokens(), None, TapDtype::F32)
             .unwrap();
-        let side = network
-            .forward(&taps, case.tokens(), Switch::On)
-            .unwrap()
-            .output;
         let rows = |x: &Tensor| gather_rows(x, &case.target_rows).unwrap();
         let shifted = network.upsample(&rows(&hidden), &rows(&side)).unwrap();
         let logits = case.backbone.logits(&shifted).unwrap();
@@ -203,13 +202,9 @@ fn a_fresh_adapter_is_the_base_model() {
     for name in CASES {
         let case = Case::load(name);
         let network = SideNetwork::initialize(case.wiring(), 7).unwrap();
-        let (hidden, taps) = network
-            .run_backbone(&case.backbone, case.tokens(), None, TapDtype::F32)
+        let (hidden, side) = network
+            .run(&case.backbone, case.tokens(), None, TapDtype::F32)
             .unwrap();
-        let side = network
-            .forward(&taps, case.tokens(), Switch::On)
-            .unwrap()
-            .output;
         let shifted = network.upsample(&hidden, &side).unwrap();
         let ours = case.backbone.logits(&shifted).unwrap();
         let base = case.backbone.logits(&hidden).unwrap();
@@ -239,10 +234,25 @@ fn taps_in_16_bits_are_rounded_and_nothing_else() {
     let exact = case.loss_and_gradients(&network, SideTraining::default()).0;
     for tap_dtype in [TapDtype::Bf16, TapDtype::F16] {
         let training = SideTraining {
-            tap_dtype,
-            recompute: Switch::Off,
+            taps: KeptStates {
+                dtype: tap_dtype,
+                in_ram: Switch::On,
+            },
+            ..SideTraining::default()
         };
-        let rounded = case.loss_and_gradients(&network, training).0;
+        let (rounded, gradients) = case.loss_and_gradients(&network, training);
+        let again = SideTraining {
+            recompute: Switch::On,
+            recompute_taps: Switch::On,
+            ..training
+        };
+        // Made again, they are rounded alike.
+        let again = case.loss_and_gradients(&network, again);
+        assert_eq!(again.0, rounded);
+        for (name, gradient) in gradients.iter() {
+            let again = again.1.get(name).unwrap();
+            assert_eq!(numbers(again), numbers(gradient), "{tap_dtype:?}: {name}");
+        }
         let change = (rounded - exact).abs() / exact;
         assert!(
             change > 0.0 && change < 2e-2,
@@ -259,10 +269,16 @@ fn a_cached_side_network_equals_the_whole() {
         let network = case.network();
         let whole = case.tokens();
         let seq = whole.seq;
-        let (_, taps) = network
-            .run_backbone(&case.backbone, whole, None, TapDtype::F32)
+        let mut taps = Vec::new();
+        case.backbone
+            .forward(whole, None, |layer, output| {
+                if network.layer_at(layer).is_some() {
+                    taps.push(output.copy()?);
+                }
+                Ok(())
+            })
             .unwrap();
-        let expected = network.forward(&taps, whole, Switch::On).unwrap().output;
+        let expected = network.forward(&taps, whole, None).unwrap();
         let mut cache = KvCache::new(network.wiring().side_layers());
         let mut parts = vec![Vec::new(); whole.batch];
         for (start, end) in [(0, 5), (5, 6), (6, 20), (20, seq)] {
@@ -284,7 +300,7 @@ fn a_cached_side_network_equals_the_whole() {
                 batch: whole.batch,
                 seq: count,
             };
-            let output = network.forward_cached(&taps, input, &mut cache).unwrap();
+            let output = network.forward(&taps, input, Some(&mut cache)).unwrap();
             for (row, parts) in parts.iter_mut().enumerate() {
                 parts.push(output.narrow(0, row * count, count).unwrap());
             }

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use candle_core::Tensor;
+use stepladder_engine::adapters::kept::KeptStates;
 use stepladder_engine::adapters::lora::{
     Lora, LoraRequest, LoraShape, LoraTraining, LowRank, peft,
 };
@@ -124,6 +125,7 @@ impl Case {
         };
         let training = LoraTraining {
             recompute,
+            inputs: KeptStates::default(),
             seed: 1,
             draw: 0,
         };

@@ -21,4 +21,5 @@ mod nf4;
 mod ops;
 mod optimizer;
 mod second_witness;
+mod tiles;
 mod tokenizer;

@@ -1,7 +1,8 @@
 //! A ladder connection: a tap is normalized, downsampled to the side network's width and joined
-//! with the side state. Nothing flows back into the tap: the backbone is frozen.
+//! with the side state, a tile of tokens at a time. Nothing flows back into the tap: the backbone is
+//! frozen.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use stepladder_protocol::{Downsample, Inject};
 
 use super::wiring::Wiring;
@@ -13,6 +14,7 @@ use crate::ops::linear::{
 };
 use crate::ops::rms_norm::{rms_norm, rms_norm_backward};
 use crate::ops::swiglu::{silu, silu_backward};
+use crate::ops::token_tiles::TokenTile;
 
 /// Temperature of the ladder gate (Ladder Side-Tuning, arXiv 2206.06522).
 const GATE_TEMPERATURE: f64 = 0.1;
@@ -55,62 +57,88 @@ impl<'a> LadderConnection<'a> {
         parameters: &Parameters,
         state: Option<&Tensor>,
         tap: &Tensor,
+        tiles: &[TokenTile],
     ) -> Result<Tensor> {
-        let down = self.downsample(parameters, &self.normalized(tap)?)?;
+        let shape = (tap.dim(0)?, self.wiring.d_side);
+        let joined = Tensor::zeros(shape, DType::F32, tap.device())?;
+        for tile in tiles {
+            let down = self.downsample(parameters, &self.normalized(&tile.of(tap)?)?)?;
+            elementwise::add(&tile.of(&joined)?, &down)?;
+        }
         match self.wiring.inject {
             Inject::Sum => {
                 if let Some(state) = state {
-                    elementwise::add(&down, state)?;
+                    elementwise::add(&joined, state)?;
                 }
             }
             Inject::Gate => {
                 let gate = self.gate(parameters)?;
-                elementwise::scale(&down, 1.0 - gate)?;
+                elementwise::scale(&joined, 1.0 - gate)?;
                 if let Some(state) = state {
-                    elementwise::add_scaled(&down, state, gate)?;
+                    elementwise::add_scaled(&joined, state, gate)?;
                 }
             }
         }
-        Ok(down)
+        Ok(joined)
     }
 
-    /// Adds the connection's gradients and returns the one of `state`; `grad` is given up.
-    pub fn backward(
+    /// Whether the gradients need the state that the tap was joined with.
+    pub fn needs_state(&self) -> bool {
+        self.wiring.inject == Inject::Gate
+    }
+
+    /// Adds the connection's gradients for `grad`, the gradient of what it joined; `state` as
+    /// [`Self::needs_state`] says.
+    pub fn accumulate(
         &self,
         parameters: &Parameters,
         gradients: &Parameters,
         state: Option<&Tensor>,
         tap: &Tensor,
-        grad: Tensor,
-    ) -> Result<Tensor> {
-        let normalized = self.normalized(tap)?;
-        match self.wiring.inject {
-            Inject::Sum => {
-                self.downsample_backward(parameters, gradients, &normalized, &grad)?;
-                Ok(grad)
-            }
-            Inject::Gate => {
-                let gate = self.gate(parameters)?;
-                let down = self.downsample(parameters, &normalized)?;
-                // d loss / d g = sum(grad * (state - down))
-                let mut d_gate = -elementwise::inner_product(&grad, &down)?;
-                if let Some(state) = state {
-                    d_gate += elementwise::inner_product(&grad, state)?;
+        (grad, tiles): (&Tensor, &[TokenTile]),
+    ) -> Result<()> {
+        let gate = match self.wiring.inject {
+            Inject::Sum => None,
+            Inject::Gate => Some(self.gate(parameters)?),
+        };
+        // d loss / d g = sum(grad * (state - down))
+        let mut d_gate = match state {
+            Some(state) if gate.is_some() => elementwise::inner_product(grad, state)?,
+            _ => 0.0,
+        };
+        for tile in tiles {
+            let normalized = self.normalized(&tile.of(tap)?)?;
+            let grad = tile.of(grad)?;
+            let d_down = match gate {
+                None => grad,
+                Some(gate) => {
+                    let down = self.downsample(parameters, &normalized)?;
+                    d_gate -= elementwise::inner_product(&grad, &down)?;
+                    let d_down = grad.copy()?;
+                    elementwise::scale(&d_down, 1.0 - gate)?;
+                    d_down
                 }
-                let d_a = d_gate * gate * (1.0 - gate) / GATE_TEMPERATURE;
-                let d_a = Tensor::new(&[d_a as f32], grad.device())?;
-                elementwise::add(gradients.get(&self.gate_name())?, &d_a)?;
-                let d_down = grad.copy()?;
-                elementwise::scale(&d_down, 1.0 - gate)?;
-                self.downsample_backward(parameters, gradients, &normalized, &d_down)?;
-                elementwise::scale(&grad, gate)?;
-                Ok(grad)
-            }
+            };
+            self.downsample_backward(parameters, gradients, &normalized, &d_down)?;
+        }
+        if let Some(gate) = gate {
+            let d_a = d_gate * gate * (1.0 - gate) / GATE_TEMPERATURE;
+            let d_a = Tensor::new(&[d_a as f32], grad.device())?;
+            elementwise::add(gradients.get(&self.gate_name())?, &d_a)?;
+        }
+        Ok(())
+    }
+
+    /// Turns the gradient of what was joined into the one of the state, in place.
+    pub fn state_gradient(&self, parameters: &Parameters, grad: &Tensor) -> Result<()> {
+        match self.wiring.inject {
+            Inject::Sum => Ok(()),
+            Inject::Gate => Ok(elementwise::scale(grad, self.gate(parameters)?)?),
         }
     }
 
     fn normalized(&self, tap: &Tensor) -> Result<Tensor> {
-        let tap = tap.to_dtype(candle_core::DType::F32)?;
+        let tap = tap.to_dtype(DType::F32)?;
         Ok(rms_norm(&tap, None, self.wiring.norm_eps)?)
     }
 

@@ -8,11 +8,10 @@
 //! ```
 
 use candle_core::Tensor;
-use stepladder_protocol::Switch;
 
 use super::initialization;
 use super::ladder_connection::{LadderConnection, accumulate_biased, biased};
-use super::side_block::{BlockActivations, SideBlock, SidePass};
+use super::side_block::{SideActivations, SideBlock, SidePass};
 use super::wiring::{ROPE_THETA, Wiring};
 use crate::adapters::parameters::Parameters;
 use crate::models::decoder::TokenInput;
@@ -20,6 +19,7 @@ use crate::models::kv_cache::KvCache;
 use crate::ops::elementwise;
 use crate::ops::linear::linear_backward_input;
 use crate::ops::rope::RotaryEmbedding;
+use crate::ops::token_tiles::token_tiles;
 use crate::{Error, Result};
 
 /// A Ladder or xLadder adapter.
@@ -35,11 +35,43 @@ pub struct SideForward {
     layers: Vec<KeptLayer>,
 }
 
+/// What a forward pass keeps of each layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SideKeep {
+    /// Nothing: there is no backward.
+    Nothing,
+    /// Its input; everything else is made again.
+    Inputs,
+    /// Its input and all activations.
+    Activations,
+}
+
 struct KeptLayer {
-    /// s_{j-1}; absent where it is zero.
+    /// u_j, `[tokens, d_side]`.
+    joined: Tensor,
+    /// s_{j-1}, where a gate's gradient needs it.
     state: Option<Tensor>,
     /// Everything else, unless it is recomputed.
-    activations: Option<(Tensor, BlockActivations)>,
+    activations: Option<SideActivations>,
+}
+
+/// A forward pass under way: it takes the taps one by one, as the backbone makes them, and needs
+/// none of them again.
+pub struct SideRun<'a> {
+    network: &'a SideNetwork,
+    pass: SidePass<'a>,
+    keep: SideKeep,
+    cache: Option<&'a mut KvCache>,
+    /// Layers that have run.
+    layer: usize,
+    state: Option<Tensor>,
+    kept: Vec<KeptLayer>,
+}
+
+/// The gradient of what a connection joined, for its own gradients later.
+pub struct JoinedGradient {
+    grad: Tensor,
+    state: Option<Tensor>,
 }
 
 impl SideNetwork {
@@ -73,27 +105,37 @@ impl SideNetwork {
 
     fn pass<'a>(&self, input: TokenInput<'a>) -> SidePass<'a> {
         let rotary = RotaryEmbedding::plain(ROPE_THETA, self.wiring.head_dim());
-        SidePass {
-            batch: input.batch,
-            seq: input.seq,
-            angles: rotary.angles(input.positions),
-            first_visible: input.first_visible,
+        SidePass::new(input, rotary.angles(input.positions))
+    }
+
+    fn block(&self, layer: usize) -> SideBlock<'_> {
+        SideBlock::new(&self.wiring, &self.parameters, layer)
+    }
+
+    /// The layer that reads backbone layer `tap` (1-based), if one does.
+    pub fn layer_at(&self, tap: usize) -> Option<usize> {
+        self.wiring.taps.iter().position(|at| *at == tap)
+    }
+
+    /// Begins a pass. With a cache, the tokens continue what it holds.
+    pub fn start<'a>(
+        &'a self,
+        input: TokenInput<'a>,
+        keep: SideKeep,
+        cache: Option<&'a mut KvCache>,
+    ) -> SideRun<'a> {
+        SideRun {
+            network: self,
+            pass: self.pass(input),
+            keep,
+            cache,
+            layer: 0,
+            state: None,
+            kept: Vec::new(),
         }
     }
 
-    /// u_j of layer `layer` (from 0): the tap joined with the state, or the state alone.
-    fn inject(&self, layer: usize, state: Option<&Tensor>, taps: &[Tensor]) -> Result<Tensor> {
-        match (taps.get(layer), state) {
-            (Some(tap), _) => {
-                LadderConnection::new(&self.wiring, layer).forward(&self.parameters, state, tap)
-            }
-            (None, Some(state)) => Ok(state.clone()),
-            (None, None) => Err(missing_tap(layer)),
-        }
-    }
-
-    /// Runs the network on `taps` (one `[tokens, d_model]` per connection, in order) and keeps what
-    /// the backward needs: all activations, or with `recompute` the layers' inputs alone.
+    /// s_l `[tokens, d_side]` for given taps (one `[tokens, d_model]` per connection, in order).
     ///
     /// # Errors
     /// When shapes do not fit.
@@ -101,29 +143,18 @@ impl SideNetwork {
         &self,
         taps: &[Tensor],
         input: TokenInput<'_>,
-        recompute: Switch,
-    ) -> Result<SideForward> {
-        let pass = self.pass(input);
-        let mut state: Option<Tensor> = None;
-        let mut layers = Vec::with_capacity(self.wiring.side_layers());
-        for layer in 0..self.wiring.side_layers() {
-            let joined = self.inject(layer, state.as_ref(), taps)?;
-            let block = SideBlock::new(&self.wiring, &self.parameters, layer);
-            let (output, activations) = block.forward(&joined, &pass, None)?;
-            let activations = match recompute {
-                Switch::Off => Some((joined, activations)),
-                Switch::On => None,
-            };
-            layers.push(KeptLayer {
-                state: state.replace(output),
-                activations,
-            });
+        cache: Option<&mut KvCache>,
+    ) -> Result<Tensor> {
+        let mut run = self.start(input, SideKeep::Nothing, cache);
+        for tap in taps {
+            run.tap(tap)?;
         }
-        let output = state.ok_or_else(|| missing_tap(0))?;
-        Ok(SideForward { output, layers })
+        Ok(run.finish()?.output)
     }
 
-    /// Adds every gradient below the upsample, for the upstream gradient `grad` of the output.
+    /// Adds every gradient below the upsample, for the upstream gradient `grad` of the output, which
+    /// is given up. `joined(layer, gradient)` is handed what each connection needs, from the last to
+    /// the first; see [`Self::connection_backward`].
     ///
     /// # Errors
     /// When shapes do not fit.
@@ -131,55 +162,53 @@ impl SideNetwork {
         &self,
         gradients: &Parameters,
         forward: SideForward,
-        taps: &[Tensor],
         input: TokenInput<'_>,
-        grad: Tensor,
+        grad: &Tensor,
+        mut joined: impl FnMut(usize, &Tensor, Option<Tensor>) -> Result<()>,
     ) -> Result<()> {
         let pass = self.pass(input);
         let SideForward { output, mut layers } = forward;
         drop(output);
-        let mut grad = grad;
         // The last layer's activations are dropped before the one below is recomputed.
-        while let Some(KeptLayer { state, activations }) = layers.pop() {
+        while let Some(kept) = layers.pop() {
             let layer = layers.len();
-            let block = SideBlock::new(&self.wiring, &self.parameters, layer);
-            let (joined, activations) = match activations {
-                Some(kept) => kept,
-                None => {
-                    let joined = self.inject(layer, state.as_ref(), taps)?;
-                    let (_, activations) = block.forward(&joined, &pass, None)?;
-                    (joined, activations)
-                }
+            let block = self.block(layer);
+            let activations = match kept.activations {
+                Some(activations) => activations,
+                None => block.recompute(&kept.joined, &pass)?,
             };
-            grad = block.backward(gradients, &joined, &activations, &pass, grad)?;
-            if let Some(tap) = taps.get(layer) {
-                let connection = LadderConnection::new(&self.wiring, layer);
-                grad =
-                    connection.backward(&self.parameters, gradients, state.as_ref(), tap, grad)?;
+            block.backward(gradients, &kept.joined, activations, &pass, grad)?;
+            drop(kept.joined);
+            if layer < self.wiring.taps.len() {
+                joined(layer, grad, kept.state)?;
+                LadderConnection::new(&self.wiring, layer)
+                    .state_gradient(&self.parameters, grad)?;
             }
         }
         Ok(())
     }
 
-    /// s_l of new tokens that continue what `cache` holds, `[tokens, d_side]`.
+    /// Adds the gradients of the connection that feeds `layer`: `tap` `[tokens, d_model]` is what it
+    /// read, `grad` the gradient of what it joined.
     ///
     /// # Errors
     /// When shapes do not fit.
-    pub fn forward_cached(
+    pub fn connection_backward(
         &self,
-        taps: &[Tensor],
+        gradients: &Parameters,
+        layer: usize,
+        tap: &Tensor,
+        JoinedGradient { grad, state }: &JoinedGradient,
         input: TokenInput<'_>,
-        cache: &mut KvCache,
-    ) -> Result<Tensor> {
-        let pass = self.pass(input);
-        let mut state: Option<Tensor> = None;
-        for layer in 0..self.wiring.side_layers() {
-            let joined = self.inject(layer, state.as_ref(), taps)?;
-            let block = SideBlock::new(&self.wiring, &self.parameters, layer);
-            state = Some(block.forward(&joined, &pass, cache.layer(layer))?.0);
-        }
-        cache.advance(input.seq);
-        state.ok_or_else(|| missing_tap(0))
+    ) -> Result<()> {
+        let tiles = token_tiles(input.batch, input.seq);
+        LadderConnection::new(&self.wiring, layer).accumulate(
+            &self.parameters,
+            gradients,
+            state.as_ref(),
+            tap,
+            (grad, &tiles),
+        )
     }
 
     /// `x + W_up s + b_up` for rows of the last hidden state and of the side output.
@@ -207,6 +236,82 @@ impl SideNetwork {
             self.parameters.get("upsample.weight")?,
             grad,
         )?)
+    }
+}
+
+impl JoinedGradient {
+    /// As [`SideNetwork::backward`] hands them over.
+    pub fn new(grad: Tensor, state: Option<Tensor>) -> Self {
+        Self { grad, state }
+    }
+}
+
+impl SideRun<'_> {
+    /// Runs the next connected layer on its tap `[tokens, d_model]`.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn tap(&mut self, tap: &Tensor) -> Result<()> {
+        let SideNetwork { wiring, parameters } = self.network;
+        let connection = LadderConnection::new(wiring, self.layer);
+        let state = self.state.take();
+        let joined = connection.forward(parameters, state.as_ref(), tap, &self.pass.tiles)?;
+        let state = state.filter(|_| connection.needs_state());
+        self.run_layer(joined, state)
+    }
+
+    /// Runs the layers that have no tap.
+    ///
+    /// # Errors
+    /// When a connected layer had none.
+    pub fn finish(mut self) -> Result<SideForward> {
+        let wiring = &self.network.wiring;
+        if self.layer < wiring.taps.len() {
+            return Err(missing_tap(self.layer));
+        }
+        while self.layer < wiring.side_layers() {
+            let state = self.state.take().ok_or_else(|| missing_tap(self.layer))?;
+            self.run_layer(state, None)?;
+        }
+        if let Some(cache) = self.cache {
+            cache.advance(self.pass.input.seq);
+        }
+        Ok(SideForward {
+            output: self.state.ok_or_else(|| missing_tap(0))?,
+            layers: self.kept,
+        })
+    }
+
+    fn run_layer(&mut self, joined: Tensor, state: Option<Tensor>) -> Result<()> {
+        let network = self.network;
+        let (block, pass) = (network.block(self.layer), &self.pass);
+        let cache = self.cache.as_deref_mut();
+        let (output, activations) = match self.keep {
+            SideKeep::Nothing => {
+                let cache = cache.and_then(|cache| cache.layer(self.layer));
+                block.forward(&joined, pass, cache)?;
+                self.state = Some(joined);
+                self.layer += 1;
+                return Ok(());
+            }
+            SideKeep::Inputs => {
+                let output = joined.copy()?;
+                block.forward(&output, pass, None)?;
+                (output, None)
+            }
+            SideKeep::Activations => {
+                let (output, activations) = block.forward_keeping(&joined, pass)?;
+                (output, Some(activations))
+            }
+        };
+        self.kept.push(KeptLayer {
+            joined,
+            state,
+            activations,
+        });
+        self.state = Some(output);
+        self.layer += 1;
+        Ok(())
     }
 }
 

@@ -1,15 +1,21 @@
-//! Loss and gradients of a side network on one micro-batch. The backbone runs forward only; what
-//! survives of it are the taps and the last hidden state of the target rows.
+//! Loss and gradients of a side network on one micro-batch. The backbone runs forward only, and the
+//! side network beside it; what survives of the backbone is its last hidden state and the taps. Even
+//! those need not survive: with taps recomputed, the backbone runs a second time, once the gradients
+//! are known that the connections multiply them with.
 
-use candle_core::{DType, Tensor};
+use std::ops::Range;
+
+use candle_core::Tensor;
 use stepladder_protocol::{Switch, TapDtype};
 
-use super::side_network::SideNetwork;
+use super::side_network::{JoinedGradient, SideKeep, SideNetwork};
 use crate::Result;
+use crate::adapters::kept::{KeptStates, rounded};
 use crate::adapters::parameters::Parameters;
-use crate::adapters::targets::{TargetedInput, loss_of_rows};
+use crate::adapters::targets::{TargetRows, TargetedInput, loss_of_targets};
 use crate::models::decoder::{Decoder, TokenInput};
-use crate::ops::elementwise::{gather_rows, scatter_rows};
+use crate::models::kv_cache::KvCache;
+use crate::ops::elementwise::{add_rows, gather_rows};
 use crate::ops::linear_cross_entropy::Gradient;
 
 /// How a side network is trained.
@@ -17,40 +23,70 @@ use crate::ops::linear_cross_entropy::Gradient;
 pub struct SideTraining {
     /// Recompute side layers in the backward pass.
     pub recompute: Switch,
-    /// The type taps are kept in.
-    pub tap_dtype: TapDtype,
+    /// Run the backbone again for the taps instead of keeping them.
+    pub recompute_taps: Switch,
+    /// How taps are kept.
+    pub taps: KeptStates,
 }
 
-/// The candle type of a tap.
-pub fn tap_type(dtype: TapDtype) -> DType {
-    match dtype {
-        TapDtype::F32 => DType::F32,
-        TapDtype::Bf16 => DType::BF16,
-        TapDtype::F16 => DType::F16,
+/// The rows of the last hidden state that predict targets, with the side network's share.
+struct UpsampledRows<'a> {
+    network: &'a SideNetwork,
+    gradients: &'a Parameters,
+    /// x_L, `[tokens, d_model]`.
+    hidden: &'a Tensor,
+    /// s_l, `[tokens, d_side]`.
+    side: &'a Tensor,
+    /// Gradient of s_l.
+    d_side: Option<&'a Tensor>,
+    target_rows: &'a [u32],
+}
+
+impl TargetRows for UpsampledRows<'_> {
+    fn hidden(&mut self, targets: Range<usize>) -> Result<Tensor> {
+        let rows = &self.target_rows[targets];
+        let (hidden, side) = (
+            gather_rows(self.hidden, rows)?,
+            gather_rows(self.side, rows)?,
+        );
+        self.network.upsample(&hidden, &side)
+    }
+
+    fn take_gradient(&mut self, targets: Range<usize>, gradient: Tensor) -> Result<()> {
+        let rows = &self.target_rows[targets];
+        let side = gather_rows(self.side, rows)?;
+        let grad = self
+            .network
+            .upsample_backward(self.gradients, &side, &gradient)?;
+        match self.d_side {
+            Some(d_side) => Ok(add_rows(d_side, &grad, rows)?),
+            None => Ok(()),
+        }
     }
 }
 
 impl SideNetwork {
-    /// Runs the backbone, keeping the taps this network reads, in connection order.
+    /// Runs backbone and side network side by side: x_L `[tokens, d_model]` and s_l
+    /// `[tokens, d_side]`. With caches (of the backbone and of this network), the tokens continue
+    /// what they hold.
     ///
     /// # Errors
     /// When shapes do not fit.
-    pub fn run_backbone(
+    pub fn run(
         &self,
         backbone: &Decoder,
         input: TokenInput<'_>,
-        cache: Option<&mut crate::models::kv_cache::KvCache>,
+        caches: Option<(&mut KvCache, &mut KvCache)>,
         tap_dtype: TapDtype,
-    ) -> Result<(Tensor, Vec<Tensor>)> {
-        let mut taps = Vec::with_capacity(self.wiring().taps.len());
-        let hidden = backbone.forward(input, cache, |layer, output| {
-            // Taps are strictly increasing, so they arrive in connection order.
-            if self.wiring().taps.get(taps.len()) == Some(&layer) {
-                taps.push(output.to_dtype(tap_type(tap_dtype))?);
-            }
-            Ok(())
-        })?;
-        Ok((hidden, taps))
+    ) -> Result<(Tensor, Tensor)> {
+        let (cache, side_cache) = caches.unzip();
+        let mut side = self.start(input, SideKeep::Nothing, side_cache);
+        let hidden =
+            backbone.forward(input, cache, |layer, output| match self.layer_at(layer) {
+                Some(_) => side.tap(&rounded(output, tap_dtype)?),
+                None => Ok(()),
+            })?;
+        Ok((hidden, side.finish()?.output))
     }
 
     /// Sum of the target tokens' losses, in nats. With [`Gradient::Scaled`], the gradient of
@@ -67,22 +103,75 @@ impl SideNetwork {
         gradients: &Parameters,
     ) -> Result<f64> {
         let tokens = input.tokens;
-        let (hidden, taps) = self.run_backbone(backbone, tokens, None, training.tap_dtype)?;
-        let hidden = gather_rows(&hidden, input.target_rows)?; // [targets, d_model]
-        let recompute = match gradient {
-            Gradient::Skip => Switch::On,
-            Gradient::Scaled(_) => training.recompute,
+        if let Gradient::Skip = gradient {
+            let (hidden, side) = self.run(backbone, tokens, None, training.taps.dtype)?;
+            let mut rows = UpsampledRows {
+                network: self,
+                gradients,
+                hidden: &hidden,
+                side: &side,
+                d_side: None,
+                target_rows: input.target_rows,
+            };
+            return loss_of_targets(backbone, &mut rows, input.target_ids, gradient);
+        }
+        let keep = match training.recompute {
+            Switch::On => SideKeep::Inputs,
+            Switch::Off => SideKeep::Activations,
         };
-        let side = self.forward(&taps, tokens, recompute)?;
-        let side_rows = gather_rows(&side.output, input.target_rows)?; // [targets, d_side]
-        let shifted = self.upsample(&hidden, &side_rows)?;
+        let mut run = self.start(tokens, keep, None);
+        let mut taps = Vec::new();
+        let hidden = backbone.forward(tokens, None, |layer, output| {
+            if self.layer_at(layer).is_none() {
+                return Ok(());
+            }
+            if training.recompute_taps == Switch::Off {
+                taps.push(training.taps.keep(output)?);
+            }
+            run.tap(&rounded(output, training.taps.dtype)?)
+        })?;
+        let forward = run.finish()?;
+        let d_side = forward.output.zeros_like()?;
+        let mut rows = UpsampledRows {
+            network: self,
+            gradients,
+            hidden: &hidden,
+            side: &forward.output,
+            d_side: Some(&d_side),
+            target_rows: input.target_rows,
+        };
+        let loss = loss_of_targets(backbone, &mut rows, input.target_ids, gradient)?;
+        let device = hidden.device().clone();
         drop(hidden);
-        let (loss, grad) = loss_of_rows(backbone, shifted, input.target_ids, gradient)?;
-        if let Some(grad) = grad {
-            let grad = self.upsample_backward(gradients, &side_rows, &grad)?;
-            drop(side_rows);
-            let grad = scatter_rows(&grad, input.target_rows, tokens.batch * tokens.seq)?;
-            self.backward(gradients, side, &taps, tokens, grad)?;
+        match training.recompute_taps {
+            Switch::Off => {
+                self.backward(gradients, forward, tokens, &d_side, |layer, grad, state| {
+                    let Some(tap) = taps.pop() else {
+                        return Ok(());
+                    };
+                    let tap = training.taps.read(&tap, &device)?;
+                    let joined = JoinedGradient::new(grad.clone(), state);
+                    self.connection_backward(gradients, layer, &tap, &joined, tokens)
+                })?;
+            }
+            Switch::On => {
+                let mut joined = Vec::new();
+                self.backward(gradients, forward, tokens, &d_side, |_, grad, state| {
+                    joined.push(JoinedGradient::new(grad.copy()?, state));
+                    Ok(())
+                })?;
+                drop(d_side);
+                backbone.forward(tokens, None, |layer, output| {
+                    let Some(layer) = self.layer_at(layer) else {
+                        return Ok(());
+                    };
+                    let Some(joined) = joined.pop() else {
+                        return Ok(());
+                    };
+                    let tap = rounded(output, training.taps.dtype)?;
+                    self.connection_backward(gradients, layer, &tap, &joined, tokens)
+                })?;
+            }
         }
         Ok(loss)
     }

@@ -7,7 +7,7 @@ use rand::Rng;
 
 use crate::Result;
 use crate::adapters::ladder::initialization::stream;
-use crate::models::layers::LinearMap;
+use crate::models::layers::Place;
 use crate::ops::cpu;
 
 /// The dropout of one micro-batch.
@@ -21,8 +21,10 @@ pub(super) struct Dropout {
 
 impl Dropout {
     /// `x` with the drawn numbers zeroed and the others scaled up; also its own backward.
-    pub(super) fn apply(&self, layer: usize, map: LinearMap, x: &Tensor) -> Result<Tensor> {
-        let name = format!("dropout.{}.{layer}.{}", self.draw, map.module());
+    pub(super) fn apply(&self, place: Place<'_>, x: &Tensor) -> Result<Tensor> {
+        let Place { layer, map, tile } = place;
+        let (draw, module, start) = (self.draw, map.module(), tile.start);
+        let name = format!("dropout.{draw}.{layer}.{module}.{start}");
         let mut random = stream(&name, self.seed);
         let kept = x.copy()?;
         let scale = (1.0 - self.fraction).recip() as f32;

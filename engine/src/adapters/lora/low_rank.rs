@@ -7,7 +7,7 @@ use super::dropout::Dropout;
 use super::shape::tensor_name;
 use crate::Result;
 use crate::adapters::parameters::Parameters;
-use crate::models::layers::{Additions, LinearMap};
+use crate::models::layers::{Additions, LinearMap, Place};
 use crate::ops::elementwise;
 use crate::ops::linear::{
     accumulate_input_gradient, accumulate_linear, accumulate_weight_gradient, linear,
@@ -49,9 +49,9 @@ impl<'a> LowRank<'a> {
         Some((get("lora_a")?, get("lora_b")?))
     }
 
-    fn input(&self, layer: usize, map: LinearMap, x: &Tensor) -> Result<Tensor> {
+    fn input(&self, place: Place<'_>, x: &Tensor) -> Result<Tensor> {
         match &self.dropout {
-            Some(dropout) => dropout.apply(layer, map, x),
+            Some(dropout) => dropout.apply(place, x),
             None => Ok(x.clone()),
         }
     }
@@ -70,11 +70,11 @@ fn rows_of_parts(b: &Tensor, parts: &[&Tensor]) -> Result<Vec<Tensor>> {
 }
 
 impl Additions for LowRank<'_> {
-    fn forward(&self, layer: usize, map: LinearMap, x: &Tensor, outputs: &[&Tensor]) -> Result<()> {
-        let Some((a, b)) = self.weights(layer, map) else {
+    fn forward(&self, place: Place<'_>, x: &Tensor, outputs: &[&Tensor]) -> Result<()> {
+        let Some((a, b)) = self.weights(place.layer, place.map) else {
             return Ok(());
         };
-        let low = linear(&self.input(layer, map, x)?, a, None)?; // [tokens, rank]
+        let low = linear(&self.input(place, x)?, a, None)?; // [tokens, rank]
         let scale = self.lora.shape().scale();
         for (rows, output) in rows_of_parts(b, outputs)?.iter().zip(outputs) {
             accumulate_linear(output, &low, rows, scale)?;
@@ -84,12 +84,12 @@ impl Additions for LowRank<'_> {
 
     fn backward(
         &self,
-        layer: usize,
-        map: LinearMap,
+        place: Place<'_>,
         x: &Tensor,
         gradients: &[&Tensor],
         input_gradient: &Tensor,
     ) -> Result<()> {
+        let Place { layer, map, .. } = place;
         let Some((a, b)) = self.weights(layer, map) else {
             return Ok(());
         };
@@ -97,7 +97,7 @@ impl Additions for LowRank<'_> {
             return Ok(());
         };
         let scale = self.lora.shape().scale();
-        let input = self.input(layer, map, x)?;
+        let input = self.input(place, x)?;
         let low = linear(&input, a, None)?; // [tokens, rank]
         elementwise::scale(&low, scale)?;
         let d_low = low.zeros_like()?;
@@ -117,7 +117,7 @@ impl Additions for LowRank<'_> {
             Some(dropout) => {
                 let through = input_gradient.zeros_like()?;
                 accumulate_input_gradient(&through, a, &d_low)?;
-                elementwise::add(input_gradient, &dropout.apply(layer, map, &through)?)?;
+                elementwise::add(input_gradient, &dropout.apply(place, &through)?)?;
             }
         }
         Ok(())

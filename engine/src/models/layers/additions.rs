@@ -5,6 +5,7 @@ use candle_core::Tensor;
 
 use super::Pass;
 use crate::Result;
+use crate::ops::token_tiles::TokenTile;
 
 /// A linear map of a block, as the checkpoint has it: some families store several as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +47,17 @@ impl LinearMap {
     }
 }
 
+/// Which linear map is being added to, and for which tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The block, from 0.
+    pub layer: usize,
+    /// The linear map.
+    pub map: LinearMap,
+    /// The tokens.
+    pub tile: &'a TokenTile,
+}
+
 /// Adds to linear maps, and takes part in their backward.
 pub trait Additions: Sync {
     /// Adds to what the linear map made of `x` `[tokens, inputs]`: `outputs` are its columns, in
@@ -53,7 +65,7 @@ pub trait Additions: Sync {
     ///
     /// # Errors
     /// When shapes do not fit.
-    fn forward(&self, layer: usize, map: LinearMap, x: &Tensor, outputs: &[&Tensor]) -> Result<()>;
+    fn forward(&self, place: Place<'_>, x: &Tensor, outputs: &[&Tensor]) -> Result<()>;
 
     /// Takes the gradients of those outputs, and adds its share to the gradient of `x`.
     ///
@@ -61,8 +73,7 @@ pub trait Additions: Sync {
     /// When shapes do not fit.
     fn backward(
         &self,
-        layer: usize,
-        map: LinearMap,
+        place: Place<'_>,
         x: &Tensor,
         gradients: &[&Tensor],
         input_gradient: &Tensor,
@@ -82,18 +93,20 @@ impl<const N: usize> Siblings<N> {
         self,
         pass: &Pass<'_>,
         layer: usize,
+        tile: &TokenTile,
         x: &Tensor,
         outputs: [&Tensor; N],
     ) -> Result<()> {
         let Some(additions) = pass.additions else {
             return Ok(());
         };
+        let place = |map| Place { layer, map, tile };
         match self {
-            Self::Fused(map) => additions.forward(layer, map, x, &outputs),
+            Self::Fused(map) => additions.forward(place(map), x, &outputs),
             Self::Apart(maps) => maps
                 .into_iter()
                 .zip(outputs)
-                .try_for_each(|(map, output)| additions.forward(layer, map, x, &[output])),
+                .try_for_each(|(map, output)| additions.forward(place(map), x, &[output])),
         }
     }
 
@@ -102,6 +115,7 @@ impl<const N: usize> Siblings<N> {
         self,
         pass: &Pass<'_>,
         layer: usize,
+        tile: &TokenTile,
         x: &Tensor,
         gradients: [&Tensor; N],
         input_gradient: &Tensor,
@@ -109,10 +123,11 @@ impl<const N: usize> Siblings<N> {
         let Some(additions) = pass.additions else {
             return Ok(());
         };
+        let place = |map| Place { layer, map, tile };
         match self {
-            Self::Fused(map) => additions.backward(layer, map, x, &gradients, input_gradient),
+            Self::Fused(map) => additions.backward(place(map), x, &gradients, input_gradient),
             Self::Apart(maps) => maps.into_iter().zip(gradients).try_for_each(|(map, grad)| {
-                additions.backward(layer, map, x, &[grad], input_gradient)
+                additions.backward(place(map), x, &[grad], input_gradient)
             }),
         }
     }

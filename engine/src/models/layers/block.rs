@@ -1,16 +1,18 @@
 //! One frozen block: attention, then the MLP, each with a norm before it, in some families another
-//! behind it, and a residual around both.
+//! behind it, and a residual around both. Forward replaces the hidden states where they lie; beside
+//! them it takes queries, keys and values, and one tile of tokens of everything else.
 
 use candle_core::Tensor;
 
-use super::attention::{AttentionActivations, SelfAttention};
+use super::attention::{AttentionActivations, Projected, SelfAttention};
 use super::mlp::{Mlp, MlpActivations};
 use super::{Pass, Weights};
 use crate::Result;
 use crate::models::config::DecoderConfig;
-use crate::models::kv_cache::LayerCache;
+use crate::models::kv_cache::{Cached, LayerCache};
 use crate::ops::elementwise;
 use crate::ops::rms_norm::{rms_norm, rms_norm_backward};
+use crate::ops::token_tiles::TokenTile;
 
 pub(in crate::models) struct Block {
     attention_norms: Norms,
@@ -28,10 +30,16 @@ struct Norms {
 /// What a block's backward needs beside its input.
 pub struct BlockActivations {
     attention: AttentionActivations,
-    /// What attention made, before the norm behind it, if there is one.
-    attended: Option<Tensor>,
+    /// The rest; if absent, the backward makes it again, tile by tile.
+    kept: Option<KeptMlp>,
+}
+
+/// Activations behind attention.
+struct KeptMlp {
     /// Between the halves, `[tokens, d_model]`.
     middle: Tensor,
+    /// What attention made, before the norm behind it, if there is one.
+    attended: Option<Tensor>,
     mlp: MlpActivations,
     /// What the MLP made, before the norm behind it, if there is one.
     made: Option<Tensor>,
@@ -39,7 +47,7 @@ pub struct BlockActivations {
 
 /// Whether a forward pass keeps what its backward needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
+pub(super) enum Keep {
     /// Everything is dropped as soon as it was used.
     Nothing,
     /// Everything that the backward needs.
@@ -84,81 +92,199 @@ impl Block {
         })
     }
 
-    /// `x` `[batch * seq, d_model]` -> the same shape, in a tensor of its own.
+    /// Output of the block for its input `x` `[batch * seq, d_model]`, which it replaces: `x` must
+    /// be nobody else's. With a cache, the tokens continue what it holds.
     pub(in crate::models) fn forward(
         &self,
         x: &Tensor,
         pass: &Pass<'_>,
         cache: Option<&mut LayerCache>,
-        keep: Keep,
-    ) -> Result<(Tensor, Option<BlockActivations>)> {
+    ) -> Result<()> {
         let eps = pass.config.norm_eps;
-        let normed = rms_norm(x, Some(&self.attention_norms.before), eps)?;
-        let (made, attention) = self.attention.forward(&normed, pass, cache)?;
-        drop(normed);
-        let attention = keep.these(attention);
-        let (middle, attended) = self.attention_norms.residual(made, x, eps)?;
-        let attended = keep.these(attended);
-        let normed = rms_norm(&middle, Some(&self.mlp_norms.before), eps)?;
-        let (made, mlp) = self.mlp.forward(&normed, pass)?;
-        drop(normed);
-        let mlp = keep.these(mlp);
-        let (output, made) = self.mlp_norms.residual(made, &middle, eps)?;
-        let activations = match (attention, attended, mlp) {
-            (Some(attention), Some(attended), Some(mlp)) => Some(BlockActivations {
-                attention,
-                attended,
-                middle,
-                mlp,
-                made,
-            }),
-            _ => None,
+        let before = |x: &Tensor| self.attention_norms.before(x, eps);
+        let Projected { q, k, v, .. } = self.attention.project(x, before, pass, Keep::Nothing)?;
+        let keys = Cached::of(cache, pass.input.batch, k, v)?;
+        for tile in pass.tiles() {
+            // Keys and values are made, so this tile's rows of `x` are no longer needed by others.
+            let x = tile.of(x)?;
+            let made = self.attention.attend_tile(&q, &keys, pass, &tile)?;
+            elementwise::add(&x, &self.attention_norms.behind(&made, eps)?)?;
+            drop(made);
+            let normed = self.mlp_norms.before(&x, eps)?;
+            let activations = self.mlp.empty(tile.tokens(), &x)?;
+            self.mlp.activate(&normed, pass, &tile, &activations)?;
+            drop(normed);
+            let made = self.mlp.output(&activations, pass, &tile)?;
+            drop(activations);
+            elementwise::add(&x, &self.mlp_norms.behind(&made, eps)?)?;
+        }
+        Ok(())
+    }
+
+    /// The same for an `x` that is kept, with all activations.
+    pub(in crate::models) fn forward_keeping(
+        &self,
+        x: &Tensor,
+        pass: &Pass<'_>,
+    ) -> Result<(Tensor, BlockActivations)> {
+        let eps = pass.config.norm_eps;
+        let attention = self.recompute(x, pass)?.attention;
+        let kept = KeptMlp {
+            middle: x.zeros_like()?,
+            attended: self.attention_norms.room(x)?,
+            mlp: self.mlp.empty(x.dim(0)?, x)?,
+            made: self.mlp_norms.room(x)?,
+        };
+        let output = x.zeros_like()?;
+        for tile in pass.tiles() {
+            let attended = tile.of(&attention.attended.output)?;
+            let made = self.attention.output(&attended, pass, &tile)?;
+            let middle = tile.of(&kept.middle)?;
+            elementwise::add(&middle, &self.attention_norms.behind(&made, eps)?)?;
+            elementwise::add(&middle, &tile.of(x)?)?;
+            if let Some(attended) = &kept.attended {
+                elementwise::add(&tile.of(attended)?, &made)?;
+            }
+            drop(made);
+            let normed = self.mlp_norms.before(&middle, eps)?;
+            let activations = kept.mlp.of_tile(&tile)?;
+            self.mlp.activate(&normed, pass, &tile, &activations)?;
+            drop(normed);
+            let made = self.mlp.output(&activations, pass, &tile)?;
+            let output = tile.of(&output)?;
+            elementwise::add(&output, &self.mlp_norms.behind(&made, eps)?)?;
+            elementwise::add(&output, &middle)?;
+            if let Some(behind) = &kept.made {
+                elementwise::add(&tile.of(behind)?, &made)?;
+            }
+        }
+        let activations = BlockActivations {
+            attention,
+            kept: Some(kept),
         };
         Ok((output, activations))
     }
 
-    /// The gradient of the input `x` for the gradient of the output, which is given up.
+    /// What the backward cannot make tile by tile: attention's activations.
+    pub(in crate::models) fn recompute(
+        &self,
+        x: &Tensor,
+        pass: &Pass<'_>,
+    ) -> Result<BlockActivations> {
+        let eps = pass.config.norm_eps;
+        let before = |x: &Tensor| self.attention_norms.before(x, eps);
+        let projected = self.attention.project(x, before, pass, Keep::Activations)?;
+        Ok(BlockActivations {
+            attention: self.attention.attend(projected, pass)?,
+            kept: None,
+        })
+    }
+
+    /// Turns `grad`, the gradient of the output, into the one of the input `x`, both
+    /// `[batch * seq, d_model]`.
     pub(in crate::models) fn backward(
         &self,
         x: &Tensor,
         activations: BlockActivations,
         pass: &Pass<'_>,
-        grad: Tensor,
-    ) -> Result<Tensor> {
+        grad: &Tensor,
+    ) -> Result<()> {
         let eps = pass.config.norm_eps;
-        let BlockActivations {
-            attention,
-            attended,
+        let BlockActivations { attention, kept } = activations;
+        let d_attended = attention.attended.output.zeros_like()?;
+        for tile in pass.tiles() {
+            let attended = tile.of(&attention.attended.output)?;
+            let half = match &kept {
+                Some(kept) => kept.of_tile(&tile)?,
+                None => self.recompute_half(&tile.of(x)?, &attended, pass, &tile)?,
+            };
+            let grad = tile.of(grad)?;
+            self.mlp_backward(&half, pass, &tile, &grad)?;
+            let KeptMlp { attended: made, .. } = half;
+            let d_made = self.attention_norms.behind_backward(made, eps, &grad)?;
+            let d_attended = tile.of(&d_attended)?;
+            self.attention
+                .output_backward(&attended, pass, &tile, &d_made, &d_attended)?;
+        }
+        drop(kept);
+        let gradients = self
+            .attention
+            .attend_backward(attention, pass, d_attended)?;
+        for tile in pass.tiles() {
+            let x = tile.of(x)?;
+            let normed = self.attention_norms.before(&x, eps)?;
+            let d_normed = self
+                .attention
+                .project_backward(&normed, &gradients, pass, &tile)?;
+            drop(normed);
+            let through = self.attention_norms.before_backward(&x, eps, &d_normed)?;
+            elementwise::add(&tile.of(grad)?, &through)?;
+        }
+        Ok(())
+    }
+
+    /// What [`Self::forward_keeping`] keeps, for one tile.
+    fn recompute_half(
+        &self,
+        x: &Tensor,
+        attended: &Tensor,
+        pass: &Pass<'_>,
+        tile: &TokenTile,
+    ) -> Result<KeptMlp> {
+        let eps = pass.config.norm_eps;
+        let made = self.attention.output(attended, pass, tile)?;
+        let middle = self.attention_norms.behind(&made, eps)?;
+        let attended = self.attention_norms.behind.is_some().then_some(made);
+        elementwise::add(&middle, x)?;
+        let normed = self.mlp_norms.before(&middle, eps)?;
+        let mlp = self.mlp.empty(tile.tokens(), x)?;
+        self.mlp.activate(&normed, pass, tile, &mlp)?;
+        drop(normed);
+        let made = match self.mlp_norms.behind {
+            Some(_) => Some(self.mlp.output(&mlp, pass, tile)?),
+            None => None,
+        };
+        Ok(KeptMlp {
             middle,
+            attended,
             mlp,
             made,
-        } = activations;
-        let norms = &self.mlp_norms;
-        let d_made = norms.behind_backward(made, eps, &grad)?;
-        let normed = rms_norm(&middle, Some(&norms.before), eps)?;
-        let d_normed = self.mlp.backward(&normed, &mlp, pass, &d_made)?;
-        drop((normed, mlp, d_made));
-        let d_middle = grad;
-        let through = rms_norm_backward(&middle, Some(&norms.before), eps, &d_normed)?;
-        elementwise::add(&d_middle, &through)?;
-        drop((d_normed, through, middle));
+        })
+    }
 
-        let norms = &self.attention_norms;
-        let d_made = norms.behind_backward(attended, eps, &d_middle)?;
-        let normed = rms_norm(x, Some(&norms.before), eps)?;
-        let d_normed = self
-            .attention
-            .backward(&normed, &attention, pass, &d_made)?;
-        drop((normed, attention, d_made));
-        let d_x = d_middle;
-        let through = rms_norm_backward(x, Some(&norms.before), eps, &d_normed)?;
-        elementwise::add(&d_x, &through)?;
-        Ok(d_x)
+    /// Turns one tile's gradient of the output into the one of what lies between the halves.
+    fn mlp_backward(
+        &self,
+        half: &KeptMlp,
+        pass: &Pass<'_>,
+        tile: &TokenTile,
+        grad: &Tensor,
+    ) -> Result<()> {
+        let eps = pass.config.norm_eps;
+        let norms = &self.mlp_norms;
+        let d_made = norms.behind_backward(half.made.clone(), eps, grad)?;
+        let normed = norms.before(&half.middle, eps)?;
+        let d_normed = self.mlp.backward(&normed, &half.mlp, pass, tile, &d_made)?;
+        drop((normed, d_made));
+        let through = norms.before_backward(&half.middle, eps, &d_normed)?;
+        Ok(elementwise::add(grad, &through)?)
+    }
+}
+
+impl KeptMlp {
+    fn of_tile(&self, tile: &TokenTile) -> Result<Self> {
+        let of = |x: &Option<Tensor>| x.as_ref().map(|x| tile.of(x)).transpose();
+        Ok(Self {
+            middle: tile.of(&self.middle)?,
+            attended: of(&self.attended)?,
+            mlp: self.mlp.of_tile(tile)?,
+            made: of(&self.made)?,
+        })
     }
 }
 
 impl Keep {
-    fn these<T>(self, activations: T) -> Option<T> {
+    pub(super) fn these<T>(self, activations: T) -> Option<T> {
         match self {
             Self::Nothing => None,
             Self::Activations => Some(activations),
@@ -167,15 +293,28 @@ impl Keep {
 }
 
 impl Norms {
-    /// `x` plus what was made of it, and what was made, if a norm stands between. `made` is ours
-    /// alone, so the sum is made in place.
-    fn residual(&self, made: Tensor, x: &Tensor, eps: f64) -> Result<(Tensor, Option<Tensor>)> {
-        let (sum, before_norm) = match &self.behind {
-            Some(weight) => (rms_norm(&made, Some(weight), eps)?, Some(made)),
-            None => (made, None),
-        };
-        elementwise::add(&sum, x)?;
-        Ok((sum, before_norm))
+    fn before(&self, x: &Tensor, eps: f64) -> Result<Tensor> {
+        Ok(rms_norm(x, Some(&self.before), eps)?)
+    }
+
+    fn before_backward(&self, x: &Tensor, eps: f64, grad: &Tensor) -> Result<Tensor> {
+        Ok(rms_norm_backward(x, Some(&self.before), eps, grad)?)
+    }
+
+    /// What was made, through the norm behind it, if there is one.
+    fn behind(&self, made: &Tensor, eps: f64) -> Result<Tensor> {
+        match &self.behind {
+            Some(weight) => Ok(rms_norm(made, Some(weight), eps)?),
+            None => Ok(made.clone()),
+        }
+    }
+
+    /// Room for what was made, if the norm behind it needs it in the backward.
+    fn room(&self, like: &Tensor) -> Result<Option<Tensor>> {
+        match self.behind {
+            Some(_) => Ok(Some(like.zeros_like()?)),
+            None => Ok(None),
+        }
     }
 
     /// The gradient of what was made, for the gradient of the sum.

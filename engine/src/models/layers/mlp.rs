@@ -1,4 +1,4 @@
-//! The gated MLP of a frozen block.
+//! The gated MLP of a frozen block, for one tile of tokens at a time.
 
 use candle_core::Tensor;
 
@@ -6,10 +6,10 @@ use super::additions::{LinearMap, Siblings};
 use super::{Pass, Weights};
 use crate::Result;
 use crate::models::config::{Activation, DecoderConfig};
-use crate::ops::elementwise;
 use crate::ops::frozen_linear::FrozenLinear;
 use crate::ops::geglu::{geglu, geglu_backward};
 use crate::ops::swiglu::{swiglu, swiglu_backward};
+use crate::ops::token_tiles::TokenTile;
 
 pub(super) struct Mlp {
     layer: usize,
@@ -22,7 +22,7 @@ pub(super) struct Mlp {
 
 const DOWN: Siblings<1> = Siblings::Apart([LinearMap::Down]);
 
-/// What the backward needs, each `[tokens, d_ff]`.
+/// Gate and up, each `[tokens, d_ff]`.
 pub(super) struct MlpActivations {
     gate: Tensor,
     up: Tensor,
@@ -56,15 +56,39 @@ impl Mlp {
         })
     }
 
-    /// `x` `[tokens, d_model]`, already normalized.
-    pub(super) fn forward(&self, x: &Tensor, pass: &Pass<'_>) -> Result<(Tensor, MlpActivations)> {
-        let (gate, up) = (self.gate.forward(x)?, self.up.forward(x)?);
-        self.gate_up.add(pass, self.layer, x, [&gate, &up])?;
-        let activations = MlpActivations { gate, up };
-        let hidden = self.hidden(&activations)?;
+    /// Gate and up of one tile's `x` `[tile, d_model]`, already normalized, written to `activations`.
+    pub(super) fn activate(
+        &self,
+        x: &Tensor,
+        pass: &Pass<'_>,
+        tile: &TokenTile,
+        MlpActivations { gate, up }: &MlpActivations,
+    ) -> Result<()> {
+        self.gate.forward_into(x, gate)?;
+        self.up.forward_into(x, up)?;
+        self.gate_up.add(pass, self.layer, tile, x, [gate, up])
+    }
+
+    /// Room for the activations of so many tokens.
+    pub(super) fn empty(&self, tokens: usize, like: &Tensor) -> Result<MlpActivations> {
+        let empty = || Tensor::zeros((tokens, self.gate.outputs()), like.dtype(), like.device());
+        Ok(MlpActivations {
+            gate: empty()?,
+            up: empty()?,
+        })
+    }
+
+    /// What the MLP makes of one tile's activations, `[tile, d_model]`.
+    pub(super) fn output(
+        &self,
+        activations: &MlpActivations,
+        pass: &Pass<'_>,
+        tile: &TokenTile,
+    ) -> Result<Tensor> {
+        let hidden = self.hidden(activations)?;
         let output = self.down.forward(&hidden)?;
-        DOWN.add(pass, self.layer, &hidden, [&output])?;
-        Ok((output, activations))
+        DOWN.add(pass, self.layer, tile, &hidden, [&output])?;
+        Ok(output)
     }
 
     fn hidden(&self, MlpActivations { gate, up }: &MlpActivations) -> Result<Tensor> {
@@ -74,18 +98,19 @@ impl Mlp {
         })
     }
 
-    /// The gradient of `x` for the gradient of the output.
+    /// The gradient of one tile's `x` for the gradient of its output, both `[tile, d_model]`.
     pub(super) fn backward(
         &self,
         x: &Tensor,
         activations: &MlpActivations,
         pass: &Pass<'_>,
+        tile: &TokenTile,
         grad: &Tensor,
     ) -> Result<Tensor> {
         let d_hidden = self.down.backward_input(grad)?;
         if pass.additions.is_some() {
             let hidden = self.hidden(activations)?;
-            DOWN.backward(pass, self.layer, &hidden, [grad], &d_hidden)?;
+            DOWN.backward(pass, self.layer, tile, &hidden, [grad], &d_hidden)?;
         }
         let MlpActivations { gate, up } = activations;
         let (d_gate, d_up) = match self.activation {
@@ -94,9 +119,19 @@ impl Mlp {
         };
         drop(d_hidden);
         let d_x = self.gate.backward_input(&d_gate)?;
-        elementwise::add(&d_x, &self.up.backward_input(&d_up)?)?;
+        self.up.accumulate_backward_input(&d_up, &d_x)?;
         self.gate_up
-            .backward(pass, self.layer, x, [&d_gate, &d_up], &d_x)?;
+            .backward(pass, self.layer, tile, x, [&d_gate, &d_up], &d_x)?;
         Ok(d_x)
+    }
+}
+
+impl MlpActivations {
+    /// Those of one tile: a view.
+    pub(super) fn of_tile(&self, tile: &TokenTile) -> Result<Self> {
+        Ok(Self {
+            gate: tile.of(&self.gate)?,
+            up: tile.of(&self.up)?,
+        })
     }
 }

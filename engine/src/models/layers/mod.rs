@@ -8,9 +8,9 @@ mod mlp;
 use candle_core::{DType, Tensor};
 use half::{bf16, f16};
 
-pub use self::additions::{Additions, LinearMap};
+pub use self::additions::{Additions, LinearMap, Place};
 pub(super) use self::block::Block;
-pub use self::block::{BlockActivations, Keep};
+pub use self::block::BlockActivations;
 use super::checkpoint::{Checkpoint, FileFormat};
 use super::config::DecoderConfig;
 use super::decoder::TokenInput;
@@ -20,6 +20,7 @@ use crate::ops::frozen_linear::FrozenLinear;
 use crate::ops::frozen_matrix::FrozenMatrix;
 use crate::ops::rms_norm::{rms_norm, rms_norm_backward};
 use crate::ops::rope::Angles;
+use crate::ops::token_tiles::{TokenTile, token_tiles};
 use crate::{Error, Result};
 
 /// What every block of one forward pass shares.
@@ -34,6 +35,10 @@ pub struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    fn tiles(&self) -> Vec<TokenTile> {
+        token_tiles(self.input.batch, self.input.seq)
+    }
+
     fn angles(&self, window: Option<usize>) -> &Angles {
         match (&self.window_angles, window) {
             (Some(angles), Some(_)) => angles,

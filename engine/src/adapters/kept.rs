@@ -1,0 +1,84 @@
+//! Hidden states that wait for the backward: taps of a ladder, block inputs of LoRA. They may be
+//! stored in 16 bits, and in RAM while everything else is on a card.
+
+use candle_core::{DType, Device, Tensor};
+use stepladder_protocol::{Switch, TapDtype};
+
+use crate::Result;
+
+/// How such states are stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeptStates {
+    /// Their type; computed with in f32.
+    pub dtype: TapDtype,
+    /// In RAM, whatever the device.
+    pub in_ram: Switch,
+}
+
+/// The candle type of a tap.
+fn stored_type(dtype: TapDtype) -> DType {
+    match dtype {
+        TapDtype::F32 => DType::F32,
+        TapDtype::Bf16 => DType::BF16,
+        TapDtype::F16 => DType::F16,
+    }
+}
+
+impl KeptStates {
+    /// A copy of `x` that outlives it.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn keep(self, x: &Tensor) -> Result<Tensor> {
+        let dtype = stored_type(self.dtype);
+        let kept = match x.dtype() == dtype {
+            true => x.copy()?,
+            false => x.to_dtype(dtype)?,
+        };
+        Ok(match self.in_ram {
+            Switch::On => kept.to_device(&Device::Cpu)?,
+            Switch::Off => kept,
+        })
+    }
+
+    /// What [`Self::keep`] stored, on the device and in the type that it is computed with.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn read(self, kept: &Tensor, device: &Device) -> Result<Tensor> {
+        Ok(kept.to_device(device)?.to_dtype(DType::F32)?)
+    }
+}
+
+/// `x` as it reads after being stored: rounded, where the type is narrower.
+///
+/// # Errors
+/// When memory runs out.
+pub fn rounded(x: &Tensor, dtype: TapDtype) -> Result<Tensor> {
+    Ok(x.to_dtype(stored_type(dtype))?.to_dtype(x.dtype())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_a_copy_and_reads_as_rounded() {
+        let x = Tensor::new(&[1.0f32 / 3.0, 2.5], &Device::Cpu).unwrap();
+        for dtype in [TapDtype::F32, TapDtype::Bf16, TapDtype::F16] {
+            let states = KeptStates {
+                dtype,
+                in_ram: Switch::On,
+            };
+            let kept = states.keep(&x).unwrap();
+            let before = rounded(&x, dtype).unwrap().to_vec1::<f32>().unwrap();
+            let changed = x.copy().unwrap();
+            crate::ops::elementwise::scale(&changed, 3.0).unwrap();
+            let read = states.read(&kept, &Device::Cpu).unwrap();
+            assert_eq!(read.to_vec1::<f32>().unwrap(), before);
+        }
+        let kept = KeptStates::default().keep(&x).unwrap();
+        crate::ops::elementwise::scale(&x, 3.0).unwrap();
+        assert_eq!(kept.to_vec1::<f32>().unwrap(), [1.0 / 3.0, 2.5]);
+    }
+}
