@@ -50,12 +50,12 @@ impl KeptStates {
     }
 }
 
-/// `x` as it reads after being stored: rounded, where the type is narrower.
+/// `x` in the type it is stored in; whoever reads it widens it again.
 ///
 /// # Errors
 /// When memory runs out.
-pub fn rounded(x: &Tensor, dtype: TapDtype) -> Result<Tensor> {
-    Ok(x.to_dtype(stored_type(dtype))?.to_dtype(x.dtype())?)
+pub fn narrowed(x: &Tensor, dtype: TapDtype) -> Result<Tensor> {
+    Ok(x.to_dtype(stored_type(dtype))?)
 }
 
 #[cfg(test)]
@@ -71,7 +71,9 @@ mod tests {
                 in_ram: Switch::On,
             };
             let kept = states.keep(&x).unwrap();
-            let before = rounded(&x, dtype).unwrap().to_vec1::<f32>().unwrap();
+            let narrow = narrowed(&x, dtype).unwrap();
+            let before = narrow.to_dtype(DType::F32).unwrap();
+            let before = before.copy().unwrap().to_vec1::<f32>().unwrap();
             let changed = x.copy().unwrap();
             crate::ops::elementwise::scale(&changed, 3.0).unwrap();
             let read = states.read(&kept, &Device::Cpu).unwrap();

@@ -1,9 +1,12 @@
 //! An adapter of any method: what the trainer, the chat and the adapter folder see of it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use stepladder_protocol::Switch;
 
 use super::kept::KeptStates;
+use super::ladder::initialization;
 use super::ladder::training_pass::SideTraining;
 use super::ladder::{SideNetwork, Wiring};
 use super::lora::{Lora, LoraShape, LoraTraining};
@@ -46,6 +49,22 @@ pub struct TrainingSettings {
 }
 
 impl AdapterShape {
+    /// Numbers that are trained.
+    pub fn parameters(&self) -> usize {
+        self.tensors()
+            .values()
+            .map(|shape| shape.iter().product::<usize>())
+            .sum()
+    }
+
+    /// Name and shape of every tensor.
+    pub fn tensors(&self) -> BTreeMap<String, Vec<usize>> {
+        match self {
+            Self::Wiring(wiring) => initialization::shapes(wiring),
+            Self::Lora(shape) => shape.tensors(),
+        }
+    }
+
     /// Checks a shape from a file against the backbone it shall be used with.
     ///
     /// # Errors

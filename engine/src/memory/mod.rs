@@ -1,3 +1,14 @@
-//! Memory of a run: what it really took.
+//! The memory of a run: said beforehand, from configs alone, by following what the trainer allocates
+//! (`plan`); and counted while it runs (`probe`).
 
+pub mod device_class;
+pub mod ledger;
+mod passes;
+pub mod plan;
 pub mod probe;
+pub mod weights;
+
+pub use device_class::DeviceClass;
+pub use ledger::{Item, Part};
+pub use plan::{MemoryPlan, MemoryRequest, plan};
+pub use weights::WeightForms;

@@ -125,9 +125,18 @@ impl RopeConfig {
         .parse(theta)
     }
 
+    fn rotated(&self, head_dim: usize) -> usize {
+        (head_dim as f64 * self.rotated_fraction) as usize
+    }
+
+    /// Pairs of numbers that are rotated in a head of this width.
+    pub fn pairs(&self, head_dim: usize) -> usize {
+        self.rotated(head_dim) / 2
+    }
+
     /// The embedding for heads of this width.
     pub fn rotary_embedding(&self, head_dim: usize) -> RotaryEmbedding {
-        let rotated = (head_dim as f64 * self.rotated_fraction) as usize;
+        let rotated = self.rotated(head_dim);
         let plain = Frequencies::plain(self.theta, rotated);
         match &self.scaling {
             RopeScaling::None => RotaryEmbedding::new(plain, 1.0),

@@ -1,6 +1,7 @@
 //! From a run config to a trained adapter: the plan, the loop, the optimizer, checkpoints.
 
 pub mod checkpoint;
+pub mod estimate;
 pub mod evaluation;
 pub mod example_stream;
 pub mod lr_schedule;

@@ -50,6 +50,8 @@ pub struct ModelPlan {
     pub context: usize,
     /// How the backbone's weights are kept.
     pub quantization: Quantization,
+    /// How the adapter is trained.
+    pub training: TrainingSettings,
 }
 
 /// Everything a run does.
@@ -121,6 +123,7 @@ impl ModelPlan {
             }),
             context,
             quantization: quantization(config, model)?,
+            training: training_settings(config),
         })
     }
 }
@@ -177,6 +180,19 @@ fn adapter_shape(config: &RunConfig, model: &DecoderConfig) -> Result<AdapterSha
             };
             Ok(AdapterShape::Lora(LoraShape::resolve(&request, model)?))
         }
+    }
+}
+
+fn training_settings(config: &RunConfig) -> TrainingSettings {
+    let default = method_of(config).defaults().recompute;
+    TrainingSettings {
+        recompute: config.recompute.unwrap_or(default),
+        recompute_taps: config.recompute_taps,
+        kept: KeptStates {
+            dtype: config.tap_dtype,
+            in_ram: config.offload_activations,
+        },
+        seed: config.seed,
     }
 }
 
@@ -278,15 +294,7 @@ impl RunPlan {
                 ..AdamWSettings::default()
             },
             clip_norm,
-            training: TrainingSettings {
-                recompute: config.recompute.unwrap_or(defaults.recompute),
-                recompute_taps: config.recompute_taps,
-                kept: KeptStates {
-                    dtype: config.tap_dtype,
-                    in_ram: config.offload_activations,
-                },
-                seed,
-            },
+            training: model.training,
             checkpoint_every: every("checkpoint_every", config.checkpoint_every, evaluate_every)?,
             checkpoint_secs: Some(60.0 * config.checkpoint_minutes).filter(|secs| *secs > 0.0),
             patience: Some(config.early_stopping_patience).filter(|patience| *patience > 0),

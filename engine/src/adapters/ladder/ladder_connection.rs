@@ -2,7 +2,7 @@
 //! with the side state, a tile of tokens at a time. Nothing flows back into the tap: the backbone is
 //! frozen.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use stepladder_protocol::{Downsample, Inject};
 
 use super::wiring::Wiring;
@@ -44,6 +44,15 @@ impl<'a> LadderConnection<'a> {
         format!("connections.{}.ladder_gate", self.layer)
     }
 
+    /// Where the network computes.
+    fn device(&self, parameters: &Parameters) -> Result<Device> {
+        let name = match self.wiring.downsample {
+            Downsample::Linear | Downsample::Shared => self.downsample_name(),
+            Downsample::Adapter => format!("{}.reduce", self.downsample_name()),
+        };
+        Ok(parameters.get(&format!("{name}.weight"))?.device().clone())
+    }
+
     /// `g = sigmoid(a / 0.1)`.
     fn gate(&self, parameters: &Parameters) -> Result<f64> {
         let a = parameters.get(&self.gate_name())?.to_vec1::<f32>()?;
@@ -60,9 +69,10 @@ impl<'a> LadderConnection<'a> {
         tiles: &[TokenTile],
     ) -> Result<Tensor> {
         let shape = (tap.dim(0)?, self.wiring.d_side);
-        let joined = Tensor::zeros(shape, DType::F32, tap.device())?;
+        let device = self.device(parameters)?;
+        let joined = Tensor::zeros(shape, DType::F32, &device)?;
         for tile in tiles {
-            let down = self.downsample(parameters, &self.normalized(&tile.of(tap)?)?)?;
+            let down = self.downsample(parameters, &self.normalized(&tile.of(tap)?, &device)?)?;
             elementwise::add(&tile.of(&joined)?, &down)?;
         }
         match self.wiring.inject {
@@ -107,7 +117,7 @@ impl<'a> LadderConnection<'a> {
             _ => 0.0,
         };
         for tile in tiles {
-            let normalized = self.normalized(&tile.of(tap)?)?;
+            let normalized = self.normalized(&tile.of(tap)?, grad.device())?;
             let grad = tile.of(grad)?;
             let d_down = match gate {
                 None => grad,
@@ -137,8 +147,9 @@ impl<'a> LadderConnection<'a> {
         }
     }
 
-    fn normalized(&self, tap: &Tensor) -> Result<Tensor> {
-        let tap = tap.to_dtype(DType::F32)?;
+    /// A tile of a tap, brought to the device and widened; the whole may lie in RAM and in 16 bits.
+    fn normalized(&self, tap: &Tensor, device: &Device) -> Result<Tensor> {
+        let tap = tap.to_device(device)?.to_dtype(DType::F32)?;
         Ok(rms_norm(&tap, None, self.wiring.norm_eps)?)
     }
 

@@ -10,7 +10,7 @@ use stepladder_protocol::{Switch, TapDtype};
 
 use super::side_network::{JoinedGradient, SideKeep, SideNetwork};
 use crate::Result;
-use crate::adapters::kept::{KeptStates, rounded};
+use crate::adapters::kept::{KeptStates, narrowed};
 use crate::adapters::parameters::Parameters;
 use crate::adapters::targets::{TargetRows, TargetedInput, loss_of_targets};
 use crate::models::decoder::{Decoder, TokenInput};
@@ -83,7 +83,7 @@ impl SideNetwork {
         let mut side = self.start(input, SideKeep::Nothing, side_cache);
         let hidden =
             backbone.forward(input, cache, |layer, output| match self.layer_at(layer) {
-                Some(_) => side.tap(&rounded(output, tap_dtype)?),
+                Some(_) => side.tap(&narrowed(output, tap_dtype)?),
                 None => Ok(()),
             })?;
         Ok((hidden, side.finish()?.output))
@@ -125,10 +125,13 @@ impl SideNetwork {
             if self.layer_at(layer).is_none() {
                 return Ok(());
             }
-            if training.recompute_taps == Switch::Off {
-                taps.push(training.taps.keep(output)?);
+            if training.recompute_taps == Switch::On {
+                return run.tap(&narrowed(output, training.taps.dtype)?);
             }
-            run.tap(&rounded(output, training.taps.dtype)?)
+            let tap = training.taps.keep(output)?;
+            run.tap(&tap)?;
+            taps.push(tap);
+            Ok(())
         })?;
         let forward = run.finish()?;
         let d_side = forward.output.zeros_like()?;
@@ -141,7 +144,6 @@ impl SideNetwork {
             target_rows: input.target_rows,
         };
         let loss = loss_of_targets(backbone, &mut rows, input.target_ids, gradient)?;
-        let device = hidden.device().clone();
         drop(hidden);
         match training.recompute_taps {
             Switch::Off => {
@@ -149,7 +151,6 @@ impl SideNetwork {
                     let Some(tap) = taps.pop() else {
                         return Ok(());
                     };
-                    let tap = training.taps.read(&tap, &device)?;
                     let joined = JoinedGradient::new(grad.clone(), state);
                     self.connection_backward(gradients, layer, &tap, &joined, tokens)
                 })?;
@@ -168,7 +169,7 @@ impl SideNetwork {
                     let Some(joined) = joined.pop() else {
                         return Ok(());
                     };
-                    let tap = rounded(output, training.taps.dtype)?;
+                    let tap = narrowed(output, training.taps.dtype)?;
                     self.connection_backward(gradients, layer, &tap, &joined, tokens)
                 })?;
             }

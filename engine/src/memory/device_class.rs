@@ -1,0 +1,57 @@
+//! What a kind of device takes beside what the plan counts, and in which type it computes.
+
+/// Constants of a kind of device.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DeviceClass {
+    /// Its name: `cpu` or `cuda`.
+    pub name: &'static str,
+    /// Bytes of a number of activations.
+    pub float_bytes: u64,
+    /// Bytes of a number in a table of rotary angles.
+    pub angle_bytes: u64,
+    /// Rows of a weight that are widened at a time.
+    pub widened_rows: u64,
+    /// Tiles of attention that work at the same time and hold scores; 0 if they are never stored.
+    pub attention_workers: u64,
+    /// Bytes taken whatever the run: packing buffers, context, libraries.
+    pub constant_bytes: u64,
+    /// Whether that number was measured on such a device.
+    pub constant_is_measured: bool,
+    /// Whether embeddings and kept states can lie outside its memory.
+    pub has_own_memory: bool,
+}
+
+/// What packing for matrix products takes on the CPU; see docs/performance.md.
+const CPU_PACKING_BYTES: u64 = 3 << 20;
+/// Context and cuBLAS's workspace.
+const CUDA_BYTES: u64 = 512 << 20;
+
+impl DeviceClass {
+    /// The CPU with so many threads, in f32.
+    pub fn cpu(threads: usize) -> Self {
+        Self {
+            name: "cpu",
+            float_bytes: 4,
+            angle_bytes: 8,
+            widened_rows: 256,
+            attention_workers: threads.max(1) as u64,
+            constant_bytes: CPU_PACKING_BYTES,
+            constant_is_measured: true,
+            has_own_memory: false,
+        }
+    }
+
+    /// An NVIDIA card that computes in 16 bits.
+    pub fn cuda() -> Self {
+        Self {
+            name: "cuda",
+            float_bytes: 2,
+            angle_bytes: 4,
+            widened_rows: 4096,
+            attention_workers: 0,
+            constant_bytes: CUDA_BYTES,
+            constant_is_measured: false,
+            has_own_memory: true,
+        }
+    }
+}

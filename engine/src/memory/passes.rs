@@ -1,0 +1,485 @@
+//! The backbone's and the side network's passes, as the ledger sees them: each function takes and
+//! gives what the function of the same name in `models::layers::block` or
+//! `adapters::ladder::side_block` allocates, in the same order.
+
+use super::device_class::DeviceClass;
+use super::ledger::{Item, Ledger};
+use super::weights::{Form, WeightForms};
+use crate::adapters::ladder::Wiring;
+use crate::models::config::DecoderConfig;
+use crate::ops::token_tiles::largest_tile;
+
+/// Query rows of one tile of attention, as `ops::attention` has them.
+const QUERY_TILE: u64 = 64;
+/// Up to so many tokens a product on the CPU gives its outputs transposed, so many rows at a time, as
+/// `ops::frozen_linear` does.
+const UNPACKED: (u64, u64) = (128, 1024);
+
+/// Sizes of one micro-batch going through a model.
+#[derive(Clone, Copy)]
+pub(super) struct Sizes<'a> {
+    pub(super) device: DeviceClass,
+    pub(super) model: &'a DecoderConfig,
+    pub(super) forms: &'a WeightForms,
+    /// Rank of LoRA's additions, and whether inputs are dropped out; 0: nothing is added.
+    pub(super) rank: u64,
+    pub(super) dropout: bool,
+    pub(super) batch: u64,
+    pub(super) seq: u64,
+}
+
+/// Heads of an attention, for its scratch.
+#[derive(Clone, Copy)]
+struct Heads {
+    kv_heads: u64,
+    head_dim: u64,
+}
+
+impl Sizes<'_> {
+    pub(super) fn tokens(&self) -> u64 {
+        self.batch * self.seq
+    }
+
+    fn tile(&self) -> u64 {
+        largest_tile(self.batch as usize, self.seq as usize) as u64
+    }
+
+    /// Bytes of so many numbers in the type of activations.
+    pub(super) fn floats(&self, numbers: u64) -> u64 {
+        numbers * self.device.float_bytes
+    }
+
+    pub(super) fn d(&self) -> u64 {
+        self.model.d_model as u64
+    }
+
+    fn q(&self) -> u64 {
+        (self.model.heads * self.model.head_dim) as u64
+    }
+
+    fn kv(&self) -> u64 {
+        (self.model.kv_heads * self.model.head_dim) as u64
+    }
+
+    fn f(&self) -> u64 {
+        self.model.d_ff as u64
+    }
+
+    /// `x` or `x_L`, `[tokens, d_model]`.
+    pub(super) fn hidden(&self) -> u64 {
+        self.floats(self.tokens() * self.d())
+    }
+
+    /// Rotary angles of the backbone.
+    pub(super) fn angles(&self) -> u64 {
+        let of = |rope: &crate::models::rope_scaling::RopeConfig| {
+            2 * rope.pairs(self.model.head_dim) as u64
+        };
+        let window = self.model.window_rope.as_ref().map_or(0, of);
+        self.tokens() * (of(&self.model.rope) + window) * self.device.angle_bytes
+    }
+
+    /// Scratch of a product of `tokens` tokens with a frozen weight `[rows, columns]`.
+    pub(super) fn widened(&self, form: &Form, tokens: u64, rows: u64, columns: u64) -> u64 {
+        let tile = match form.is_widened(self.device.float_bytes) {
+            true => self.device.widened_rows.min(rows) * columns,
+            false => 0,
+        };
+        let (few, transposed_rows) = UNPACKED;
+        let transposed = match tokens <= few && !self.device.has_own_memory {
+            true => transposed_rows.min(rows) * tokens,
+            false => 0,
+        };
+        self.floats(tile + transposed)
+    }
+
+    fn block_product(&self, ledger: &mut Ledger, rows: u64, columns: u64) {
+        let tile = self.tile();
+        ledger.touch(
+            Item::Widened,
+            self.widened(&self.forms.blocks, tile, rows, columns),
+        );
+        self.addition(ledger, columns);
+    }
+
+    /// What LoRA makes of a tile to add to a product: its low-rank state, and its input dropped out.
+    fn addition(&self, ledger: &mut Ledger, inputs: u64) {
+        if self.rank > 0 {
+            let dropped = if self.dropout { inputs } else { 0 };
+            ledger.touch(
+                Item::Tiles,
+                self.floats(self.tile() * (self.rank + dropped)),
+            );
+        }
+    }
+
+    /// The same in the backward: two low-rank states, and with dropout two more copies.
+    fn addition_backward(&self, ledger: &mut Ledger, inputs: u64) {
+        if self.rank > 0 {
+            let dropped = if self.dropout { 3 * inputs } else { 0 };
+            ledger.touch(
+                Item::Tiles,
+                self.floats(self.tile() * (2 * self.rank + dropped)),
+            );
+        }
+    }
+
+    fn heads(&self) -> Heads {
+        Heads {
+            kv_heads: self.model.kv_heads as u64,
+            head_dim: self.model.head_dim as u64,
+        }
+    }
+
+    /// Scores of attention for the queries of `rows` rows with `queries` each.
+    fn scores(&self, rows: u64, queries: u64) -> u64 {
+        let tiles = rows * queries.div_ceil(QUERY_TILE);
+        let workers = self.device.attention_workers.min(tiles);
+        self.floats(workers * QUERY_TILE.min(queries) * self.seq)
+    }
+
+    fn scores_of_a_tile(&self) -> u64 {
+        let rows = (self.tile() / self.seq.max(1)).max(1);
+        self.scores(rows, self.tile() / rows)
+    }
+
+    /// Gradients of keys and values and two tiles of scores, for each head at work.
+    fn scores_backward(&self, heads: Heads) -> u64 {
+        let workers = self
+            .device
+            .attention_workers
+            .min(self.batch * heads.kv_heads);
+        let own = 2 * self.seq * heads.head_dim + QUERY_TILE * heads.head_dim;
+        self.floats(workers * (own + 2 * QUERY_TILE.min(self.seq) * self.seq))
+    }
+
+    /// Queries, keys and values of a block: made in `item`, and what making them takes.
+    fn project(&self, ledger: &mut Ledger, item: Item, keeps_unnormed: bool) -> u64 {
+        let (t, tile, d) = (self.tokens(), self.tile(), self.d());
+        let (q, kv) = (self.floats(t * self.q()), self.floats(t * self.kv()));
+        ledger.take(item, q + 2 * kv);
+        ledger.during(Item::Tiles, self.floats(tile * d), |ledger| {
+            self.block_product(ledger, self.q(), d);
+        });
+        if !self.model.qk_norm {
+            return q + 2 * kv;
+        }
+        if keeps_unnormed {
+            ledger.take(item, q + kv);
+            return 2 * q + 3 * kv;
+        }
+        ledger.touch(item, q);
+        ledger.touch(item, kv);
+        q + 2 * kv
+    }
+
+    /// `Block::forward`: the hidden states are replaced where they lie.
+    pub(super) fn block_forward(&self, ledger: &mut Ledger) {
+        let tile = |width: u64| self.floats(self.tile() * width);
+        let (d, q, f) = (self.d(), self.q(), self.f());
+        let projected = self.project(ledger, Item::HiddenStates, false);
+        ledger.during(Item::Tiles, tile(q + self.model.heads as u64), |ledger| {
+            ledger.touch(Item::Scores, self.scores_of_a_tile());
+            ledger.during(Item::Tiles, tile(d), |ledger| {
+                self.block_product(ledger, d, q)
+            });
+        });
+        let behind = if self.model.sandwich_norms { d } else { 0 };
+        ledger.touch(Item::Tiles, tile(d + behind));
+        self.mlp_forward(ledger, tile(2 * f));
+        ledger.give(Item::HiddenStates, projected);
+    }
+
+    /// Norm, gate and up, their product, and what it makes of a tile; `activations` are the bytes of
+    /// gate and up that are not held already.
+    fn mlp_forward(&self, ledger: &mut Ledger, activations: u64) {
+        let tile = |width: u64| self.floats(self.tile() * width);
+        let (d, f) = (self.d(), self.f());
+        ledger.during(Item::Tiles, activations, |ledger| {
+            ledger.during(Item::Tiles, tile(d), |ledger| {
+                self.block_product(ledger, f, d)
+            });
+            ledger.during(Item::Tiles, tile(f + d), |ledger| {
+                self.block_product(ledger, d, f)
+            });
+        });
+        let behind = if self.model.sandwich_norms { d } else { 0 };
+        ledger.touch(Item::Tiles, tile(d + behind));
+    }
+
+    /// `Block::recompute`: attention's activations, held as `item`.
+    fn recompute(&self, ledger: &mut Ledger, item: Item) -> u64 {
+        let projected = self.project(ledger, item, true);
+        let attended = self.floats(self.tokens() * (self.q() + self.model.heads as u64));
+        ledger.take(item, attended);
+        ledger.touch(Item::Scores, self.scores(self.batch, self.seq));
+        projected + attended
+    }
+
+    /// `Block::forward_keeping`: returns what stays held in [`Item::BlockActivations`], attention's
+    /// share and the rest. The output is held in [`Item::HiddenStates`].
+    pub(super) fn block_forward_keeping(&self, ledger: &mut Ledger) -> (u64, u64) {
+        let (d, f, t) = (self.d(), self.f(), self.tokens());
+        let attention = self.recompute(ledger, Item::BlockActivations);
+        let made = if self.model.sandwich_norms { 2 * d } else { 0 };
+        let rest = self.floats(t * (d + 2 * f + made));
+        ledger.take(Item::BlockActivations, rest);
+        ledger.take(Item::HiddenStates, self.hidden());
+        let behind = if self.model.sandwich_norms { d } else { 0 };
+        ledger.during(
+            Item::Tiles,
+            self.floats(self.tile() * (d + behind)),
+            |ledger| {
+                self.block_product(ledger, d, self.q());
+            },
+        );
+        self.mlp_forward(ledger, 0);
+        (attention, rest)
+    }
+
+    /// `Block::backward` after `Block::recompute`, or with what was kept; both are given back.
+    pub(super) fn block_backward(&self, ledger: &mut Ledger, kept: Option<(u64, u64)>) {
+        let tile = |width: u64| self.floats(self.tile() * width);
+        let (d, q, f) = (self.d(), self.q(), self.f());
+        let sandwich = if self.model.sandwich_norms { d } else { 0 };
+        let item = match kept {
+            Some(_) => Item::BlockActivations,
+            None => Item::HiddenStates,
+        };
+        let (attention, rest) = match kept {
+            Some(kept) => kept,
+            None => (self.recompute(ledger, item), 0),
+        };
+        let d_attended = self.floats(self.tokens() * q);
+        ledger.take(Item::HiddenStates, d_attended);
+        let half = match kept {
+            Some(_) => 0,
+            None => {
+                ledger.during(Item::Tiles, tile(d + sandwich), |ledger| {
+                    self.block_product(ledger, d, q);
+                    self.mlp_forward(ledger, tile(2 * f));
+                });
+                tile(d + 2 * sandwich + 2 * f)
+            }
+        };
+        ledger.during(Item::Tiles, half, |ledger| {
+            // the gradient behind the norm, the normalized input, the gradient of the MLP's middle
+            let narrow = tile(sandwich + d + f);
+            ledger.during(Item::Tiles, narrow, |ledger| {
+                let down = self.widened(&self.forms.blocks, self.tile(), d, f);
+                ledger.touch(Item::Widened, down);
+                if self.rank > 0 {
+                    ledger.during(Item::Tiles, tile(f), |ledger| {
+                        self.addition_backward(ledger, f)
+                    });
+                }
+                ledger.touch(Item::Tiles, tile(2 * f));
+            });
+            // gate's and up's gradients, the normalized input's
+            ledger.during(Item::Tiles, tile(sandwich + d + 2 * f + d), |ledger| {
+                let gate = self.widened(&self.forms.blocks, self.tile(), f, d);
+                ledger.touch(Item::Widened, gate);
+                self.addition_backward(ledger, d);
+            });
+            ledger.touch(Item::Tiles, tile(2 * d));
+            ledger.during(Item::Tiles, tile(sandwich), |ledger| {
+                let o = self.widened(&self.forms.blocks, self.tile(), d, q);
+                ledger.touch(Item::Widened, o);
+                self.addition_backward(ledger, q);
+            });
+        });
+        ledger.give(item, rest);
+        let gradients = self.floats(self.tokens() * (q + 2 * self.kv()));
+        ledger.take(Item::HiddenStates, gradients);
+        ledger.touch(Item::Scores, self.scores_backward(self.heads()));
+        ledger.give(Item::HiddenStates, d_attended);
+        // what the norms of queries and keys read stays until their backward
+        let unnormed = match self.model.qk_norm {
+            true => self.floats(self.tokens() * (q + self.kv())),
+            false => 0,
+        };
+        ledger.give(item, attention - unnormed);
+        if self.model.qk_norm {
+            ledger.touch(Item::HiddenStates, self.floats(self.tokens() * q));
+        }
+        ledger.give(item, unnormed);
+        ledger.during(Item::Tiles, tile(2 * d), |ledger| {
+            let product = self.widened(&self.forms.blocks, self.tile(), q, d);
+            ledger.touch(Item::Widened, product);
+            self.addition_backward(ledger, d);
+        });
+        ledger.touch(Item::Tiles, tile(2 * d));
+        ledger.give(Item::HiddenStates, gradients);
+    }
+}
+
+/// A side network beside such a micro-batch.
+#[derive(Clone, Copy)]
+pub(super) struct SideSizes<'a> {
+    pub(super) sizes: Sizes<'a>,
+    pub(super) wiring: &'a Wiring,
+    /// Bytes of a number in a kept tap.
+    pub(super) tap_bytes: u64,
+}
+
+/// What a side layer's forward pass keeps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeps {
+    Inputs,
+    Activations,
+}
+
+impl SideSizes<'_> {
+    fn h(&self) -> u64 {
+        self.wiring.d_side as u64
+    }
+
+    fn f(&self) -> u64 {
+        self.wiring.d_ff as u64
+    }
+
+    fn heads(&self) -> u64 {
+        self.wiring.heads as u64
+    }
+
+    fn tile(&self, width: u64) -> u64 {
+        self.sizes.floats(self.sizes.tile() * width)
+    }
+
+    /// s_j, `[tokens, d_side]`.
+    pub(super) fn state(&self) -> u64 {
+        self.sizes.floats(self.sizes.tokens() * self.h())
+    }
+
+    /// Rotary angles of the side network.
+    pub(super) fn angles(&self) -> u64 {
+        let half = self.wiring.head_dim() as u64 / 2;
+        2 * half * self.sizes.tokens() * self.sizes.device.angle_bytes
+    }
+
+    /// One tile of a tap, widened, normalized and downsampled; `grad` numbers per token of more.
+    fn connection(&self, ledger: &mut Ledger, more: u64) {
+        let d = self.sizes.d();
+        let widened = match self.tap_bytes == self.sizes.device.float_bytes {
+            true => 0,
+            false => d,
+        };
+        ledger.during(Item::Tiles, self.tile(widened), |ledger| {
+            ledger.touch(Item::Tiles, self.tile(d));
+        });
+        ledger.touch(Item::Tiles, self.tile(d + more));
+    }
+
+    /// `SideRun::tap`'s joined state, which is taken, before the layer runs.
+    pub(super) fn join(&self, ledger: &mut Ledger) {
+        ledger.take(Item::HiddenStates, self.state());
+        let adapter = match self.wiring.downsample {
+            stepladder_protocol::Downsample::Adapter => 2 * self.h(),
+            _ => self.h(),
+        };
+        self.connection(ledger, adapter);
+    }
+
+    fn project(&self, ledger: &mut Ledger, item: Item) -> u64 {
+        let all = 3 * self.state();
+        ledger.take(item, all);
+        ledger.touch(Item::Tiles, self.tile(self.h()));
+        all
+    }
+
+    /// `SideBlock::forward`: the state is replaced where it lies.
+    fn block_forward(&self, ledger: &mut Ledger) {
+        let (h, f) = (self.h(), self.f());
+        let projected = self.project(ledger, Item::HiddenStates);
+        // attended and log-sum-exp stay to the end of the tile
+        ledger.during(Item::Tiles, self.tile(h + self.heads()), |ledger| {
+            ledger.touch(Item::Scores, self.sizes.scores_of_a_tile());
+            ledger.touch(Item::Tiles, self.tile(h + 2 * f + f + h));
+        });
+        ledger.give(Item::HiddenStates, projected);
+    }
+
+    fn recompute(&self, ledger: &mut Ledger, item: Item) -> u64 {
+        let projected = self.project(ledger, item);
+        let heads = self.sizes.floats(self.sizes.tokens() * self.heads());
+        ledger.take(item, self.state() + heads);
+        ledger.touch(
+            Item::Scores,
+            self.sizes.scores(self.sizes.batch, self.sizes.seq),
+        );
+        projected + self.state() + heads
+    }
+
+    /// `SideRun::run_layer` on a joined state that is held as hidden state; the output is, afterwards.
+    /// Returns what the layer keeps in [`Item::SideActivations`]: attention's share and the rest.
+    pub(super) fn layer_forward(&self, ledger: &mut Ledger, keeps: Keeps) -> (u64, u64) {
+        let (h, f, state) = (self.h(), self.f(), self.state());
+        // The joined state is kept, and the output takes its place among the hidden states.
+        ledger.take(Item::SideActivations, state);
+        if keeps == Keeps::Inputs {
+            self.block_forward(ledger);
+            return (0, 0);
+        }
+        let before = ledger.now();
+        ledger.give(Item::HiddenStates, state);
+        let attention = self.recompute(ledger, Item::SideActivations);
+        let rest = self.sizes.floats(self.sizes.tokens() * (h + 2 * f));
+        ledger.take(Item::SideActivations, rest);
+        ledger.take(Item::HiddenStates, state);
+        ledger.touch(Item::Tiles, self.tile(h + f + h));
+        debug_assert_eq!(ledger.now(), before + attention + rest);
+        (attention, rest)
+    }
+
+    /// One layer's backward, its kept input and activations given back.
+    pub(super) fn layer_backward(&self, ledger: &mut Ledger, keeps: Keeps, kept: (u64, u64)) {
+        let (h, f, state) = (self.h(), self.f(), self.state());
+        let (item, attention, rest) = match keeps {
+            Keeps::Activations => (Item::SideActivations, kept.0, kept.1),
+            Keeps::Inputs => {
+                let attention = self.recompute(ledger, Item::HiddenStates);
+                (Item::HiddenStates, attention, 0)
+            }
+        };
+        ledger.take(Item::HiddenStates, state); // d_attended
+        let half = match keeps {
+            Keeps::Activations => 0,
+            Keeps::Inputs => self.tile(h + 2 * f),
+        };
+        ledger.during(Item::Tiles, half, |ledger| {
+            if keeps == Keeps::Inputs {
+                ledger.touch(Item::Tiles, self.tile(h));
+            }
+            // swiglu for down's gradient; then its own gradient, and those of gate and up
+            ledger.touch(Item::Tiles, self.tile(f));
+            ledger.touch(Item::Tiles, self.tile(3 * f));
+            ledger.touch(Item::Tiles, self.tile(2 * f + 2 * h));
+            ledger.touch(Item::Tiles, self.tile(2 * h));
+        });
+        ledger.give(item, rest);
+        ledger.take(Item::HiddenStates, 3 * state);
+        let heads = Heads {
+            kv_heads: self.heads(),
+            head_dim: self.wiring.head_dim() as u64,
+        };
+        ledger.touch(Item::Scores, self.sizes.scores_backward(heads));
+        ledger.give(Item::HiddenStates, state); // d_attended
+        ledger.give(item, attention);
+        ledger.touch(Item::Tiles, self.tile(3 * h));
+        ledger.give(Item::HiddenStates, 3 * state);
+        ledger.give(Item::SideActivations, state);
+    }
+
+    /// `SideNetwork::connection_backward`, for one tile of a tap.
+    pub(super) fn connection_backward(&self, ledger: &mut Ledger) {
+        let more = match self.wiring.inject {
+            stepladder_protocol::Inject::Sum => 0,
+            stepladder_protocol::Inject::Gate => 2 * self.h(),
+        };
+        let adapter = match self.wiring.downsample {
+            stepladder_protocol::Downsample::Adapter => 3 * self.h(),
+            _ => 0,
+        };
+        self.connection(ledger, more + adapter);
+    }
+}
