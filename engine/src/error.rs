@@ -36,6 +36,14 @@ pub enum Error {
         /// What was named.
         folder: PathBuf,
     },
+    /// A model was named that the catalogue does not have.
+    #[error("the catalogue has no model {name:?}")]
+    ModelUnknown {
+        /// What was named.
+        name: String,
+        /// Names of models that may have been meant, the nearest first.
+        nearest: Vec<String>,
+    },
     /// A model file is missing from its folder.
     #[error("{} is missing from the model folder {}", .file, .folder.display())]
     ModelFileMissing {
@@ -221,6 +229,7 @@ impl Error {
             Self::Tensor(_) => "tensor",
             Self::Stopped => "stopped",
             Self::ModelFolderMissing { .. } => "model_folder_missing",
+            Self::ModelUnknown { .. } => "model_unknown",
             Self::ModelFileMissing { .. } => "model_file_missing",
             Self::ModelFileInvalid { .. } => "model_file_invalid",
             Self::ModelUnsupported { .. } => "model_unsupported",
@@ -261,6 +270,15 @@ impl Error {
                  `builtin` for the built-in model"
                     .to_owned()
             }
+            Self::ModelUnknown { nearest, .. } if nearest.is_empty() => {
+                "give --model a well-known name such as `qwen2.5-7b` or `llama-3.1-8b`, or the \
+                 path of a Hugging Face folder or a .gguf file"
+                    .to_owned()
+            }
+            Self::ModelUnknown { nearest, .. } => format!(
+                "did you mean {}? Or give --model the path of a Hugging Face folder or a .gguf file",
+                nearest.join(" or ")
+            ),
             Self::ModelFileMissing { .. } => "point --model at a complete Hugging Face folder \
                  (config.json, tokenizer.json, *.safetensors)"
                 .to_owned(),

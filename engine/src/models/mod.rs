@@ -2,6 +2,7 @@
 
 pub mod bitsandbytes;
 mod builtin;
+pub mod catalogue;
 pub mod chat_template;
 pub mod checkpoint;
 pub mod config;
