@@ -28,6 +28,8 @@ use stepladder_engine::ops::nf4::{DoubleQuantization, Nf4};
 #[global_allocator]
 static ALLOCATOR: CountingAllocator<System> = CountingAllocator(System);
 
+mod planned;
+
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// What `work` takes at its peak beyond what was there, and what it leaves.
