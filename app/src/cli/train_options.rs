@@ -33,7 +33,7 @@ pub struct TrainOptions {
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "model", "data", "method", "out", "config", "context", "epochs", "steps", "batch_size",
         "effective_batch_size", "learning_rate", "seed", "d_side", "reduction_factor", "taps",
-        "downsample", "inject", "recompute", "tap_dtype", "rank", "alpha", "target_modules", "group_by_length", "quantize", "quantized_copy",
+        "downsample", "inject", "recompute", "tap_dtype", "rank", "alpha", "target_modules", "group_by_length", "quantize", "quantize_head", "quantized_copy",
     ])]
     pub resume: Option<PathBuf>,
 
@@ -66,7 +66,12 @@ pub struct TrainOptions {
     /// them); auto is nf4 from a billion parameters up [default: auto]
     #[arg(long, value_parser = word::<Quantize>, help_heading = "Training")]
     pub quantize: Option<Quantize>,
-    /// Keep the quantized weights in this folder, and take them from there the next time
+    /// Keep the base model's head in 4 bits too, and with it the embedding where the two are one:
+    /// on or off [default: off]
+    #[arg(long, value_parser = word::<Switch>, help_heading = "Training")]
+    pub quantize_head: Option<Switch>,
+    /// Keep the quantized weights (not the head's) in this folder, and take them from there the next
+    /// time
     #[arg(long, value_name = "FOLDER", help_heading = "Training")]
     pub quantized_copy: Option<String>,
 
@@ -150,6 +155,7 @@ impl TrainOptions {
         set(&mut config.effective_batch_size, &self.effective_batch_size);
         set(&mut config.group_by_length, &self.group_by_length);
         set(&mut config.quantize, &self.quantize);
+        set(&mut config.quantize_head, &self.quantize_head);
         set(&mut config.seed, &self.seed);
         set(&mut config.downsample, &self.downsample);
         set(&mut config.inject, &self.inject);
@@ -240,7 +246,7 @@ mod tests {
         let flags = "--model m --data a.jsonl --data b.jsonl --method xladder --context 256 \
             --steps 9 --batch-size 2 --effective-batch-size 8 --learning-rate 1e-3 --seed 7 \
             --d-side 32 --taps 3,7 --downsample adapter --inject gate --recompute on --rank 4 --alpha 8 --target-modules q_proj,v_proj \
-            --tap-dtype bf16 --group-by-length on --quantize nf4 --quantized-copy c --device cpu --threads 2";
+            --tap-dtype bf16 --group-by-length on --quantize nf4 --quantize-head on --quantized-copy c --device cpu --threads 2";
         let flags: Vec<_> = flags.split_whitespace().collect();
         let expected = RunConfig {
             model: "m".to_owned(),
@@ -265,6 +271,7 @@ mod tests {
             tap_dtype: TapDtype::Bf16,
             group_by_length: Switch::On,
             quantize: Quantize::Nf4,
+            quantize_head: Switch::On,
             quantized_copy: Some(absolute_even_if_new("c".to_owned())),
             ..RunConfig::default()
         };
