@@ -8,7 +8,7 @@ use crate::Result;
 use crate::memory::weights::Form;
 use crate::memory::{DeviceClass, MemoryPlan, MemoryRequest, WeightForms, plan};
 use crate::models::config::DecoderConfig;
-use crate::models::quantization::Quantization;
+use crate::models::quantization::{BackboneQuantization, Quantization};
 use crate::models::stored_type::StoredType;
 
 /// A model whose memory is estimated.
@@ -41,22 +41,24 @@ impl EstimatedModel {
         }
     }
 
-    fn forms(&self, quantization: Quantization) -> WeightForms {
+    fn forms(&self, quantization: BackboneQuantization) -> WeightForms {
         let stored = Form::Stored(self.stored.clone());
-        let quantized = match quantization {
-            Quantization::AsStored => stored.clone(),
-            Quantization::Nf4 => Form::Nf4,
-            Quantization::Nf4DoubleQuantized => Form::Nf4DoubleQuantized,
-        };
         // What is quantized in the file stays as it is.
-        let blocks = match self.stored {
-            StoredType::Blocks(_) => stored.clone(),
-            _ => quantized,
+        let kept = |quantization| match (quantization, &self.stored) {
+            (Quantization::AsStored, _) | (_, StoredType::Blocks(_)) => stored.clone(),
+            (Quantization::Nf4, _) => Form::Nf4,
+            (Quantization::Nf4DoubleQuantized, _) => Form::Nf4DoubleQuantized,
+        };
+        let head = kept(quantization.head);
+        // Tied, head and embedding are one matrix in the head's form.
+        let (embedding, head) = match self.config.tied_head {
+            true => (head, None),
+            false => (stored.clone(), Some(head)),
         };
         WeightForms {
-            embedding: stored.clone(),
-            head: (!self.config.tied_head).then_some(stored),
-            blocks,
+            embedding,
+            head,
+            blocks: kept(quantization.blocks),
             blocks_bytes: self.blocks_bytes,
         }
     }
