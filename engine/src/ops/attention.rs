@@ -306,8 +306,10 @@ impl Attention<'_> {
         let mut dk = vec![T::zero(); self.keys * head_dim];
         let mut dv = vec![T::zero(); self.keys * head_dim];
         let mut dq = vec![T::zero(); QUERY_TILE * head_dim];
-        let mut weights = Vec::new();
-        let mut d_scores = Vec::new();
+        // Made as large as they get: growing, they would take up to twice that.
+        let scores = QUERY_TILE.min(self.queries) * self.keys;
+        let mut all_weights = vec![T::zero(); scores];
+        let mut all_d_scores = vec![T::zero(); scores];
         for head in kv_head * group..(kv_head + 1) * group {
             for first in (0..self.queries).step_by(QUERY_TILE) {
                 let tile = QUERY_TILE.min(self.queries - first);
@@ -315,12 +317,12 @@ impl Attention<'_> {
                 let count = keys.len();
                 let at_q = (row * self.queries + first) * width + head * head_dim;
                 let at_kv = (row * self.key_capacity + keys.start) * kv_width + kv_head * head_dim;
-                weights.resize(tile * count, T::zero());
-                d_scores.resize(tile * count, T::zero());
+                let weights = &mut all_weights[..tile * count];
+                let d_scores = &mut all_d_scores[..tile * count];
                 // scores, and the gradient with respect to the attention weights
                 for (target, left, right, factor) in [
-                    (&mut weights, inputs.q, inputs.k, T::real(self.scale)),
-                    (&mut d_scores, inputs.grad, inputs.v, T::one()),
+                    (&mut *weights, inputs.q, inputs.k, T::real(self.scale)),
+                    (&mut *d_scores, inputs.grad, inputs.v, T::one()),
                 ] {
                     matmul(
                         (tile, count, head_dim),
@@ -356,7 +358,7 @@ impl Attention<'_> {
                 matmul(
                     (tile, head_dim, count),
                     (&mut dq, Strides::row_major(head_dim)),
-                    (&d_scores, Strides::row_major(count)),
+                    (&*d_scores, Strides::row_major(count)),
                     (&inputs.k[at_kv..], Strides::row_major(kv_width)),
                     T::one(),
                     Output::Overwrite,
@@ -364,8 +366,8 @@ impl Attention<'_> {
                 );
                 sink_q.write(at_q, width, &dq[..tile * head_dim], head_dim);
                 for (target, left, right) in [
-                    (&mut dk, &d_scores, inputs.q),
-                    (&mut dv, &weights, inputs.grad),
+                    (&mut dk, &*d_scores, inputs.q),
+                    (&mut dv, &*weights, inputs.grad),
                 ] {
                     matmul(
                         (count, head_dim, tile),

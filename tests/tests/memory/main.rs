@@ -33,6 +33,13 @@ mod planned;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+/// Held while something is measured; a test that failed meanwhile does not matter to the others.
+fn alone() -> std::sync::MutexGuard<'static, ()> {
+    ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(|failed| failed.into_inner())
+}
+
 /// What `work` takes at its peak beyond what was there, and what it leaves.
 fn measured<R>(work: impl FnOnce() -> R) -> (R, usize, usize) {
     let before = probe::current_bytes();
@@ -51,7 +58,7 @@ const PACKING_BYTES: usize = 4 << 20;
 
 #[test]
 fn a_frozen_weight_is_never_widened_whole() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap();
+    let _alone = alone();
     let (outputs, inputs) = (16384, 2048);
     let weight = random((outputs, inputs));
     let values = weight.flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -165,7 +172,7 @@ impl Model {
 
 #[test]
 fn quantizing_while_loading_stays_near_the_final_size() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap();
+    let _alone = alone();
     let forms = [
         Quantization::Nf4DoubleQuantized,
         Quantization::Nf4,

@@ -1,11 +1,13 @@
 //! The plan of a run's memory held against what a training step really takes, and the plan's
 //! coefficients per token against measured slopes.
 
+use std::sync::OnceLock;
+
 use stepladder_engine::training::check::{Cell, Compared, RandomModel};
 use stepladder_engine::training::estimate::BatchShape;
 use stepladder_protocol::{Downsample, Inject, Method, Quantize, RunConfig, Switch, TapDtype};
 
-use super::ONE_AT_A_TIME;
+use super::alone;
 
 const MODEL: RandomModel = RandomModel {
     layers: 4,
@@ -29,10 +31,13 @@ fn cell(model: RandomModel, config: &RunConfig, (batch, seq): (usize, usize)) ->
     }
 }
 
-/// In a pool of two threads: what attention holds depends on their number.
+/// In a pool of two threads: what attention holds depends on their number. The pool is never dropped,
+/// for threads that end give their buffers back at any time.
 fn compare(cell: &Cell) -> Compared {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build();
-    pool.unwrap().install(|| cell.compare(2).unwrap())
+    static POOL: OnceLock<rayon::ThreadPool> = OnceLock::new();
+    let build = || rayon::ThreadPoolBuilder::new().num_threads(2).build();
+    let pool = POOL.get_or_init(|| build().unwrap());
+    pool.install(|| cell.compare(2).unwrap())
 }
 
 fn config(method: Method) -> RunConfig {
@@ -99,8 +104,8 @@ fn mib(bytes: u64) -> f64 {
 
 #[test]
 fn a_step_takes_what_the_plan_says() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap();
-    let mut worst = 0f64;
+    let _alone = alone();
+    let (mut worst, mut wrong) = (0f64, Vec::new());
     for config in configs() {
         for shape in [(3, 200), (2, 700)] {
             let Compared { plan, measured, .. } = compare(&cell(MODEL, &config, shape));
@@ -121,11 +126,14 @@ fn a_step_takes_what_the_plan_says() {
                 100.0 * error,
                 plan.peak_moment
             );
-            assert!(error.abs() < 0.03, "{what}");
             worst = worst.max(error.abs());
+            if error.abs() > 0.015 {
+                wrong.push(what);
+            }
         }
     }
     println!("at most {:.2} %", 100.0 * worst);
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// Bytes per token between two contexts, planned and measured.
@@ -140,7 +148,7 @@ fn slope(model: RandomModel, config: &RunConfig, from: usize, to: usize) -> (f64
 
 #[test]
 fn memory_grows_in_a_straight_line_with_the_context() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap();
+    let _alone = alone();
     let model = RandomModel {
         layers: 2,
         d_model: 64,
@@ -151,14 +159,18 @@ fn memory_grows_in_a_straight_line_with_the_context() {
         tied_head: true,
     };
     for method in [Method::Ladder, Method::Xladder, Method::Qlora] {
-        let contexts = [1024, 4096, 16384];
-        let slopes = [(0, 1), (1, 2)]
-            .map(|(from, to)| slope(model, &config(method), contexts[from], contexts[to]));
-        println!("{method:?}: {slopes:?} bytes a token, planned and measured");
-        for (planned, measured) in slopes {
+        // On short contexts what a tile takes grows too, and another moment may be the peak.
+        for context in [256, 1024] {
+            let error = compare(&cell(model, &config(method), (1, context))).error();
+            assert!(error.abs() < 0.01, "{method:?}, {context} tokens: {error}");
+        }
+        let early = slope(model, &config(method), 4096, 8192);
+        let late = slope(model, &config(method), 8192, 16384);
+        println!("{method:?}: {early:?}, {late:?} bytes a token, planned and measured");
+        for (planned, measured) in [early, late] {
             assert!((planned / measured - 1.0).abs() < 0.01, "{method:?}");
         }
-        let [(_, early), (_, late)] = slopes;
+        let ((_, early), (_, late)) = (early, late);
         assert!((late / early - 1.0).abs() < 0.01, "{method:?} bends");
     }
 }
@@ -166,7 +178,7 @@ fn memory_grows_in_a_straight_line_with_the_context() {
 /// Each coefficient of the plan: how much a token takes at three values of each size.
 #[test]
 fn what_a_token_takes_is_what_the_plan_says() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap();
+    let _alone = alone();
     let ladder = config(Method::Ladder);
     let side = |d_side| RunConfig {
         d_side: Some(d_side),
@@ -199,6 +211,7 @@ fn what_a_token_takes_is_what_the_plan_says() {
         }
         cases.push((MODEL, side(d_side)));
     }
+    let mut wrong = Vec::new();
     for (model, config) in cases {
         let (planned, measured) = slope(model, &config, 1024, 1536);
         let what = format!(
@@ -206,6 +219,9 @@ fn what_a_token_takes_is_what_the_plan_says() {
             config.method, config.recompute, config.d_side
         );
         println!("{planned:.0} planned, {measured:.0} bytes a token measured: {what}");
-        assert!((planned / measured - 1.0).abs() < 0.01, "{what}");
+        if (planned / measured - 1.0).abs() > 0.01 {
+            wrong.push(what);
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
