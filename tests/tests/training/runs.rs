@@ -13,7 +13,7 @@ use stepladder_engine::ops::linear_cross_entropy::Gradient;
 use stepladder_engine::training::stop_flag::StopFlag;
 use stepladder_engine::training::trainer::micro_batches;
 use stepladder_engine::training::{RunTarget, start, targeted_input};
-use stepladder_protocol::{Downsample, Inject, Method, RunConfig};
+use stepladder_protocol::{Downsample, Inject, Method, Optimizer, RunConfig};
 use stepladder_tests::{assert_close, numbers};
 
 use super::recorder::{Recorder, short_config, train};
@@ -296,6 +296,36 @@ fn a_runs_own_config_makes_the_same_adapter_again() {
     train(&again, &second);
     let adapter = |run: &std::path::Path| std::fs::read(run.join("adapter/adapter.safetensors"));
     assert_eq!(adapter(&first).unwrap(), adapter(&second).unwrap());
+}
+
+#[test]
+fn moments_in_8_bits_learn_as_well_as_in_32() {
+    let folder = tempfile::tempdir().unwrap();
+    for method in [Method::Ladder, Method::Lora] {
+        let run = |optimizer| {
+            let config = RunConfig {
+                method,
+                optimizer,
+                steps: Some(24),
+                evaluate_every: Some(12),
+                learning_rate: Some(2e-3),
+                ..short_config()
+            };
+            let name = format!("{method:?}-{optimizer:?}");
+            let (_, recorder) = train(&config, &folder.path().join(name));
+            recorder
+        };
+        let (wide, coded) = (run(Optimizer::AdamW), run(Optimizer::AdamW8bit));
+        let of = |recorder: &Recorder| (recorder.losses[0], recorder.evaluations[1].1);
+        println!("{method:?}: {:?}, 8 bits {:?}", of(&wide), of(&coded));
+        // The first loss is seen before the first update, every other one after it.
+        assert_eq!(wide.losses[0], coded.losses[0]);
+        assert_ne!(wide.losses[2..], coded.losses[2..]);
+        let gained = |recorder: &Recorder| recorder.evaluations[0].1 - recorder.evaluations[1].1;
+        assert!(gained(&wide) > 0.05, "{:?}", wide.evaluations);
+        let apart = (wide.evaluations[1].1 - coded.evaluations[1].1).abs();
+        assert!(apart < 0.02 * wide.evaluations[1].1, "{apart}");
+    }
 }
 
 #[test]

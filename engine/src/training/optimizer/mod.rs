@@ -1,15 +1,23 @@
-//! AdamW as PyTorch defines it (Loshchilov & Hutter 2019, arXiv 1711.05101; torch.optim.AdamW), with
-//! moments that can be saved and restored to the bit.
+//! AdamW as PyTorch defines it (Loshchilov & Hutter 2019, arXiv 1711.05101; torch.optim.AdamW), and
+//! with moments in 8 bits as bitsandbytes has it, both to be saved and restored to the bit.
+
+pub mod moments;
+mod update;
 
 use candle_core::Tensor;
+use stepladder_protocol::Optimizer;
 
 use crate::adapters::parameters::Parameters;
 use crate::ops::cpu;
 use crate::{Error, Result};
+use moments::{Moments, TensorMoments};
+use update::Factors;
 
 /// Settings that stay the same over a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamWSettings {
+    /// How the moments are kept.
+    pub optimizer: Optimizer,
     /// Decay of the first moment.
     pub beta1: f64,
     /// Decay of the second moment.
@@ -34,6 +42,7 @@ pub enum DecayGroup {
 impl Default for AdamWSettings {
     fn default() -> Self {
         Self {
+            optimizer: Optimizer::default(),
             beta1: 0.9,
             beta2: 0.999,
             eps: 1e-8,
@@ -48,8 +57,7 @@ pub struct AdamW {
     settings: AdamWSettings,
     /// Updates made.
     updates: usize,
-    first_moments: Parameters,
-    second_moments: Parameters,
+    moments: Moments,
 }
 
 impl AdamW {
@@ -58,33 +66,35 @@ impl AdamW {
     /// # Errors
     /// When memory runs out.
     pub fn new(settings: AdamWSettings, parameters: &Parameters) -> Result<Self> {
-        let (first, second) = (parameters.zeros_like()?, parameters.zeros_like()?);
-        Ok(Self::restore(settings, 0, first, second))
+        let moments = Moments::zeros(parameters, settings.optimizer)?;
+        Ok(Self {
+            settings,
+            updates: 0,
+            moments,
+        })
     }
 
     /// Continues after `updates` updates with saved moments.
+    ///
+    /// # Errors
+    /// Says what is wrong, when they are not the moments of these parameters or are kept otherwise.
     pub fn restore(
         settings: AdamWSettings,
         updates: usize,
-        first_moments: Parameters,
-        second_moments: Parameters,
-    ) -> Self {
-        Self {
+        moments: Moments,
+        parameters: &Parameters,
+    ) -> Result<Self, String> {
+        moments.expect(parameters, settings.optimizer)?;
+        Ok(Self {
             settings,
             updates,
-            first_moments,
-            second_moments,
-        }
+            moments,
+        })
     }
 
-    /// Running means of the gradients.
-    pub fn first_moments(&self) -> &Parameters {
-        &self.first_moments
-    }
-
-    /// Running means of the squared gradients.
-    pub fn second_moments(&self) -> &Parameters {
-        &self.second_moments
+    /// Running means of the gradients and of their squares.
+    pub fn moments(&self) -> &Moments {
+        &self.moments
     }
 
     /// Changes `parameters` in place by one update.
@@ -99,65 +109,65 @@ impl AdamW {
     ) -> Result<()> {
         self.updates += 1;
         for (name, parameter) in parameters.iter() {
+            let factors = self.factors(parameter, learning_rate);
             let gradient = gradients.get(name)?;
-            let first = self.first_moments.get(name)?;
-            let second = self.second_moments.get(name)?;
-            if gradient.shape() != parameter.shape() || first.shape() != parameter.shape() {
-                return Err(Error::Tensor(candle_core::Error::Msg(format!(
-                    "gradient or moment of {name} has another shape"
-                ))));
+            let moments = self.moments.get_mut(name);
+            let (Some(moments), true) = (moments, gradient.shape() == parameter.shape()) else {
+                return Err(other_shape(name));
+            };
+            let gradient = cpu::read::<f32>(gradient)?;
+            match moments {
+                TensorMoments::F32 { first, second } => {
+                    if first.shape() != parameter.shape() {
+                        return Err(other_shape(name));
+                    }
+                    cpu::update::<f32, _>(parameter, |p| {
+                        cpu::update::<f32, _>(first, |m| {
+                            cpu::update::<f32, _>(second, |v| {
+                                update::with_f32_moments(factors, p, &gradient, m, v);
+                            })
+                        })
+                    })???;
+                }
+                TensorMoments::Codes { first, second } => {
+                    cpu::update::<f32, _>(parameter, |p| {
+                        update::with_coded_moments(factors, p, &gradient, first, second);
+                    })?;
+                }
             }
-            self.update_tensor(parameter, gradient, first, second, learning_rate)?;
         }
         Ok(())
     }
 
-    fn update_tensor(
-        &self,
-        parameter: &Tensor,
-        gradient: &Tensor,
-        first: &Tensor,
-        second: &Tensor,
-        learning_rate: f64,
-    ) -> Result<()> {
+    fn factors(&self, parameter: &Tensor, learning_rate: f64) -> Factors {
         let AdamWSettings {
             beta1,
             beta2,
             eps,
             weight_decay,
             decayed,
+            ..
         } = self.settings;
         let weight_decay = match decayed {
             DecayGroup::Matrices if parameter.rank() < 2 => 0.0,
             _ => weight_decay,
         };
         let updates = self.updates as i32;
-        let step_size = (learning_rate / (1.0 - beta1.powi(updates))) as f32;
-        let root_correction = (1.0 - beta2.powi(updates)).sqrt() as f32;
-        let keep = (1.0 - learning_rate * weight_decay) as f32;
-        let (eps, beta2_f32) = (eps as f32, beta2 as f32);
-        let (one_minus_beta1, one_minus_beta2) = ((1.0 - beta1) as f32, (1.0 - beta2) as f32);
-        let gradient = cpu::read::<f32>(gradient)?;
-        let gradient: &[f32] = &gradient;
-        cpu::update::<f32, _>(parameter, |p| {
-            cpu::update::<f32, _>(first, |m| {
-                cpu::update::<f32, _>(second, |v| {
-                    cpu::vectorized(|| {
-                        for (((p, m), v), &g) in p
-                            .iter_mut()
-                            .zip(m.iter_mut())
-                            .zip(v.iter_mut())
-                            .zip(gradient)
-                        {
-                            *m += one_minus_beta1 * (g - *m);
-                            *v = *v * beta2_f32 + one_minus_beta2 * g * g;
-                            let root = v.sqrt() / root_correction + eps;
-                            *p = *p * keep - step_size * (*m / root);
-                        }
-                    });
-                })
-            })
-        })???;
-        Ok(())
+        Factors {
+            step_size: (learning_rate / (1.0 - beta1.powi(updates))) as f32,
+            root_correction: (1.0 - beta2.powi(updates)).sqrt() as f32,
+            keep: (1.0 - learning_rate * weight_decay) as f32,
+            eps: eps as f32,
+            beta1: beta1 as f32,
+            beta2: beta2 as f32,
+            one_minus_beta1: (1.0 - beta1) as f32,
+            one_minus_beta2: (1.0 - beta2) as f32,
+        }
     }
+}
+
+fn other_shape(name: &str) -> Error {
+    Error::Tensor(candle_core::Error::Msg(format!(
+        "gradient or moment of {name} has another shape"
+    )))
 }
