@@ -34,7 +34,9 @@ pub use event::{Event, EventLine, Finished, Hello, Phase, RunStarted, TrainSumma
 pub use export::{ExportFormat, ExportReport};
 pub use metrics::{EvaluationRow, MetricsRow, StepRow, finite};
 pub use model_info::{ModelFileInfo, ModelInfo, TypeShare};
-pub use run_config::{Downsample, Inject, Method, Quantize, RunConfig, Switch, TapDtype};
+pub use run_config::{
+    Downsample, Inject, Method, Optimizer, Quantize, RunConfig, Switch, TapDtype,
+};
 
 /// The version of these messages; it changes when an older peer would misunderstand a newer one.
 pub const PROTOCOL: u32 = 1;

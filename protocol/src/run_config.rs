@@ -92,6 +92,18 @@ pub enum Quantize {
     None,
 }
 
+/// How the trained parameters are updated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Optimizer {
+    /// AdamW with both moments in 32-bit floats: 8 bytes per trained parameter.
+    #[default]
+    #[serde(rename = "adamw")]
+    AdamW,
+    /// AdamW with both moments in blocks of 8-bit codes: about 2 bytes per trained parameter.
+    #[serde(rename = "adamw-8bit")]
+    AdamW8bit,
+}
+
 /// An on/off switch that reads as a word in files and flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -135,6 +147,8 @@ pub struct RunConfig {
     pub warmup_fraction: f64,
     /// Learning rate at the end as a fraction of the peak.
     pub final_learning_rate_fraction: f64,
+    /// How parameters are updated, and how the moments of that are kept.
+    pub optimizer: Optimizer,
     /// AdamW's decoupled weight decay.
     pub weight_decay: f64,
     /// Gradient norm above which gradients are scaled down; 0 turns clipping off; `None` takes the
@@ -211,6 +225,7 @@ impl Default for RunConfig {
             learning_rate: None,
             warmup_fraction: 0.03,
             final_learning_rate_fraction: 0.1,
+            optimizer: Optimizer::default(),
             weight_decay: 0.0,
             clip_norm: None,
             seed: 42,

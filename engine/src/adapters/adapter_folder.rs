@@ -1,10 +1,9 @@
 //! An adapter on disk: `adapter.safetensors` with its tensors and `adapter_config.json` with its
 //! wiring and the fingerprint of its base model. Both are written whole or not at all.
 
-use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use stepladder_protocol::Method;
 
@@ -12,7 +11,8 @@ use super::ladder::wiring::SideMethod;
 use super::lora::peft;
 use super::network::{AdapterShape, Network};
 use super::parameters::Parameters;
-use crate::files::write_atomically;
+use super::tensor_file;
+use crate::files::{create_atomically, write_atomically};
 use crate::models::config::DecoderConfig;
 use crate::models::fingerprint::{BaseFingerprint, Likeness};
 use crate::models::quantization::{BackboneQuantization, Quantization};
@@ -106,43 +106,18 @@ pub struct Adapter {
 /// When a file cannot be written.
 pub fn save(folder: &Path, config: &AdapterConfig, parameters: &Parameters) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-    write_atomically(&folder.join(TENSORS), &tensors_to_bytes(parameters)?)?;
+    create_atomically(&folder.join(TENSORS), |temporary| {
+        tensor_file::write(
+            tensor_file::entries(parameters),
+            None,
+            &mut File::create(temporary)?,
+        )
+    })?;
     let json = serde_json::to_vec_pretty(config).map_err(|error| Error::AdapterInvalid {
         path: folder.join(CONFIG),
         problem: error.to_string(),
     })?;
     write_atomically(&folder.join(CONFIG), &json)
-}
-
-/// Named tensors as the bytes of a safetensors file; the same tensors give the same bytes.
-///
-/// # Errors
-/// When a tensor cannot be read.
-pub fn tensors_to_bytes(parameters: &Parameters) -> Result<Vec<u8>> {
-    safetensors::serialize(parameters.iter(), None)
-        .map_err(|error| Error::Tensor(candle_core::Error::wrap(error)))
-}
-
-/// Named f32 tensors from the bytes of a safetensors file.
-///
-/// # Errors
-/// When the file is damaged or a tensor is not f32; says which.
-pub fn tensors_from_bytes(bytes: &[u8]) -> Result<Parameters, String> {
-    let file = safetensors::SafeTensors::deserialize(bytes)
-        .map_err(|error| format!("not a complete safetensors file ({error})"))?;
-    let mut tensors = BTreeMap::new();
-    for (name, view) in file.iter() {
-        if view.dtype() != safetensors::Dtype::F32 {
-            return Err(format!(
-                "tensor {name} has type {:?}, expected F32",
-                view.dtype()
-            ));
-        }
-        let tensor = Tensor::from_raw_buffer(view.data(), DType::F32, view.shape(), &Device::Cpu)
-            .map_err(|error| format!("tensor {name}: {error}"))?;
-        tensors.insert(name.to_owned(), tensor);
-    }
-    Ok(Parameters::new(tensors))
 }
 
 /// An adapter as it lies in its folder, not yet held against a base model.
@@ -214,7 +189,7 @@ fn read_described(folder: &Path, description: serde_json::Value) -> Result<Store
         .map_err(|problem| invalid(&config_path, problem))?;
     let tensors_path = folder.join(TENSORS);
     let bytes = std::fs::read(&tensors_path).map_err(Error::io("read", &tensors_path))?;
-    let network = tensors_from_bytes(&bytes)
+    let network = tensor_file::read(&bytes)
         .and_then(|parameters| Network::from_parameters(config.shape.clone(), parameters))
         .map_err(|problem| invalid(&tensors_path, problem))?;
     Ok(StoredAdapter { config, network })

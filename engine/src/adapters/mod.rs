@@ -7,3 +7,4 @@ pub mod lora;
 pub mod network;
 pub mod parameters;
 pub mod targets;
+pub mod tensor_file;

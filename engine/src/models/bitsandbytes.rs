@@ -16,7 +16,8 @@ use serde::Deserialize;
 
 use super::checkpoint::TensorView;
 use super::stored_type::StoredType;
-use crate::ops::nf4::{BLOCK, CODES, DYNAMIC_MAP, Nf4, SCALE_BLOCK, Scales};
+use crate::ops::dynamic_map::SIGNED;
+use crate::ops::nf4::{BLOCK, CODES, Nf4, SCALE_BLOCK, Scales};
 use crate::{Error, Result};
 
 /// What `quant_state` says. `dtype`, the type before quantization, does not matter to us.
@@ -130,7 +131,7 @@ pub fn parts(name: &str, weight: &Nf4, shape: &[usize]) -> Vec<(String, Part)> {
         } => {
             add("absmax", Part::bytes(codes.clone()));
             add("nested_absmax", Part::floats(absmax));
-            add("nested_quant_map", Part::floats(&*DYNAMIC_MAP));
+            add("nested_quant_map", Part::floats(&SIGNED.values));
             state["nested_blocksize"] = SCALE_BLOCK.into();
             state["nested_dtype"] = "float32".into();
             state["nested_offset"] = f64::from(*offset).into();
@@ -155,7 +156,7 @@ impl<'a> Reader<'_, 'a> {
             .nested_blocksize
             .ok_or_else(|| needed("nested_blocksize"))?;
         self.check_block_size("nested_blocksize", block, SCALE_BLOCK, "256")?;
-        self.check_code_book("nested_quant_map", &*DYNAMIC_MAP)?;
+        self.check_code_book("nested_quant_map", &SIGNED.values)?;
         // Written from an f32, so this gives that number back.
         let offset = state.nested_offset.ok_or_else(|| needed("nested_offset"))? as f32;
         if !offset.is_finite() {

@@ -7,6 +7,7 @@
 
 pub mod attention;
 pub mod cpu;
+pub mod dynamic_map;
 pub mod elementwise;
 pub mod frozen_linear;
 pub mod frozen_matrix;

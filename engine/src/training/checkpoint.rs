@@ -7,10 +7,12 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
-use crate::adapters::adapter_folder::{tensors_from_bytes, tensors_to_bytes};
+use super::optimizer::moments::{CodedMoment, Moments, TensorMoments};
 use crate::adapters::parameters::Parameters;
+use crate::adapters::tensor_file::{self, Entry, Numbers};
 use crate::files::{TEMPORARY, sync_folder};
 use crate::{Error, Result};
 
@@ -46,47 +48,67 @@ pub struct CheckpointState {
 
 /// A checkpoint in memory.
 pub struct Checkpoint {
-    /// Counters; the checksum is filled in when it is saved.
+    /// Counters.
     pub state: CheckpointState,
     /// The adapter's tensors.
     pub parameters: Parameters,
-    /// AdamW's first moments.
-    pub first_moments: Parameters,
-    /// AdamW's second moments.
-    pub second_moments: Parameters,
+    /// AdamW's moments.
+    pub moments: Moments,
 }
 
-const GROUPS: [&str; 3] = ["parameters", "first_moments", "second_moments"];
+/// What the names of tensors begin with. A moment in 8 bits has bytes where one in f32 has floats,
+/// and its scales beside.
+const PARAMETERS: &str = "parameters";
+const FIRST_MOMENTS: &str = "first_moments";
+const FIRST_ABSMAX: &str = "first_absmax";
+const SECOND_MOMENTS: &str = "second_moments";
+const SECOND_ABSMAX: &str = "second_absmax";
 
-/// Writes a checkpoint into `folder` and deletes those older than the last two. Returns its folder.
+fn entries<'a>(parameters: &'a Parameters, moments: &'a Moments) -> Vec<Entry<'a>> {
+    let mut entries = Vec::new();
+    let mut add = |group: &str, name: &str, numbers| {
+        let name = format!("{group}.{name}");
+        entries.push(Entry { name, numbers });
+    };
+    for (name, tensor) in parameters.iter() {
+        add(PARAMETERS, name, Numbers::Tensor(tensor));
+    }
+    for (name, moments) in moments.iter() {
+        match moments {
+            TensorMoments::F32 { first, second } => {
+                add(FIRST_MOMENTS, name, Numbers::Tensor(first));
+                add(SECOND_MOMENTS, name, Numbers::Tensor(second));
+            }
+            TensorMoments::Codes { first, second } => {
+                add(FIRST_MOMENTS, name, Numbers::Bytes(&first.codes));
+                add(FIRST_ABSMAX, name, Numbers::Floats(&first.absmax));
+                add(SECOND_MOMENTS, name, Numbers::Bytes(&second.codes));
+                add(SECOND_ABSMAX, name, Numbers::Floats(&second.absmax));
+            }
+        }
+    }
+    entries
+}
+
+/// Writes a checkpoint into `folder` and deletes those older than the last two; fills in the
+/// checksum of `state`. Tensors are written as they lie in memory, without another copy. Returns the
+/// checkpoint's folder.
 ///
 /// # Errors
 /// When the disk refuses; earlier checkpoints are then untouched.
-pub fn save(folder: &Path, checkpoint: Checkpoint) -> Result<PathBuf> {
-    let Checkpoint {
-        mut state,
-        parameters,
-        first_moments,
-        second_moments,
-    } = checkpoint;
-    let mut tensors = BTreeMap::new();
-    for (group, members) in GROUPS
-        .iter()
-        .zip([&parameters, &first_moments, &second_moments])
-    {
-        for (name, tensor) in members.iter() {
-            tensors.insert(format!("{group}.{name}"), tensor.clone());
-        }
-    }
-    let bytes = tensors_to_bytes(&Parameters::new(tensors))?;
-    state.checksum = blake3::hash(&bytes).to_hex().to_string();
+pub fn save(
+    folder: &Path,
+    state: CheckpointState,
+    parameters: &Parameters,
+    moments: &Moments,
+) -> Result<PathBuf> {
     let path = folder.join(format!("step-{:08}", state.step));
     let temporary = path.with_extension(TEMPORARY);
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     if temporary.exists() {
         std::fs::remove_dir_all(&temporary).map_err(Error::io("delete", &temporary))?;
     }
-    let written = write_parts(&temporary, &state, &bytes);
+    let written = write_parts(&temporary, state, entries(parameters, moments));
     if let Err(error) = written {
         // A full disk should get its space back.
         let _ = std::fs::remove_dir_all(&temporary);
@@ -98,10 +120,14 @@ pub fn save(folder: &Path, checkpoint: Checkpoint) -> Result<PathBuf> {
     }
     std::fs::rename(&temporary, &path).map_err(Error::io("rename", &path))?;
     sync_folder(&path)?;
-    for old in list(folder)?.into_iter().rev().skip(KEPT) {
-        discard(&old)?;
-    }
+    discard_old(folder)?;
     Ok(path)
+}
+
+/// Deletes all but the last checkpoints.
+fn discard_old(folder: &Path) -> Result<()> {
+    let old = list(folder)?.into_iter().rev().skip(KEPT);
+    old.into_iter().try_for_each(|path| discard(&path))
 }
 
 /// Deletes a checkpoint. It is renamed first, so that one whose deletion was broken off is never
@@ -115,20 +141,49 @@ fn discard(path: &Path) -> Result<()> {
     std::fs::remove_dir_all(&aside).map_err(Error::io("delete", &aside))
 }
 
-fn write_parts(folder: &Path, state: &CheckpointState, tensors: &[u8]) -> Result<()> {
+fn write_parts(folder: &Path, mut state: CheckpointState, tensors: Vec<Entry<'_>>) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-    let json = serde_json::to_vec_pretty(state)
-        .map_err(|error| Error::io("write", folder)(std::io::Error::other(error)))?;
-    for (name, bytes) in [(TENSORS, tensors), (STATE, &json)] {
-        let path = folder.join(name);
-        File::create(&path)
-            .and_then(|mut file| {
-                file.write_all(bytes)?;
-                file.sync_all()
-            })
-            .map_err(Error::io("write", &path))?;
-    }
+    let hash = write_flushed(&folder.join(TENSORS), |file| {
+        tensor_file::write(tensors, None, file)
+    })?;
+    state.checksum = hash.to_hex().to_string();
+    write_flushed(&folder.join(STATE), |file| {
+        let json = serde_json::to_vec_pretty(&state).map_err(std::io::Error::other)?;
+        file.write_all(&json)
+    })?;
     sync_folder(&folder.join(STATE))
+}
+
+/// A file, and the hash of all that was given it to write.
+struct HashingFile {
+    file: File,
+    hasher: blake3::Hasher,
+}
+
+impl Write for HashingFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn write_flushed(
+    path: &Path,
+    write: impl FnOnce(&mut HashingFile) -> std::io::Result<()>,
+) -> Result<blake3::Hash> {
+    let written = File::create(path).and_then(|file| {
+        let hasher = blake3::Hasher::new();
+        let mut file = HashingFile { file, hasher };
+        write(&mut file)?;
+        file.file.sync_all()?;
+        Ok(file.hasher.finalize())
+    });
+    written.map_err(Error::io("write", path))
 }
 
 /// The newest whole checkpoint in `folder`, and those set aside because they are damaged.
@@ -139,7 +194,11 @@ pub fn load_newest(folder: &Path) -> Result<(Option<Checkpoint>, Vec<PathBuf>)> 
     let mut damaged = Vec::new();
     for path in list(folder)?.into_iter().rev() {
         match load(&path) {
-            Ok(checkpoint) => return Ok((Some(checkpoint), damaged)),
+            Ok(checkpoint) => {
+                // A run that was killed right after it had saved did not get to it.
+                discard_old(folder)?;
+                return Ok((Some(checkpoint), damaged));
+            }
             Err(_) => {
                 let aside = path.with_extension("damaged");
                 std::fs::rename(&path, &aside).map_err(Error::io("rename", &path))?;
@@ -166,20 +225,72 @@ fn load(path: &Path) -> Result<Checkpoint> {
     if blake3::hash(&bytes).to_hex().as_str() != state.checksum {
         return Err(invalid("its checksum does not match".to_owned()));
     }
-    let mut groups: [BTreeMap<String, candle_core::Tensor>; 3] = Default::default();
-    for (name, tensor) in tensors_from_bytes(&bytes).map_err(invalid)?.iter() {
-        let place = name.split_once('.').and_then(|(group, rest)| {
-            Some((GROUPS.iter().position(|known| *known == group)?, rest))
-        });
-        let (group, rest) = place.ok_or_else(|| invalid(format!("unknown tensor {name}")))?;
-        groups[group].insert(rest.to_owned(), tensor.clone());
-    }
-    let [parameters, first_moments, second_moments] = groups.map(Parameters::new);
+    let (parameters, moments) = read_tensors(&bytes).map_err(invalid)?;
     Ok(Checkpoint {
         state,
         parameters,
-        first_moments,
-        second_moments,
+        moments,
+    })
+}
+
+fn read_tensors(bytes: &[u8]) -> Result<(Parameters, Moments), String> {
+    let file = tensor_file::parse(bytes)?;
+    let (mut parameters, mut moments) = (BTreeMap::new(), BTreeMap::new());
+    for (full_name, view) in file.iter() {
+        match full_name.split_once('.') {
+            Some((PARAMETERS, name)) => {
+                let tensor = tensor_file::read_f32(full_name, &view)?;
+                parameters.insert(name.to_owned(), tensor);
+            }
+            Some((FIRST_MOMENTS, name)) => {
+                moments.insert(name.to_owned(), read_moments(&file, name)?);
+            }
+            // Read together with the first moments.
+            Some((SECOND_MOMENTS | FIRST_ABSMAX | SECOND_ABSMAX, name))
+                if file.tensor(&format!("{FIRST_MOMENTS}.{name}")).is_ok() => {}
+            _ => return Err(format!("unknown tensor {full_name}")),
+        }
+    }
+    Ok((Parameters::new(parameters), Moments::new(moments)))
+}
+
+fn read_moments(file: &SafeTensors<'_>, name: &str) -> Result<TensorMoments, String> {
+    let find = |group: &str| {
+        let name = format!("{group}.{name}");
+        match file.tensor(&name) {
+            Ok(view) => Ok((name, view)),
+            Err(_) => Err(format!("tensor {name} is missing")),
+        }
+    };
+    let tensor = |group: &str| {
+        let (name, view) = find(group)?;
+        tensor_file::read_f32(&name, &view)
+    };
+    let coded = |group: &str, absmax: &str| {
+        let (name, view) = find(group)?;
+        if view.dtype() != Dtype::U8 {
+            return Err(format!(
+                "tensor {name} has type {:?}, expected U8",
+                view.dtype()
+            ));
+        }
+        let absmax = tensor(absmax)?.flatten_all();
+        Ok(CodedMoment {
+            codes: view.data().to_vec(),
+            absmax: absmax
+                .and_then(|absmax| absmax.to_vec1())
+                .map_err(|error| format!("the scales of {name}: {error}"))?,
+        })
+    };
+    Ok(match find(FIRST_MOMENTS)?.1.dtype() {
+        Dtype::U8 => TensorMoments::Codes {
+            first: coded(FIRST_MOMENTS, FIRST_ABSMAX)?,
+            second: coded(SECOND_MOMENTS, SECOND_ABSMAX)?,
+        },
+        _ => TensorMoments::F32 {
+            first: tensor(FIRST_MOMENTS)?,
+            second: tensor(SECOND_MOMENTS)?,
+        },
     })
 }
 
@@ -209,3 +320,6 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>> {
     found.sort();
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 
 use stepladder_protocol::{RunConfig, Switch};
 
+use super::optimizer::moments::moment_bytes;
 use super::plan::ModelPlan;
 use crate::Result;
 use crate::memory::weights::Form;
@@ -64,11 +65,6 @@ impl EstimatedModel {
     }
 }
 
-/// Bytes of AdamW's two moments.
-fn moment_bytes(parameters: usize) -> u64 {
-    8 * parameters as u64
-}
-
 /// The plan of `config` on `model` for micro-batches of this shape.
 ///
 /// # Errors
@@ -95,7 +91,12 @@ pub fn estimate_resolved(
         model: &model.config,
         forms: &model.forms(resolved.quantization),
         shape: &resolved.shape,
-        moment_bytes: moment_bytes(resolved.shape.parameters()),
+        moment_bytes: resolved
+            .shape
+            .tensors()
+            .values()
+            .map(|shape| moment_bytes(shape.iter().product(), config.optimizer))
+            .sum(),
         training: resolved.training,
         offload_embeddings: config.offload_embeddings == Switch::On,
         batch,

@@ -292,6 +292,7 @@ impl RunPlan {
             stream,
             batch_size,
             optimizer: AdamWSettings {
+                optimizer: config.optimizer,
                 weight_decay: config.weight_decay,
                 ..AdamWSettings::default()
             },

@@ -136,12 +136,9 @@ pub fn start(
                 let updates = saved.state.step;
                 let network = Network::from_parameters(model_plan.shape.clone(), saved.parameters)
                     .map_err(|problem| does_not_fit(folder.path(), problem))?;
-                let optimizer = AdamW::restore(
-                    plan.optimizer,
-                    updates,
-                    saved.first_moments,
-                    saved.second_moments,
-                );
+                let optimizer =
+                    AdamW::restore(plan.optimizer, updates, saved.moments, network.parameters())
+                        .map_err(|problem| does_not_fit(folder.path(), problem))?;
                 (folder, network, optimizer, saved.state)
             }
         },

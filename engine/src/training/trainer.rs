@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use stepladder_protocol::{EvaluationRow, MetricsRow, StepRow};
 
-use super::checkpoint::{self, Checkpoint, CheckpointState};
+use super::checkpoint::{self, CheckpointState};
 use super::evaluation::Evaluation;
 use super::optimizer::AdamW;
 use super::plan::RunPlan;
@@ -293,12 +293,9 @@ impl Trainer<'_> {
         self.folder.sync()?;
         let path = checkpoint::save(
             &self.folder.checkpoints(),
-            Checkpoint {
-                state: self.state.clone(),
-                parameters: self.network.parameters().clone(),
-                first_moments: self.optimizer.first_moments().clone(),
-                second_moments: self.optimizer.second_moments().clone(),
-            },
+            self.state.clone(),
+            self.network.parameters(),
+            self.optimizer.moments(),
         )?;
         self.folder.log(&format!("checkpoint {}", path.display()));
         progress.checkpoint(&path);

@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod adamw8;
 mod agreement;
 mod backbones;
 mod bitsandbytes;

@@ -1,5 +1,5 @@
 //! Memory counted by the allocator: what a frozen weight takes while it is used, and while it is
-//! made. Counters are the process's, so there is one test at a time.
+//! made; what an optimizer keeps, and what saving takes. Counters are the process's, so there is one test at a time.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,22 +9,30 @@
 )]
 
 use std::alloc::System;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Mutex;
 
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Tensor};
 use serde_json::json;
+use stepladder_engine::adapters::adapter_folder::{self, AdapterConfig};
+use stepladder_engine::adapters::parameters::Parameters;
 use stepladder_engine::memory::probe::{self, CountingAllocator};
 use stepladder_engine::models::checkpoint::Checkpoint;
 use stepladder_engine::models::config::DecoderConfig;
 use stepladder_engine::models::decoder::Decoder;
+use stepladder_engine::models::model::ModelFiles;
 use stepladder_engine::models::quantization::{BackboneQuantization, Quantization};
 use stepladder_engine::ops::frozen_linear::FrozenLinear;
 use stepladder_engine::ops::frozen_matrix::FrozenMatrix;
 use stepladder_engine::ops::ggml_blocks::GgmlBlocks;
 use stepladder_engine::ops::nf4::{DoubleQuantization, Nf4};
+use stepladder_engine::training::checkpoint::{self, CheckpointState};
+use stepladder_engine::training::optimizer::moments::moment_bytes;
+use stepladder_engine::training::optimizer::{AdamW, AdamWSettings};
+use stepladder_engine::training::plan::ModelPlan;
+use stepladder_protocol::{Optimizer, RunConfig, TapDtype};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator<System> = CountingAllocator(System);
@@ -203,4 +211,100 @@ fn quantizing_while_loading_stays_near_the_final_size() {
             assert!((peak as f64) < 1.15 * held as f64, "{peak} for {held}");
         }
     }
+}
+
+fn single(elements: usize) -> Parameters {
+    let tensor = random((elements, 1)).flatten_all().unwrap();
+    Parameters::new(BTreeMap::from([("p".to_owned(), tensor)]))
+}
+
+fn adamw(optimizer: Optimizer, parameters: &Parameters) -> AdamW {
+    let settings = AdamWSettings {
+        optimizer,
+        ..AdamWSettings::default()
+    };
+    AdamW::new(settings, parameters).unwrap()
+}
+
+const OPTIMIZERS: [Optimizer; 2] = [Optimizer::AdamW, Optimizer::AdamW8bit];
+
+#[test]
+fn moments_take_what_is_said() {
+    let _alone = alone();
+    // Names, shapes and the nodes of the map.
+    const AROUND: usize = 4096;
+    for elements in [1, 4095, 4096, 100_000, (1 << 20) + 3] {
+        let parameters = single(elements);
+        for optimizer in OPTIMIZERS {
+            let (_adamw, _, kept) = measured(|| adamw(optimizer, &parameters));
+            let said = moment_bytes(elements, optimizer) as usize;
+            println!("{optimizer:?}, {elements} numbers: {kept} bytes, said {said}");
+            assert!((said..said + AROUND).contains(&kept), "{kept}, said {said}");
+        }
+    }
+    assert_eq!(moment_bytes(4095, Optimizer::AdamW8bit), 8 * 4095);
+    assert_eq!(
+        moment_bytes(4097, Optimizer::AdamW8bit),
+        2 * (4097 + 4 * 17)
+    );
+}
+
+#[test]
+fn an_update_in_8_bits_widens_no_moment() {
+    let _alone = alone();
+    let elements = 4 << 20;
+    let (parameters, gradients) = (single(elements), single(elements));
+    let mut optimizer = adamw(Optimizer::AdamW8bit, &parameters);
+    let mut update = || optimizer.update(&parameters, &gradients, 1e-3).unwrap();
+    // The first one makes the maps and the threads.
+    update();
+    let ((), peak, _) = measured(update);
+    println!("an update of {elements} numbers takes {peak} bytes beside them");
+    assert!(peak < elements / 32, "{peak}");
+}
+
+#[test]
+fn a_checkpoint_is_written_from_where_it_lies() {
+    let _alone = alone();
+    const ALLOWED: usize = 2 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let parameters = single(8 << 20);
+    let state = CheckpointState {
+        step: 1,
+        evaluation_due: false,
+        best_evaluation_loss: None,
+        evaluations_since_best: 0,
+        elapsed_secs: 0.0,
+        peak_bytes: 0,
+        template_unix_secs: 0,
+        dataset: String::new(),
+        checksum: String::new(),
+    };
+    for optimizer in OPTIMIZERS {
+        let moments = adamw(optimizer, &parameters).moments().clone();
+        let save = || checkpoint::save(folder.path(), state.clone(), &parameters, &moments);
+        let (saved, peak, _) = measured(|| save().unwrap());
+        let written = std::fs::metadata(saved.join("state.safetensors")).unwrap();
+        println!("a checkpoint of {} bytes takes {peak}", written.len());
+        let moments = moment_bytes(8 << 20, optimizer);
+        assert!(written.len() > (4 << 23) + moments);
+        assert!(peak < ALLOWED, "{optimizer:?}: {peak}");
+    }
+
+    let files = ModelFiles::open("builtin").unwrap();
+    let plan = ModelPlan::resolve(&RunConfig::default(), &files.config).unwrap();
+    let config = AdapterConfig::new(
+        "builtin".to_owned(),
+        files.fingerprint(),
+        plan.shape,
+        TapDtype::F32,
+        BackboneQuantization::AS_STORED,
+    );
+    let save = || adapter_folder::save(folder.path(), &config, &parameters).unwrap();
+    let ((), peak, _) = measured(save);
+    println!(
+        "an adapter of {} bytes takes {peak}",
+        4 * parameters.count()
+    );
+    assert!(peak < ALLOWED, "{peak}");
 }

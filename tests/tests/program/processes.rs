@@ -83,11 +83,12 @@ pub fn worker_of(parent: u32) -> u32 {
 }
 
 /// What a process is doing, as `ps` abbreviates it. None once it is gone; one that waits for its
-/// parent to take notice is gone.
+/// parent to take notice is gone, unless threads of it (`l`) are still on their way out: one that was
+/// killed while it flushes a file ends, and lets go of its files and locks, when that is done.
 #[cfg(unix)]
 pub fn state(process: u32) -> Option<String> {
     let process = process.to_string();
     let mut processes = processes("pid=,stat=").into_iter();
     let row = processes.find(|row| row[0] == process)?;
-    Some(row[1].clone()).filter(|state| !state.starts_with('Z'))
+    Some(row[1].clone()).filter(|state| !state.starts_with('Z') || state.contains('l'))
 }

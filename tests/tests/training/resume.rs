@@ -1,12 +1,14 @@
 //! A run that was stopped and resumed is the unbroken run: the same losses, the same bytes.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use candle_core::Device;
 use stepladder_engine::adapters::adapter_folder;
 use stepladder_engine::models::quantization::{BackboneQuantization, Quantization};
-use stepladder_engine::training::RunTarget;
 use stepladder_engine::training::stop_flag::StopFlag;
-use stepladder_protocol::{RunConfig, Switch};
+use stepladder_engine::training::{RunTarget, start};
+use stepladder_protocol::{Optimizer, RunConfig, Switch};
 
 use super::recorder::{Recorder, short_config, train, train_with};
 
@@ -40,14 +42,76 @@ fn resume(run: &Path) -> Recorder {
     recorder
 }
 
+/// The types of the moments in a run's last checkpoint.
+fn moment_types(run: &Path) -> BTreeSet<&'static str> {
+    let file = run.join("checkpoints/step-00000006/state.safetensors");
+    let tensors = candle_core::safetensors::load(file, &Device::Cpu).unwrap();
+    let moments = tensors
+        .iter()
+        .filter(|(name, _)| name.contains("_moments."));
+    moments.map(|(_, tensor)| tensor.dtype().as_str()).collect()
+}
+
 #[test]
 fn a_run_stopped_anywhere_resumes_to_the_same_bytes() {
+    let whole = stopped_and_resumed(&short_config());
+    assert_eq!(whole, BTreeSet::from(["f32"]));
+}
+
+#[test]
+fn so_does_a_run_with_moments_in_8_bits() {
+    let config = RunConfig {
+        optimizer: Optimizer::AdamW8bit,
+        ..short_config()
+    };
+    // Biases are small and keep 32 bits.
+    let types = stopped_and_resumed(&config);
+    assert_eq!(types, BTreeSet::from(["f32", "u8"]));
+}
+
+#[test]
+fn a_checkpoint_of_another_optimizer_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let mut recorder = Recorder {
+        stop_after: Some(2),
+        ..Recorder::default()
+    };
+    train_with(
+        &short_config(),
+        RunTarget::Fresh(run.clone()),
+        &mut recorder,
+    );
+    let text = std::fs::read_to_string(run.join("run.json")).unwrap();
+    let changed = text.replace("\"adamw\"", "\"adamw-8bit\"");
+    assert_ne!(text, changed);
+    std::fs::write(run.join("run.json"), changed).unwrap();
+    let target = RunTarget::Resume(run);
+    let error = start(
+        &RunConfig::default(),
+        target,
+        &mut Recorder::default(),
+        &StopFlag::default(),
+    );
+    let message = error.unwrap_err().to_string();
+    assert!(
+        message.contains("does not fit run.json: the moments of tensor"),
+        "{message}"
+    );
+    assert!(
+        message.ends_with("are 32-bit floats, the optimizer keeps 8 bits"),
+        "{message}"
+    );
+}
+
+/// The types of the moments, after all has been compared.
+fn stopped_and_resumed(config: &RunConfig) -> BTreeSet<&'static str> {
     let folder = tempfile::tempdir().unwrap();
     let whole = folder.path().join("whole");
-    let (outcome, unbroken) = train(&short_config(), &whole);
+    let (outcome, unbroken) = train(config, &whole);
     assert!(outcome.finished);
     let twice = folder.path().join("twice");
-    train(&short_config(), &twice);
+    train(config, &twice);
     assert_eq!(adapter(&whole), adapter(&twice), "the same run twice");
 
     for stop_after in [1, 3, 4] {
@@ -57,7 +121,7 @@ fn a_run_stopped_anywhere_resumes_to_the_same_bytes() {
             ..Recorder::default()
         };
         let target = RunTarget::Fresh(broken.clone());
-        let outcome = train_with(&short_config(), target, &mut recorder);
+        let outcome = train_with(config, target, &mut recorder);
         assert_eq!((outcome.finished, outcome.step), (false, stop_after));
         let rest = resume(&broken);
         assert_eq!(recorder.losses, unbroken.losses[..stop_after]);
@@ -77,6 +141,7 @@ fn a_run_stopped_anywhere_resumes_to_the_same_bytes() {
             "metrics after step {stop_after}"
         );
     }
+    moment_types(&whole)
 }
 
 /// The description says how the head was kept, and a resumed run keeps it alike.
@@ -213,7 +278,6 @@ fn the_last_two_checkpoints_are_kept_and_no_temporary_files() {
 
 #[test]
 fn a_run_in_use_a_taken_folder_and_a_changed_dataset_are_refused() {
-    use stepladder_engine::training::start;
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     let data = folder.path().join("data.jsonl");

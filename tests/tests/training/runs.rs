@@ -13,7 +13,7 @@ use stepladder_engine::ops::linear_cross_entropy::Gradient;
 use stepladder_engine::training::stop_flag::StopFlag;
 use stepladder_engine::training::trainer::micro_batches;
 use stepladder_engine::training::{RunTarget, start, targeted_input};
-use stepladder_protocol::{Downsample, Inject, Method, RunConfig};
+use stepladder_protocol::{Downsample, Inject, Method, Optimizer, RunConfig};
 use stepladder_tests::{assert_close, numbers};
 
 use super::recorder::{Recorder, short_config, train};
@@ -296,6 +296,34 @@ fn a_runs_own_config_makes_the_same_adapter_again() {
     train(&again, &second);
     let adapter = |run: &std::path::Path| std::fs::read(run.join("adapter/adapter.safetensors"));
     assert_eq!(adapter(&first).unwrap(), adapter(&second).unwrap());
+}
+
+#[test]
+fn moments_in_8_bits_learn_as_well_as_in_32() {
+    let folder = tempfile::tempdir().unwrap();
+    for method in [Method::Ladder, Method::Lora] {
+        let run = |optimizer| {
+            let config = RunConfig {
+                method,
+                optimizer,
+                steps: Some(24),
+                evaluate_every: Some(12),
+                learning_rate: Some(2e-3),
+                ..short_config()
+            };
+            let name = format!("{method:?}-{optimizer:?}");
+            let (_, recorder) = train(&config, &folder.path().join(name));
+            recorder
+        };
+        let (wide, coded) = (run(Optimizer::AdamW), run(Optimizer::AdamW8bit));
+        let (first, held_out) = (wide.losses[0], wide.evaluations[1].1);
+        let apart = (held_out - coded.evaluations[1].1).abs() / held_out;
+        println!("{method:?}: {first} -> {held_out}, 8 bits end {apart:.1e} from it");
+        assert_eq!(coded.losses[0], first);
+        assert_ne!(coded.losses[2..], wide.losses[2..]);
+        assert!(held_out < 0.5 * first, "{first} -> {held_out}");
+        assert!(apart < 0.05, "{apart}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! and adapter_model.safetensors. What is said there that we cannot do is refused by name.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
@@ -11,7 +12,8 @@ use serde_json::{Value, json};
 use super::shape::{linear_maps, tensor_name};
 use super::{Lora, LoraShape};
 use crate::adapters::parameters::Parameters;
-use crate::files::write_atomically;
+use crate::adapters::tensor_file;
+use crate::files::{create_atomically, write_atomically};
 use crate::models::config::DecoderConfig;
 use crate::{Error, Result};
 
@@ -201,15 +203,15 @@ pub fn save(folder: &Path, lora: &Lora, base_model: &str, root: &str) -> Result<
         let (module, part) = part.unwrap_or((name, ""));
         format!("base_model.model.{root}.{module}.{part}.weight")
     };
-    let tensors = lora
-        .parameters()
-        .iter()
-        .map(|(name, tensor)| (in_peft(name), tensor));
+    let mut tensors = tensor_file::entries(lora.parameters());
+    for entry in &mut tensors {
+        entry.name = in_peft(&entry.name);
+    }
     // PEFT looks for this mark.
     let format = Some([("format".to_owned(), "pt".to_owned())].into());
-    let bytes = safetensors::serialize(tensors, format)
-        .map_err(|error| Error::Tensor(candle_core::Error::wrap(error)))?;
-    write_atomically(&folder.join(TENSORS), &bytes)?;
+    create_atomically(&folder.join(TENSORS), |temporary| {
+        tensor_file::write(tensors, format, &mut File::create(temporary)?)
+    })?;
     let targets: Vec<&str> = shape
         .modules
         .keys()

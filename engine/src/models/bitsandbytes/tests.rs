@@ -40,7 +40,7 @@ impl Stored {
             } => {
                 stored.put(".absmax", Dtype::U8, codes.clone());
                 stored.put_floats(".nested_absmax", absmax);
-                stored.put_floats(".nested_quant_map", &*DYNAMIC_MAP);
+                stored.put_floats(".nested_quant_map", &SIGNED.values);
                 nested = format!(
                     r#", "nested_blocksize": 256, "nested_dtype": "float32", "nested_offset": {}"#,
                     f64::from(*offset)
@@ -125,7 +125,7 @@ fn codes_may_be_stored_as_another_type() {
 #[test]
 fn a_code_book_may_differ_in_its_last_bits() {
     let (mut stored, nf4) = Stored::new(DoubleQuantization::On);
-    let neighbors: Vec<f32> = DYNAMIC_MAP.iter().map(|x| x.next_up()).collect();
+    let neighbors: Vec<f32> = SIGNED.values.iter().map(|x| x.next_up()).collect();
     stored.put_floats(".nested_quant_map", &neighbors);
     assert_eq!(stored.read().unwrap(), Some((nf4, [ROWS, COLUMNS])));
 }
@@ -173,7 +173,7 @@ fn what_we_cannot_compute_with_is_named() {
         ),
         (
             stored.message(|stored| {
-                let mut map = *DYNAMIC_MAP;
+                let mut map = SIGNED.values;
                 map[0] = -1.0;
                 stored.put_floats(".nested_quant_map", &map);
             }),

@@ -17,7 +17,9 @@ mod quantize;
 use std::ops::Range;
 
 pub use code_book::{BLOCK, CODES};
-pub use double_quantization::{DYNAMIC_MAP, SCALE_BLOCK};
+pub use double_quantization::SCALE_BLOCK;
+
+use crate::ops::dynamic_map::SIGNED;
 
 /// A weight in NF4.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +34,7 @@ pub struct Nf4 {
 pub enum Scales {
     /// As they are.
     Plain(Vec<f32>),
-    /// Scale `i` is `DYNAMIC_MAP[codes[i]] * absmax[i / SCALE_BLOCK] + offset`.
+    /// Scale `i` is `SIGNED.values[codes[i]] * absmax[i / SCALE_BLOCK] + offset`.
     Double {
         /// One per block.
         codes: Vec<u8>,
@@ -180,7 +182,7 @@ impl Nf4 {
                     absmax,
                     offset,
                 } => {
-                    let map = &*DYNAMIC_MAP;
+                    let map = &SIGNED.values;
                     let scale =
                         |index| double_scale(map, codes, absmax, *offset, first_block + index);
                     lookup::decode_blocks(packed, scale, whole);
@@ -211,7 +213,7 @@ impl Nf4 {
                 codes,
                 absmax,
                 offset,
-            } => double_scale(&DYNAMIC_MAP, codes, absmax, *offset, block),
+            } => double_scale(&SIGNED.values, codes, absmax, *offset, block),
         }
     }
 
