@@ -61,7 +61,7 @@ const EMBEDDING: &str = "embed_tokens.weight";
 
 /// What stands before the names of a checkpoint's tensors. Where there is no embedding at all,
 /// loading it says so under the usual name.
-pub(super) fn root(checkpoint: &Checkpoint) -> &'static str {
+pub fn root(checkpoint: &Checkpoint) -> &'static str {
     ROOTS
         .into_iter()
         .find(|root| checkpoint.contains(&format!("{root}.{EMBEDDING}")))
