@@ -75,7 +75,8 @@ pub struct MethodEstimate {
     pub weights_kept_as: String,
     /// Numbers that are trained.
     pub trainable_parameters: u64,
-    /// The fewest switches that make it fit where it does not; `null` if none are needed or none help.
+    /// The fewest switches that make it fit where it does not, `--batch-size 1` among them only if it
+    /// must; `null` if none are needed or none help.
     pub remedy: Option<Switched>,
     /// The switches that allow the longest context; `null` if it is the longest as asked.
     pub leanest: Option<Switched>,
@@ -90,7 +91,7 @@ pub struct Switched {
     pub total_bytes: u64,
     /// Bytes of RAM, in the shape asked for.
     pub offloaded_bytes: u64,
-    /// Most tokens per sequence that fit.
+    /// Most tokens per sequence that fit then.
     pub longest_context: Option<usize>,
     /// Whether the model, not the memory, is what stops there.
     pub longest_context_is_the_models: bool,

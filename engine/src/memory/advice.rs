@@ -1,5 +1,6 @@
 //! What follows from a memory report, in sentences: what fits, what would, and at what price.
 
+use super::remedies::Remedy;
 use stepladder_protocol::{MemoryReport, MethodEstimate, Switched, Verdict};
 
 /// The advice on a report.
@@ -15,12 +16,8 @@ pub fn sentences(report: &MemoryReport) -> Vec<String> {
     sentences.extend(what_fits(&fitting, too_large.is_empty(), available));
     for estimate in too_large {
         sentences.push(what_is_too_large(report, estimate, available));
-        sentences.extend(
-            estimate
-                .remedy
-                .as_ref()
-                .map(|remedy| made_to_fit(estimate, remedy)),
-        );
+        let remedy = estimate.remedy.as_ref();
+        sentences.extend(remedy.and_then(|remedy| made_to_fit(estimate, remedy)));
     }
     let leaner = report.methods.iter().filter_map(|estimate| {
         let leanest = estimate.leanest.as_ref()?;
@@ -73,10 +70,18 @@ fn what_is_too_large(report: &MemoryReport, estimate: &MethodEstimate, available
     }
 }
 
-/// `With --recompute on, QLoRA fits as asked: 9.0 GiB, and 1.0 GiB of RAM.`
-fn made_to_fit(estimate: &MethodEstimate, remedy: &Switched) -> String {
-    format!(
-        "With {}, {} fits as asked: {}{}.",
+/// `With --recompute on, QLoRA fits: 9.0 GiB, and 1.0 GiB of RAM.` Nothing where a smaller batch is
+/// all that is needed, which is said already.
+fn made_to_fit(estimate: &MethodEstimate, remedy: &Switched) -> Option<String> {
+    let switches = remedy.switches.as_slice();
+    if estimate.largest_batch.is_some()
+        && switches.len() == 1
+        && switches[0] == Remedy::OneRow.flag()
+    {
+        return None;
+    }
+    Some(format!(
+        "With {}, {} fits: {}{}.",
         remedy.switches.join(" "),
         estimate.method.title(),
         bytes(remedy.total_bytes),
@@ -84,7 +89,7 @@ fn made_to_fit(estimate: &MethodEstimate, remedy: &Switched) -> String {
             0 => String::new(),
             ram => format!(", and {} of RAM", bytes(ram)),
         }
-    )
+    ))
 }
 
 /// `With --recompute-taps on, Ladder goes up to 100,000 tokens instead of 12,000.`
@@ -249,16 +254,18 @@ mod tests {
             [
                 "xLadder fits with 5.0 GiB to spare.".to_owned(),
                 format!("{needs}; 1,536 tokens fit."),
-                "With --recompute on, QLoRA fits as asked: 9.0 GiB.".to_owned(),
+                "With --recompute on, QLoRA fits: 9.0 GiB.".to_owned(),
             ]
         );
         both.batch_size = 4;
+        both.methods[0].remedy = Some(switched(&["--batch-size 1"], 9 * GIB, 0));
         both.methods[0].largest_batch = Some(2);
         assert_eq!(
             sentences(&both)[1],
             "QLoRA needs 13.1 GiB at 4 × 2,048 tokens, 3.1 GiB more than there is; batch 2 fits, \
              and so do 1,536 tokens."
         );
+        assert_eq!(sentences(&both).len(), 2, "a smaller batch is said once");
     }
 
     #[test]
@@ -271,8 +278,8 @@ mod tests {
         assert_eq!(
             said[1..],
             [
-                "With --recompute on --offload-embeddings on, Ladder fits as asked: 9.0 GiB, and \
-                 1.0 GiB of RAM.",
+                "With --recompute on --offload-embeddings on, Ladder fits: 9.0 GiB, and 1.0 GiB \
+                 of RAM.",
                 "With --recompute on --offload-embeddings on, Ladder goes up to 100,000 tokens; that \
                  takes 3.0 GiB of RAM.",
             ]

@@ -5,6 +5,8 @@ use stepladder_protocol::{Method, Quantize, RunConfig, Switch, TapDtype};
 /// A switch that saves memory and costs something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
+    /// Costs time, and changes nothing else: gradients of a step are added up over micro-batches.
+    OneRow,
     /// Costs time.
     Recompute,
     /// Costs a second forward pass.
@@ -20,7 +22,7 @@ pub enum Remedy {
 }
 
 impl Remedy {
-    /// Those of a method, the least harmful first.
+    /// Those of a method that leave the micro-batch as it is, the least harmful first.
     pub fn of(method: Method) -> &'static [Self] {
         match method {
             Method::Ladder | Method::Xladder => &[
@@ -44,6 +46,7 @@ impl Remedy {
     /// As the command line has it.
     pub fn flag(self) -> &'static str {
         match self {
+            Self::OneRow => "--batch-size 1",
             Self::Recompute => "--recompute on",
             Self::RecomputeTaps => "--recompute-taps on",
             Self::NarrowTaps => "--tap-dtype bf16",
@@ -56,6 +59,7 @@ impl Remedy {
     /// Turns it on.
     pub fn apply(self, config: &mut RunConfig) {
         match self {
+            Self::OneRow => config.batch_size = 1,
             Self::Recompute => config.recompute = Some(Switch::On),
             Self::RecomputeTaps => config.recompute_taps = Switch::On,
             Self::NarrowTaps if config.tap_dtype == TapDtype::F32 => {

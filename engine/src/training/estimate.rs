@@ -75,3 +75,6 @@ fn plan_of(
         device,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,7 +77,13 @@ pub fn report(model: &EstimatedModel, request: ReportRequest<'_>) -> Result<Memo
 }
 
 fn left_out((method, error): &(Method, Error)) -> String {
-    format!("{} is left out: {error}.", method.title())
+    let reason = match error {
+        Error::ConfigInvalid { field, problem, .. } if problem.starts_with("is ") => {
+            format!("--{} {problem}", field.replace('_', "-"))
+        }
+        error => error.to_string(),
+    };
+    format!("{} is left out: {reason}.", method.title())
 }
 
 fn estimated(case: &Case<'_>, available: Option<u64>, other_programs: u64) -> MethodEstimate {
@@ -136,10 +142,16 @@ fn with<'a>(case: &Case<'a>, remedies: &[Remedy]) -> Result<Case<'a>> {
     case.with(Remedy::applied(remedies, &case.config))
 }
 
-/// The fewest switches with which it fits as asked.
+/// The fewest switches with which the context fits: with the micro-batch as asked if that can be,
+/// otherwise with one of a single row.
 fn remedy(case: &Case<'_>, available: u64) -> Option<Switched> {
-    let remedies = fewest(Remedy::of(case.config.method), available, |remedies| {
+    let bytes = |remedies: &[Remedy]| {
         with(case, remedies).map_or(u64::MAX, |case| case.plan(case.asked()).total_bytes)
+    };
+    let order = Remedy::of(case.config.method);
+    let remedies = fewest(order, available, bytes).or_else(|| {
+        let order: Vec<Remedy> = [&[Remedy::OneRow], order].concat();
+        fewest(&order, available, bytes)
     })?;
     switched(case, &remedies, available)
 }
