@@ -15,7 +15,7 @@ use stepladder_engine::memory::probe::{self, CountingAllocator};
 use stepladder_engine::models::checkpoint::Checkpoint;
 use stepladder_engine::models::config::DecoderConfig;
 use stepladder_engine::models::decoder::Decoder;
-use stepladder_engine::models::quantization::Quantization;
+use stepladder_engine::models::quantization::BackboneQuantization;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator<MiMalloc> = CountingAllocator(MiMalloc);
@@ -30,7 +30,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = folder.join("config.json");
     let config = DecoderConfig::from_json(&path, &std::fs::read(&path)?)?;
     let vocabulary = config.vocabulary;
-    let backbone = Decoder::load(config, &Checkpoint::open(folder)?, Quantization::AsStored)?;
+    let checkpoint = Checkpoint::open(folder)?;
+    let backbone = Decoder::load(config, &checkpoint, BackboneQuantization::AS_STORED)?;
     let prompt: Vec<u32> = (0..prompt_tokens)
         .map(|i| ((i * 7919 + 13) % vocabulary) as u32)
         .collect();

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo run --release -p stepladder --example bench_step -- MODEL BATCH SEQ REPEATS \
-//!     [ladder|xladder|lora|qlora] [nf4] [keep|recompute]
+//!     [ladder|xladder|lora|qlora] [nf4] [nf4-head] [keep|recompute]
 //! ```
 
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
@@ -23,7 +23,7 @@ use stepladder_engine::training::plan::{ModelPlan, RunPlan};
 use stepladder_protocol::{Method, Quantize, RunConfig, Switch};
 
 const USAGE: &str = "usage: bench_step MODEL BATCH SEQ REPEATS \
-    [ladder|xladder|lora|qlora] [nf4] [keep|recompute]";
+    [ladder|xladder|lora|qlora] [nf4] [nf4-head] [keep|recompute]";
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator<MiMalloc> = CountingAllocator(MiMalloc);
@@ -43,6 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "lora" => request.method = Method::Lora,
             "qlora" => request.method = Method::Qlora,
             "nf4" => request.quantize = Quantize::Nf4,
+            "nf4-head" => request.quantize_head = Switch::On,
             "keep" => request.recompute = Some(Switch::Off),
             "recompute" => request.recompute = Some(Switch::On),
             _ => return Err(USAGE.into()),

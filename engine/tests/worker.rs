@@ -124,6 +124,7 @@ impl Jobs for FakeJobs {
             path: command.out.display().to_string(),
             files: Vec::new(),
             usage: String::new(),
+            notices: Vec::new(),
         })
     }
 

@@ -30,6 +30,8 @@ reads some of them ("taps") and adds its result to the last one, before the fina
 Stepladder computes in float32 whatever the type of the file, so load the model with
 `dtype="float32"` to get its very numbers. Trained with `--quantize nf4`, an adapter has learned to
 correct a 4-bit model: load that with a `BitsAndBytesConfig`; a note on standard error says so.
+With `--quantize-head on` the head was in 4 bits too (and the embedding, where it is the same matrix),
+which bitsandbytes leaves as it is stored; a note says that as well.
 The model has to be the one the adapter was trained on; sizes and some of its weights are compared.
 """
 
@@ -355,6 +357,13 @@ def load_adapter(model, folder):
     if quantization != "as_stored" and not getattr(model, "is_loaded_in_4bit", False):
         print(
             f"note: this adapter was trained on a model in 4 bits ({quantization}), and this one is not; "
+            "answers may differ slightly",
+            file=sys.stderr,
+        )
+    head = config.get("head_quantization", "as_stored")
+    if head != "as_stored" and type(model.get_output_embeddings()).__name__ != "Linear4bit":
+        print(
+            f"note: this adapter was trained beside a head in 4 bits ({head}), and this model's is not; "
             "answers may differ slightly",
             file=sys.stderr,
         )

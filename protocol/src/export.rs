@@ -60,4 +60,7 @@ pub struct ExportReport {
     pub files: Vec<String>,
     /// How it is used elsewhere, in a line of code or a command.
     pub usage: String,
+    /// What the user should know, such as that it was trained beside weights in four bits.
+    #[serde(default)]
+    pub notices: Vec<String>,
 }

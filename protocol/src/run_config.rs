@@ -154,9 +154,12 @@ pub struct RunConfig {
     pub inject: Inject,
     /// How the linear maps of the backbone are kept in memory.
     pub quantize: Quantize,
+    /// Keep the head in NF4, whatever the blocks are kept in; where the model ties it to the
+    /// embedding, that matrix serves as both.
+    pub quantize_head: Switch,
     /// Keep the scales of NF4 in 8 bits: 4.1 bits per weight instead of 4.5.
     pub double_quantization: Switch,
-    /// Where a quantized copy of the weights is kept for the next run; none if not given.
+    /// Where a copy of the weights with its blocks quantized is kept for the next run; none if not given.
     pub quantized_copy: Option<String>,
     /// LoRA: width of the bottleneck.
     pub rank: usize,
@@ -217,6 +220,7 @@ impl Default for RunConfig {
             downsample: Downsample::default(),
             inject: Inject::default(),
             quantize: Quantize::default(),
+            quantize_head: Switch::Off,
             double_quantization: Switch::On,
             quantized_copy: None,
             rank: 16,

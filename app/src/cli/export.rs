@@ -51,6 +51,9 @@ pub fn run(options: &ExportOptions) -> Result<Outcome, Failure> {
         writeln!(output, "  {}", visible(file))?;
     }
     writeln!(output, "use it with  {}", visible(&report.usage))?;
+    for notice in &report.notices {
+        writeln!(output, "note  {}", visible(notice))?;
+    }
     writeln!(output, "\n{}", matrix())?;
     Ok(Outcome::Done)
 }

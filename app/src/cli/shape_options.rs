@@ -35,6 +35,10 @@ pub struct ShapeOptions {
     /// them); auto is nf4 from a billion parameters up [default: auto]
     #[arg(long, value_parser = word::<Quantize>, help_heading = "Training")]
     pub quantize: Option<Quantize>,
+    /// Keep the base model's head in 4 bits too, and with it the embedding where the two are one:
+    /// on or off [default: off]
+    #[arg(long, value_parser = word::<Switch>, help_heading = "Training")]
+    pub quantize_head: Option<Switch>,
 
     /// Width of the side network
     #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "reduction_factor", help_heading = "Ladder and xLadder")]
@@ -99,6 +103,7 @@ impl ShapeOptions {
         set(&mut config.batch_size, &self.batch_size);
         set(&mut config.effective_batch_size, &self.effective_batch_size);
         set(&mut config.quantize, &self.quantize);
+        set(&mut config.quantize_head, &self.quantize_head);
         set(&mut config.downsample, &self.downsample);
         set(&mut config.inject, &self.inject);
         set(&mut config.rank, &self.rank);

@@ -31,7 +31,7 @@ pub struct TrainOptions {
         "effective_batch_size", "learning_rate", "seed", "d_side", "reduction_factor", "taps",
         "downsample", "inject", "recompute", "recompute_taps", "tap_dtype", "offload_activations",
         "offload_embeddings", "rank", "alpha", "target_modules", "group_by_length", "quantize",
-        "quantized_copy",
+        "quantize_head", "quantized_copy",
     ])]
     pub resume: Option<PathBuf>,
 
@@ -51,7 +51,8 @@ pub struct TrainOptions {
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub seed: Option<u64>,
 
-    /// Keep the quantized weights in this folder, and take them from there the next time
+    /// Keep the quantized weights (not the head's) in this folder, and take them from there the next
+    /// time
     #[arg(long, value_name = "FOLDER", help_heading = "Training")]
     pub quantized_copy: Option<String>,
 
@@ -158,7 +159,7 @@ mod tests {
         let flags = "--model m --data a.jsonl --data b.jsonl --method xladder --context 256 \
             --steps 9 --batch-size 2 --effective-batch-size 8 --learning-rate 1e-3 --seed 7 \
             --d-side 32 --taps 3,7 --downsample adapter --inject gate --recompute on --rank 4 --alpha 8 --target-modules q_proj,v_proj \
-            --recompute-taps on --tap-dtype bf16 --offload-activations on --offload-embeddings on --group-by-length on --quantize nf4 --quantized-copy c --device cpu --threads 2";
+            --recompute-taps on --tap-dtype bf16 --offload-activations on --offload-embeddings on --group-by-length on --quantize nf4 --quantize-head on --quantized-copy c --device cpu --threads 2";
         let flags: Vec<_> = flags.split_whitespace().collect();
         let expected = RunConfig {
             model: "m".to_owned(),
@@ -186,6 +187,7 @@ mod tests {
             offload_embeddings: Switch::On,
             group_by_length: Switch::On,
             quantize: Quantize::Nf4,
+            quantize_head: Switch::On,
             quantized_copy: Some(absolute_even_if_new("c".to_owned())),
             ..RunConfig::default()
         };

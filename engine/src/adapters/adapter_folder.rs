@@ -15,7 +15,7 @@ use super::parameters::Parameters;
 use crate::files::write_atomically;
 use crate::models::config::DecoderConfig;
 use crate::models::fingerprint::{BaseFingerprint, Likeness};
-use crate::models::quantization::Quantization;
+use crate::models::quantization::{BackboneQuantization, Quantization};
 use crate::{Error, Result};
 
 /// File of the tensors.
@@ -39,9 +39,10 @@ pub struct AdapterConfig {
     pub shape: AdapterShape,
     /// The type taps were kept in while training; chat rounds them alike.
     pub tap_dtype: stepladder_protocol::TapDtype,
-    /// How the backbone's weights were kept while training; chat keeps them alike.
-    #[serde(default)]
-    pub quantization: Quantization,
+    /// How the backbone's weights were kept while training, under `quantization` and
+    /// `head_quantization`; chat keeps them alike.
+    #[serde(flatten)]
+    pub quantization: BackboneQuantization,
     /// What stands before `layers` in the base model's module names.
     #[serde(default = "usual_module_root")]
     pub module_root: String,
@@ -58,7 +59,7 @@ impl AdapterConfig {
         base: BaseFingerprint,
         shape: AdapterShape,
         tap_dtype: stepladder_protocol::TapDtype,
-        quantization: Quantization,
+        quantization: BackboneQuantization,
     ) -> Self {
         Self {
             format: FORMAT.to_owned(),
@@ -81,7 +82,7 @@ impl AdapterConfig {
                 SideMethod::Ladder => Method::Ladder,
                 SideMethod::Xladder => Method::Xladder,
             },
-            AdapterShape::Lora(_) => match self.quantization {
+            AdapterShape::Lora(_) => match self.quantization.blocks {
                 Quantization::AsStored => Method::Lora,
                 Quantization::Nf4 | Quantization::Nf4DoubleQuantized => Method::Qlora,
             },
@@ -278,7 +279,7 @@ fn from_peft(
         base.clone(),
         AdapterShape::Lora(lora.shape().clone()),
         stepladder_protocol::TapDtype::F32,
-        Quantization::AsStored,
+        BackboneQuantization::AS_STORED,
     );
     Ok(Adapter {
         config,

@@ -24,6 +24,29 @@ pub struct TokenBatch {
 }
 
 impl TokenBatch {
+    /// Rows of arbitrary tokens, all but the first of each row to be predicted: as much work as a
+    /// batch of this shape can be.
+    pub fn of_length(batch: usize, seq: usize, vocabulary: usize) -> Self {
+        let ids: Vec<u32> = (0..batch * seq)
+            .map(|i| ((i * 7919 + 13) % vocabulary.max(1)) as u32)
+            .collect();
+        let last = |row: &u32| (*row as usize + 1).is_multiple_of(seq);
+        let target_rows: Vec<u32> = (0..ids.len() as u32).filter(|row| !last(row)).collect();
+        Self {
+            positions: (0..batch).flat_map(|_| 0..seq as u32).collect(),
+            lengths: vec![seq; batch],
+            target_ids: target_rows
+                .iter()
+                .map(|row| ids[*row as usize + 1])
+                .collect(),
+            target_rows,
+            tokens: ids.len(),
+            ids,
+            batch,
+            seq,
+        }
+    }
+
     /// Lays the examples side by side.
     pub fn new(examples: &[&Example]) -> Self {
         let seq = examples

@@ -8,6 +8,7 @@ use std::path::Path;
 use stepladder_protocol::{ExportFormat, ExportReport};
 
 use crate::adapters::adapter_folder;
+use crate::models::quantization::{BackboneQuantization, Quantization};
 use crate::{Error, Result};
 
 /// Writes the adapter of a run (or an adapter folder) to a new folder.
@@ -53,5 +54,29 @@ pub fn export(adapter: &Path, format: ExportFormat, out: &Path) -> Result<Export
         path: out.display().to_string(),
         files: files.into_iter().map(str::to_owned).collect(),
         usage,
+        notices: notices(source.config.quantization),
     })
+}
+
+/// What was in four bits while the adapter was trained: elsewhere that is for the user to see to.
+fn notices(trained_beside: BackboneQuantization) -> Vec<String> {
+    let in_nf4 = |quantization| match quantization {
+        Quantization::AsStored => None,
+        Quantization::Nf4 => Some("NF4"),
+        Quantization::Nf4DoubleQuantized => Some("NF4 with double quantization"),
+    };
+    let blocks = in_nf4(trained_beside.blocks).map(|form| {
+        format!(
+            "it was trained beside blocks kept in {form}, or as a file had quantized them already; \
+             beside another form of them its answers may differ slightly"
+        )
+    });
+    let head = in_nf4(trained_beside.head).map(|form| {
+        format!(
+            "it was trained beside a head kept in {form}, or as a file had quantized it already; \
+             bitsandbytes leaves a head as it is stored unless it is told otherwise, and beside that \
+             its answers may differ slightly"
+        )
+    });
+    blocks.into_iter().chain(head).collect()
 }

@@ -10,7 +10,7 @@ use crate::adapters::adapter_folder::{self, Adapter};
 use crate::models::chat_template::{GenerationPrompt, Message, Role};
 use crate::models::decoder::Decoder;
 use crate::models::model::ModelFiles;
-use crate::models::quantization::Quantization;
+use crate::models::quantization::BackboneQuantization;
 use crate::models::tokenizer::SpecialTokenText;
 use crate::training::stop_flag::StopFlag;
 use crate::{Error, Result};
@@ -66,7 +66,7 @@ pub struct ChatSession {
     files: ModelFiles,
     backbone: Decoder,
     /// How the backbone's weights are kept.
-    quantization: Quantization,
+    quantization: BackboneQuantization,
     opened_with: Option<Adapter>,
     /// Loaded since, the one used last at the end.
     others: Vec<(PathBuf, Adapter)>,
@@ -106,9 +106,11 @@ impl ChatSession {
             None => None,
         };
         // What an adapter was trained beside is what it is used beside.
-        let quantization = adapter.as_ref().map_or(Quantization::AsStored, |adapter| {
-            adapter.config.quantization
-        });
+        let quantization = adapter
+            .as_ref()
+            .map_or(BackboneQuantization::AS_STORED, |adapter| {
+                adapter.config.quantization
+            });
         let backbone = files.load_decoder(quantization)?;
         Ok(Self {
             files,
@@ -276,4 +278,67 @@ fn message(role: &str, content: &str) -> Result<Message> {
         reasoning: reasoning.map(str::to_owned),
         ..Message::new(role, answer)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::adapter_folder::{AdapterConfig, CONFIG};
+    use crate::adapters::network::Network;
+    use crate::models::quantization::Quantization;
+    use crate::training::plan::ModelPlan;
+    use stepladder_protocol::{RunConfig, Switch};
+
+    /// A fresh adapter beside a head kept as asked for; answers its description.
+    fn save(folder: &Path, quantize_head: Switch) -> serde_json::Value {
+        let request = RunConfig {
+            quantize_head,
+            ..RunConfig::default()
+        };
+        let files = ModelFiles::open("builtin").unwrap();
+        let plan = ModelPlan::resolve(&request, &files.config).unwrap();
+        let network = Network::initialize(plan.shape.clone(), 1).unwrap();
+        let config = AdapterConfig::new(
+            "builtin".to_owned(),
+            files.fingerprint(),
+            plan.shape,
+            request.tap_dtype,
+            plan.quantization,
+        );
+        adapter_folder::save(folder, &config, network.parameters()).unwrap();
+        serde_json::from_slice(&std::fs::read(folder.join(CONFIG)).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_head_is_kept_as_it_was_while_the_adapter_was_trained() {
+        let folder = tempfile::tempdir().unwrap();
+        let (nf4, stored) = (folder.path().join("nf4"), folder.path().join("stored"));
+        let description = save(&nf4, Switch::On);
+        assert_eq!(description["quantization"], "as_stored");
+        assert_eq!(description["head_quantization"], "nf4_double_quantized");
+        // A description that says nothing of the head is of one as stored.
+        let mut description = save(&stored, Switch::Off);
+        let fields = description.as_object_mut().unwrap();
+        assert_eq!(fields.remove("head_quantization").unwrap(), "as_stored");
+        std::fs::write(stored.join(CONFIG), description.to_string()).unwrap();
+
+        let double = Quantization::Nf4DoubleQuantized;
+        let with_head = BackboneQuantization::AS_STORED.with_head(double);
+        for (adapter, other, kept, form) in [
+            (Some(&nf4), &stored, with_head, "NF4"),
+            (Some(&stored), &nf4, BackboneQuantization::AS_STORED, "BF16"),
+            (None, &nf4, BackboneQuantization::AS_STORED, "BF16"),
+        ] {
+            let adapter = adapter.map(PathBuf::as_path);
+            let mut session = ChatSession::open("builtin", adapter).unwrap();
+            let head = format!("{:?}", session.backbone.head().weight());
+            assert!(head.starts_with(&format!("FrozenMatrix({form} ")), "{head}");
+            if let Some(adapter) = &session.opened_with {
+                assert_eq!(adapter.config.quantization, kept);
+            }
+            let choice = AdapterChoice::At(other.clone());
+            let error = session.choose(&choice).unwrap_err().to_string();
+            assert!(error.contains("a backbone kept in another form"), "{error}");
+        }
+    }
 }

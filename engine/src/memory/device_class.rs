@@ -13,7 +13,9 @@ pub struct DeviceClass {
     pub widened_rows: u64,
     /// Tiles of attention that work at the same time and hold scores; 0 if they are never stored.
     pub attention_workers: u64,
-    /// Bytes taken whatever the run: packing buffers, context, libraries.
+    /// Rows, as wide as the model, that a matrix product packs.
+    pub packed_rows: u64,
+    /// Bytes taken whatever the run: context, libraries.
     pub constant_bytes: u64,
     /// Whether that number was measured on such a device.
     pub constant_is_measured: bool,
@@ -21,8 +23,8 @@ pub struct DeviceClass {
     pub has_own_memory: bool,
 }
 
-/// What packing for matrix products takes on the CPU; see docs/performance.md.
-const CPU_PACKING_BYTES: u64 = 3 << 20;
+/// Fitted on half the cells of `estimate --check`; see docs/performance.md.
+const CPU_PACKED_ROWS: u64 = 128;
 /// Context and cuBLAS's workspace.
 const CUDA_BYTES: u64 = 512 << 20;
 
@@ -35,7 +37,8 @@ impl DeviceClass {
             angle_bytes: 8,
             widened_rows: 256,
             attention_workers: threads.max(1) as u64,
-            constant_bytes: CPU_PACKING_BYTES,
+            packed_rows: CPU_PACKED_ROWS,
+            constant_bytes: 0,
             constant_is_measured: true,
             has_own_memory: false,
         }
@@ -49,6 +52,7 @@ impl DeviceClass {
             angle_bytes: 4,
             widened_rows: 4096,
             attention_workers: 0,
+            packed_rows: 0,
             constant_bytes: CUDA_BYTES,
             constant_is_measured: false,
             has_own_memory: true,

@@ -126,8 +126,10 @@ impl<'a> Walk<'a> {
         self.ledger.take(Item::Adapter, parameters);
         self.ledger.take(Item::Gradients, parameters);
         self.ledger.take(Item::Moments, self.request.moment_bytes);
+        let device = self.request.device;
+        let packed = device.packed_rows * d * device.float_bytes;
         self.ledger
-            .take(Item::Device, self.request.device.constant_bytes);
+            .take(Item::Device, device.constant_bytes + packed);
         // ids, positions, target rows and target ids
         self.ledger
             .take(Item::Inputs, 16 * self.request.step_tokens as u64);

@@ -17,6 +17,8 @@ pub enum Remedy {
     OffloadEmbeddings,
     /// Costs RAM, and time.
     OffloadActivations,
+    /// Rounds the head.
+    QuantizeHead,
     /// Rounds the model.
     QuantizeModel,
 }
@@ -31,6 +33,7 @@ impl Remedy {
                 Self::NarrowTaps,
                 Self::OffloadEmbeddings,
                 Self::OffloadActivations,
+                Self::QuantizeHead,
                 Self::QuantizeModel,
             ],
             // LoRA in four bits is QLoRA.
@@ -39,6 +42,7 @@ impl Remedy {
                 Self::NarrowTaps,
                 Self::OffloadEmbeddings,
                 Self::OffloadActivations,
+                Self::QuantizeHead,
             ],
         }
     }
@@ -52,6 +56,7 @@ impl Remedy {
             Self::NarrowTaps => "--tap-dtype bf16",
             Self::OffloadEmbeddings => "--offload-embeddings on",
             Self::OffloadActivations => "--offload-activations on",
+            Self::QuantizeHead => "--quantize-head on",
             Self::QuantizeModel => "--quantize nf4",
         }
     }
@@ -68,6 +73,7 @@ impl Remedy {
             Self::NarrowTaps => {}
             Self::OffloadEmbeddings => config.offload_embeddings = Switch::On,
             Self::OffloadActivations => config.offload_activations = Switch::On,
+            Self::QuantizeHead => config.quantize_head = Switch::On,
             Self::QuantizeModel => config.quantize = Quantize::Nf4,
         }
     }
@@ -196,6 +202,7 @@ mod tests {
             tap_dtype: TapDtype::Bf16,
             offload_embeddings: Switch::On,
             offload_activations: Switch::On,
+            quantize_head: Switch::On,
             quantize: Quantize::Nf4,
             ..RunConfig::default()
         };

@@ -7,7 +7,7 @@ use super::checkpoint::Checkpoint;
 use super::config::DecoderConfig;
 use super::kv_cache::KvCache;
 use super::layers::{Additions, Block, BlockActivations, Pass, Weights};
-use super::quantization::Quantization;
+use super::quantization::BackboneQuantization;
 use crate::Result;
 use crate::ops::elementwise;
 use crate::ops::frozen_linear::FrozenLinear;
@@ -53,10 +53,10 @@ impl Decoder {
     pub fn load(
         config: DecoderConfig,
         checkpoint: &Checkpoint,
-        quantization: Quantization,
+        quantization: BackboneQuantization,
     ) -> Result<Self> {
         let weights = Weights::new(&config, checkpoint, quantization);
-        let embedding = weights.embedding()?;
+        let (embedding, head) = weights.embedding_and_head()?;
         let blocks = (0..config.layers)
             .map(|layer| Block::load(&config, &weights, layer))
             .collect::<Result<Vec<_>>>()?;
@@ -68,7 +68,7 @@ impl Decoder {
                 .map(|rope| rope.rotary_embedding(config.head_dim)),
             blocks,
             final_norm: weights.norm("norm", config.d_model)?,
-            head: FrozenLinear::new(weights.head(&embedding)?, None)?,
+            head: FrozenLinear::new(head, None)?,
             embedding_scale: weights.embedding_scale(),
             embedding,
             config,

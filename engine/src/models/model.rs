@@ -11,7 +11,7 @@ use super::decoder::Decoder;
 use super::fingerprint::BaseFingerprint;
 use super::gguf::{self, GgufFile};
 use super::layers;
-use super::quantization::Quantization;
+use super::quantization::{BackboneQuantization, Quantization};
 use super::quantized_copy;
 use super::tokenizer::Tokenizer;
 use crate::{Error, Result};
@@ -167,25 +167,27 @@ impl ModelFiles {
     ///
     /// # Errors
     /// When a tensor is missing or does not fit config.json.
-    pub fn load_decoder(&self, quantization: Quantization) -> Result<Decoder> {
+    pub fn load_decoder(&self, quantization: BackboneQuantization) -> Result<Decoder> {
         Decoder::load(self.config.clone(), &self.checkpoint, quantization)
     }
 
-    /// Loads the weights from a copy in NF4 that is kept in `folder`, made if it is not there. Where
-    /// nothing is quantized, there is no copy.
+    /// Loads the weights from a copy with its blocks in NF4 that is kept in `folder`, made if it is
+    /// not there. Where the blocks are not quantized, there is no copy. The copy has the head as it
+    /// was stored: a head in four bits is quantized as it is loaded, with a copy or without.
     ///
     /// # Errors
     /// As [`Self::load_decoder`], and when the copy cannot be made.
     pub fn load_decoder_from_copy(
         &self,
-        quantization: Quantization,
+        quantization: BackboneQuantization,
         base: &BaseFingerprint,
         folder: &Path,
     ) -> Result<Decoder> {
-        if quantization == Quantization::AsStored {
+        if quantization.blocks == Quantization::AsStored {
             return self.load_decoder(quantization);
         }
-        let copy = quantized_copy::open_or_make(&self.checkpoint, base, quantization, folder)?;
+        let blocks = quantization.blocks;
+        let copy = quantized_copy::open_or_make(&self.checkpoint, base, blocks, folder)?;
         Decoder::load(self.config.clone(), &copy, quantization)
     }
 

@@ -1,6 +1,8 @@
-//! A copy of a model's weights in NF4, kept on disk on request: the next load reads a quarter of the
-//! bytes and quantizes nothing. The file is what bitsandbytes would have saved, so it is read like
-//! any other model; which model it is a copy of is in its folder's name.
+//! A copy of a model's weights with its blocks in NF4, kept on disk on request: the next load reads a
+//! quarter of their bytes and does not quantize them again. The file is what bitsandbytes would have
+//! saved, so it is read like any other model; which model it is a copy of is in its folder's name.
+//! bitsandbytes leaves embedding and head as they are, and so does the copy: one serves a head in
+//! four bits, which is quantized on loading as it would be from the model itself, and one that is not.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -23,7 +25,7 @@ use crate::{Error, Result};
 pub fn open_or_make(
     checkpoint: &Checkpoint,
     fingerprint: &BaseFingerprint,
-    quantization: Quantization,
+    blocks: Quantization,
     folder: &Path,
 ) -> Result<Checkpoint> {
     if checkpoint.format() == FileFormat::Gguf {
@@ -33,29 +35,29 @@ pub fn open_or_make(
             hint: "leave --quantized-copy out".to_owned(),
         });
     }
-    let copy = folder.join(name(fingerprint, quantization));
+    let copy = folder.join(name(fingerprint, blocks));
     if let Ok(found) = Checkpoint::open(&copy) {
         return Ok(found);
     }
     std::fs::create_dir_all(&copy).map_err(Error::io("create", &copy))?;
-    write(checkpoint, quantization, &copy.join("model.safetensors"))?;
+    write(checkpoint, blocks, &copy.join("model.safetensors"))?;
     Checkpoint::open(&copy)
 }
 
 /// The same model in the same form has the same name.
-fn name(fingerprint: &BaseFingerprint, quantization: Quantization) -> PathBuf {
+fn name(fingerprint: &BaseFingerprint, blocks: Quantization) -> PathBuf {
     let content: String = fingerprint.content.chars().take(16).collect();
-    let form = match quantization {
+    let form = match blocks {
         Quantization::Nf4DoubleQuantized => "nf4-double",
         Quantization::Nf4 | Quantization::AsStored => "nf4",
     };
     PathBuf::from(format!("{content}-{form}"))
 }
 
-fn write(checkpoint: &Checkpoint, quantization: Quantization, path: &Path) -> Result<()> {
+fn write(checkpoint: &Checkpoint, blocks: Quantization, path: &Path) -> Result<()> {
     let mut parts = Vec::new();
     for tensor in checkpoint.tensors() {
-        match quantization.double_quantization() {
+        match blocks.double_quantization() {
             Some(double) if is_linear(&tensor) => {
                 let weight = tensor.to_nf4(double)?;
                 let stored = bitsandbytes::parts(tensor.name, &weight, tensor.shape);

@@ -225,6 +225,12 @@ pub fn for_row_blocks<T: Send>(
         .for_each(|(block, rows)| work(block * block_rows, rows));
 }
 
+/// Lets every worker thread make the buffers that it keeps for matrix products as long as it lives, so
+/// that they are there before memory is measured.
+pub fn prepare_workers() {
+    rayon::broadcast(|_| gemm_common::gemm::L2_SLAB.with(|_| ()));
+}
+
 const LANES: usize = 16;
 
 /// Sum of products, in a fixed order that vectorizes.

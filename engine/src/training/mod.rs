@@ -1,5 +1,6 @@
 //! From a run config to a trained adapter: the plan, the loop, the optimizer, checkpoints.
 
+pub mod check;
 pub mod checkpoint;
 pub mod estimate;
 pub mod evaluation;

@@ -11,7 +11,7 @@ use crate::adapters::ladder::wiring::{BackboneShape, SideMethod, WiringRequest};
 use crate::adapters::lora::{LoraRequest, LoraShape};
 use crate::adapters::network::{AdapterShape, TrainingSettings};
 use crate::models::config::DecoderConfig;
-use crate::models::quantization::Quantization;
+use crate::models::quantization::BackboneQuantization;
 use crate::{Error, Result};
 
 /// What a method takes where the config does not say.
@@ -49,7 +49,7 @@ pub struct ModelPlan {
     /// Tokens per training sequence.
     pub context: usize,
     /// How the backbone's weights are kept.
-    pub quantization: Quantization,
+    pub quantization: BackboneQuantization,
     /// How the adapter is trained.
     pub training: TrainingSettings,
 }
@@ -196,8 +196,9 @@ fn training_settings(config: &RunConfig) -> TrainingSettings {
     }
 }
 
-/// QLoRA means four bits on any device, LoRA as stored unless NF4 is asked for.
-fn quantization(config: &RunConfig, model: &DecoderConfig) -> Result<Quantization> {
+/// QLoRA means blocks in four bits on any device, LoRA as stored unless NF4 is asked for. The head is
+/// kept as it is asked for, whatever the method.
+fn quantization(config: &RunConfig, model: &DecoderConfig) -> Result<BackboneQuantization> {
     let asked = match (config.method, config.quantize) {
         (Method::Qlora, Quantize::None) => {
             return Err(invalid(
@@ -210,8 +211,9 @@ fn quantization(config: &RunConfig, model: &DecoderConfig) -> Result<Quantizatio
         (Method::Lora, Quantize::Auto) => Quantize::None,
         (_, asked) => asked,
     };
-    Ok(Quantization::resolve(
+    Ok(BackboneQuantization::resolve(
         asked,
+        config.quantize_head,
         config.double_quantization,
         model.parameters(),
     ))
@@ -337,82 +339,4 @@ fn within(field: &'static str, value: f64) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn resolve(config: &RunConfig, examples: usize) -> Result<RunPlan> {
-        let model = crate::models::model::ModelFiles::open("builtin").unwrap();
-        let model = ModelPlan::resolve(config, &model.config)?;
-        RunPlan::resolve(config, &model, &vec![20; examples])
-    }
-
-    #[test]
-    fn methods_have_their_own_defaults() {
-        let of = |method| {
-            let config = RunConfig {
-                method,
-                ..RunConfig::default()
-            };
-            let model = crate::models::model::ModelFiles::open("builtin").unwrap();
-            let model = ModelPlan::resolve(&config, &model.config).unwrap();
-            let plan = RunPlan::resolve(&config, &model, &[20; 32]).unwrap();
-            let recompute = plan.training.recompute;
-            (
-                model.learning_rate,
-                plan.clip_norm,
-                recompute,
-                model.quantization,
-            )
-        };
-        let stored = Quantization::AsStored;
-        assert_eq!(of(Method::Ladder), (5e-4, 1.0, Switch::Off, stored));
-        assert_eq!(of(Method::Lora), (2e-4, 0.3, Switch::On, stored));
-        let double = Quantization::Nf4DoubleQuantized;
-        assert_eq!(of(Method::Qlora), (2e-4, 0.3, Switch::On, double));
-        let contradiction = RunConfig {
-            method: Method::Qlora,
-            quantize: Quantize::None,
-            ..RunConfig::default()
-        };
-        let error = resolve(&contradiction, 10).unwrap_err().to_string();
-        assert!(error.starts_with("quantize: is none, but QLoRA"), "{error}");
-    }
-
-    #[test]
-    fn the_default_config_is_a_plan() {
-        let plan = resolve(&RunConfig::default(), 570).unwrap();
-        assert_eq!(plan.stream.steps(), 107);
-        assert_eq!(
-            (plan.batch_size, plan.evaluate_every, plan.checkpoint_every),
-            (4, 11, 11)
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_is_named() {
-        let message = |change: fn(&mut RunConfig)| {
-            let mut config = RunConfig::default();
-            change(&mut config);
-            resolve(&config, 10).unwrap_err().to_string()
-        };
-        assert_eq!(message(|c| c.batch_size = 0), "batch_size: is 0");
-        assert_eq!(
-            message(|c| c.effective_batch_size = 6),
-            "effective_batch_size: 6 is not a multiple of batch_size (4)"
-        );
-        assert_eq!(
-            message(|c| c.learning_rate = Some(f64::NAN)),
-            "learning_rate: is NaN"
-        );
-        assert_eq!(message(|c| c.steps = Some(0)), "steps: is 0");
-        assert_eq!(message(|c| c.epochs = -1.0), "epochs: is -1");
-        assert_eq!(
-            message(|c| c.held_out_fraction = 1.5),
-            "held_out_fraction: is 1.5"
-        );
-        assert_eq!(
-            message(|c| c.evaluate_every = Some(0)),
-            "evaluate_every: is 0"
-        );
-    }
-}
+mod tests;

@@ -25,7 +25,7 @@ use stepladder_engine::models::config::DecoderConfig;
 use stepladder_engine::models::decoder::Decoder;
 use stepladder_engine::models::gguf::{self, GgufFile, GgufHeader};
 use stepladder_engine::models::model::ModelFiles;
-use stepladder_engine::models::quantization::Quantization;
+use stepladder_engine::models::quantization::{BackboneQuantization, Quantization};
 use stepladder_engine::models::tokenizer::Tokenizer;
 use stepladder_protocol::{Command, EventLine, RunConfig};
 use stepladder_tests::{golden_path, root};
@@ -220,7 +220,7 @@ fn mutated_files_are_refused_or_taken_but_never_trusted() {
         std::fs::write(&stored, [bytes, data].concat()).unwrap();
         let opened = Checkpoint::open(folder.path());
         opened.is_ok_and(|checkpoint| {
-            Decoder::load(config.clone(), &checkpoint, Quantization::AsStored).is_ok()
+            HEADS.map(|kept| Decoder::load(config.clone(), &checkpoint, kept).is_ok())[1]
         })
     });
 
@@ -260,6 +260,12 @@ fn mutated_files_are_refused_or_taken_but_never_trusted() {
     });
 }
 
+/// A head as it is stored, and one that is quantized on loading.
+const HEADS: [BackboneQuantization; 2] = [
+    BackboneQuantization::AS_STORED,
+    BackboneQuantization::AS_STORED.with_head(Quantization::Nf4DoubleQuantized),
+];
+
 /// Headers of GGUF files, and what bitsandbytes says of its weights.
 fn quantized_models() {
     let folder = tempfile::tempdir().unwrap();
@@ -276,10 +282,11 @@ fn quantized_models() {
         fuzz(&format!("GGUF {name}"), 4, &[header.to_vec()], |bytes| {
             std::fs::write(&path, [bytes, data].concat()).unwrap();
             GgufFile::open(&path).is_ok_and(|opened| {
-                let config = opened.model.decoder_config(&path);
-                let load =
-                    |config| Decoder::load(config, &opened.checkpoint, Quantization::AsStored);
-                config.is_ok_and(|config| load(config).is_ok())
+                let load = |kept| {
+                    let config = opened.model.decoder_config(&path)?;
+                    Decoder::load(config, &opened.checkpoint, kept)
+                };
+                HEADS.map(|kept| load(kept).is_ok())[1]
             })
         });
     }
@@ -309,7 +316,7 @@ fn quantized_models() {
         std::fs::write(&stored, bytes).unwrap();
         let opened = Checkpoint::open(folder.path());
         opened.is_ok_and(|checkpoint| {
-            Decoder::load(config.clone(), &checkpoint, Quantization::AsStored).is_ok()
+            Decoder::load(config.clone(), &checkpoint, BackboneQuantization::AS_STORED).is_ok()
         })
     };
     let (header, data) = whole.split_at(4096);

@@ -5,7 +5,7 @@ use stepladder_engine::models::checkpoint::Checkpoint;
 use stepladder_engine::models::config::{Activation, DecoderConfig};
 use stepladder_engine::models::decoder::{Decoder, TokenInput};
 use stepladder_engine::models::kv_cache::KvCache;
-use stepladder_engine::models::quantization::Quantization;
+use stepladder_engine::models::quantization::BackboneQuantization;
 use stepladder_engine::models::rope_scaling::RopeScaling;
 use stepladder_tests::{
     assert_close, difference, golden, golden_path, numbers, positions, unsigned,
@@ -38,7 +38,7 @@ pub fn config(name: &str) -> DecoderConfig {
 
 pub fn decoder(name: &str, config: DecoderConfig) -> Decoder {
     let checkpoint = Checkpoint::open(&golden_path("backbones").join(name)).unwrap();
-    Decoder::load(config, &checkpoint, Quantization::AsStored).unwrap()
+    Decoder::load(config, &checkpoint, BackboneQuantization::AS_STORED).unwrap()
 }
 
 /// Layers with a window lose it, the others get it.

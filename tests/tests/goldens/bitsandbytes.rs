@@ -7,7 +7,7 @@ use stepladder_engine::models::bitsandbytes::nf4_weight;
 use stepladder_engine::models::checkpoint::Checkpoint;
 use stepladder_engine::models::config::DecoderConfig;
 use stepladder_engine::models::decoder::Decoder;
-use stepladder_engine::models::quantization::Quantization;
+use stepladder_engine::models::quantization::BackboneQuantization;
 use stepladder_engine::ops::nf4::{Nf4, Scales};
 use stepladder_tests::nf4::{checksum, float_bits};
 use stepladder_tests::{golden, golden_path};
@@ -95,7 +95,7 @@ fn folders_saved_by_bitsandbytes_give_the_hidden_states_of_their_dequantized_wei
         let path = folder.join("config.json");
         let config = DecoderConfig::from_json(&path, &std::fs::read(&path).unwrap()).unwrap();
         let checkpoint = Checkpoint::open(&folder).unwrap();
-        let decoder = Decoder::load(config, &checkpoint, Quantization::AsStored).unwrap();
+        let decoder = Decoder::load(config, &checkpoint, BackboneQuantization::AS_STORED).unwrap();
         let golden = golden(&format!("bnb/{name}/golden.safetensors"));
         assert_agrees(name, &decoder, &golden);
     }

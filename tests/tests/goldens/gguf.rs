@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use stepladder_engine::models::config::DecoderConfig;
 use stepladder_engine::models::decoder::Decoder;
 use stepladder_engine::models::gguf::GgufFile;
-use stepladder_engine::models::quantization::Quantization;
+use stepladder_engine::models::quantization::{BackboneQuantization, Quantization};
 use stepladder_engine::models::rope_scaling::RopeScaling;
 use stepladder_tests::{golden, golden_path};
 
@@ -184,7 +184,7 @@ fn the_numbers_of_a_file_give_the_hidden_states_of_transformers() {
     for (_, file) in files() {
         let (opened, config) = open(&file);
         let checkpoint = &opened.checkpoint;
-        let decoder = Decoder::load(config, checkpoint, Quantization::AsStored).unwrap();
+        let decoder = Decoder::load(config, checkpoint, BackboneQuantization::AS_STORED).unwrap();
         assert_agrees(
             &file,
             &decoder,
@@ -204,10 +204,33 @@ fn asking_for_nf4_leaves_blocks_alone() {
         format!("{:?}", matrix.unwrap())
     };
     assert_eq!(load(Quantization::Nf4), load(Quantization::AsStored));
-    let (opened, config) = open("llama2-f16");
-    let decoder = Decoder::load(config, &opened.checkpoint, Quantization::Nf4).unwrap();
-    assert_eq!(
-        format!("{:?}", decoder.head().weight()).split(' ').next(),
-        Some("FrozenMatrix(F16")
-    );
+    let blocks = BackboneQuantization::of_blocks(Quantization::Nf4);
+    for (file, kept, head) in [
+        ("llama2-f16", blocks, "FrozenMatrix(F16"),
+        (
+            "llama2-f16",
+            blocks.with_head(Quantization::Nf4),
+            "FrozenMatrix(NF4",
+        ),
+        (
+            "llama3-f16",
+            blocks.with_head(Quantization::Nf4),
+            "FrozenMatrix(NF4",
+        ),
+        (
+            "llama2-q8_0",
+            blocks.with_head(Quantization::Nf4),
+            "FrozenMatrix(Q8_0",
+        ),
+        (
+            "llama3-q8_0",
+            blocks.with_head(Quantization::Nf4),
+            "FrozenMatrix(Q8_0",
+        ),
+    ] {
+        let (opened, config) = open(file);
+        let decoder = Decoder::load(config, &opened.checkpoint, kept).unwrap();
+        let found = format!("{:?}", decoder.head().weight());
+        assert_eq!(found.split(' ').next(), Some(head), "{file}");
+    }
 }

@@ -14,7 +14,7 @@ use stepladder_engine::adapters::targets::TargetedInput;
 use stepladder_engine::generation::generator::{AdapterInUse, Generator};
 use stepladder_engine::models::checkpoint::Checkpoint;
 use stepladder_engine::models::decoder::{Decoder, TokenInput};
-use stepladder_engine::models::quantization::Quantization;
+use stepladder_engine::models::quantization::{BackboneQuantization, Quantization};
 use stepladder_engine::ops::linear_cross_entropy::Gradient;
 use stepladder_engine::training::optimizer::{AdamW, AdamWSettings};
 use stepladder_protocol::Switch;
@@ -54,8 +54,10 @@ impl Case {
         let tensors = golden(&format!("lora/{name}.safetensors"));
         let backbone = settings["backbone"].as_str().unwrap();
         let quantization = match settings["quantization"].as_str().unwrap() {
-            "as_stored" => Quantization::AsStored,
-            "nf4_double_quantized" => Quantization::Nf4DoubleQuantized,
+            "as_stored" => BackboneQuantization::AS_STORED,
+            "nf4_double_quantized" => {
+                BackboneQuantization::of_blocks(Quantization::Nf4DoubleQuantized)
+            }
             other => panic!("{other}"),
         };
         let checkpoint = Checkpoint::open(&golden_path("backbones").join(backbone)).unwrap();

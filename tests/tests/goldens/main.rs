@@ -12,6 +12,7 @@ mod agreement;
 mod backbones;
 mod bitsandbytes;
 mod finite_differences;
+mod four_bit_heads;
 mod generation;
 mod gguf;
 mod gguf_tokenizers;

@@ -9,7 +9,7 @@ use stepladder_engine::adapters::targets::TargetedInput;
 use stepladder_engine::models::decoder::{Decoder, TokenInput};
 use stepladder_engine::models::kv_cache::KvCache;
 use stepladder_engine::models::model::ModelFiles;
-use stepladder_engine::models::quantization::Quantization;
+use stepladder_engine::models::quantization::BackboneQuantization;
 use stepladder_engine::ops::linear_cross_entropy::Gradient;
 use stepladder_engine::ops::token_tiles::TOKEN_TILE;
 use stepladder_engine::training::plan::ModelPlan;
@@ -22,7 +22,7 @@ const LENGTH: usize = 400;
 
 fn builtin() -> (ModelFiles, Decoder) {
     let files = ModelFiles::open("builtin").unwrap();
-    let decoder = files.load_decoder(Quantization::AsStored).unwrap();
+    let decoder = files.load_decoder(BackboneQuantization::AS_STORED).unwrap();
     (files, decoder)
 }
 

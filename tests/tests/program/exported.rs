@@ -61,6 +61,7 @@ fn a_lora_goes_to_peft_and_comes_back() {
     assert_eq!(answer.code(), Some(0), "{}", answer.stderr());
     let report: Value = serde_json::from_str(&answer.stdout()).unwrap();
     assert_eq!(report["format"], "peft");
+    assert_eq!(report["notices"].as_array().unwrap().len(), 0);
     assert!(
         report["usage"]
             .as_str()
@@ -163,6 +164,42 @@ fn qlora_trains_in_four_bits_and_side_networks_export_their_own_way() {
             .stderr()
             .contains("QLoRA means a backbone in four bits")
     );
+}
+
+/// What was in four bits while an adapter was trained may be in another form where it goes.
+#[test]
+fn an_export_says_what_was_in_four_bits() {
+    let home = Home::new();
+    let head = ["--quantize-head", "on"];
+    let notices = |name: &str, to: &str, flags: &[&str]| -> Vec<String> {
+        let run = train(&home, name, flags);
+        let answer = export(&home, &run, to, &format!("{name}-exported"));
+        assert_eq!(answer.code(), Some(0), "{}", answer.stderr());
+        let report: Value = serde_json::from_str(&answer.stdout()).unwrap();
+        serde_json::from_value(report["notices"].clone()).unwrap()
+    };
+    let of_head = "a head kept in NF4 with double quantization";
+    let of_blocks = "blocks kept in NF4 with double quantization";
+    let lora = notices("lora", "peft", &[&["--method", "lora"][..], &head].concat());
+    assert!(lora.len() == 1 && lora[0].contains(of_head), "{lora:?}");
+    let qlora = notices("qlora", "peft", &["--method", "qlora"]);
+    assert!(
+        qlora.len() == 1 && qlora[0].contains(of_blocks),
+        "{qlora:?}"
+    );
+    let flags = [&["--method", "qlora"][..], &head].concat();
+    let both = notices("qlora-head", "peft", &flags);
+    assert_eq!(both, [qlora, lora].concat());
+    let ladder = notices("ladder-head", "adapter", &head);
+    assert!(
+        ladder.len() == 1 && ladder[0].contains(of_head),
+        "{ladder:?}"
+    );
+    // In words too.
+    let (run, out) = (home.path().join("lora"), home.path().join("in-words"));
+    let (run, out) = (run.to_str().unwrap(), out.to_str().unwrap());
+    let answer = home.run(&["export", "--adapter", run, "--to", "peft", "--out", out]);
+    assert!(answer.stdout().contains(of_head), "{}", answer.stdout());
 }
 
 /// In one chat the base model, the adapter it was opened with and another answer in turn, each as it

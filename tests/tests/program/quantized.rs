@@ -114,6 +114,65 @@ fn a_backbone_in_nf4_trains_and_its_adapter_is_used_beside_the_same() {
 }
 
 #[test]
+fn a_head_in_nf4_trains_and_its_adapter_is_used_beside_the_same() {
+    let home = Home::new();
+    let description = |run: &str| {
+        let path = home.path().join(run).join("adapter/adapter_config.json");
+        serde_json::from_slice::<Value>(&std::fs::read(path).unwrap()).unwrap()
+    };
+    for (method, blocks) in [("ladder", "as_stored"), ("qlora", "nf4_double_quantized")] {
+        let name = |kind: &str| format!("{method}-{kind}");
+        let (stored, nf4) = (name("stored"), name("nf4"));
+        let (losses, _) = train(&home, &stored, &["--method", method]);
+        let flags = ["--method", method, "--quantize-head", "on"];
+        let (nf4_losses, _) = train(&home, &nf4, &flags);
+        assert_eq!(nf4_losses.len(), losses.len());
+        for (nf4, stored) in nf4_losses.iter().zip(&losses) {
+            let (nf4, stored) = (nf4.as_f64().unwrap(), stored.as_f64().unwrap());
+            assert!(
+                nf4 != stored && (nf4 / stored - 1.0).abs() < 0.1,
+                "{method}: {nf4}, {stored}"
+            );
+        }
+        assert_eq!(description(&stored)["head_quantization"], "as_stored");
+        let description = description(&nf4);
+        assert_eq!(description["head_quantization"], "nf4_double_quantized");
+        assert_eq!(description["quantization"], blocks, "{method}");
+    }
+    let run = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let (answer, warnings) = chat(&home, &["--adapter", &run("ladder-nf4")]);
+    assert!(answer.contains('7'), "{answer}");
+    assert!(!warnings.contains("other types"), "{warnings}");
+}
+
+#[test]
+fn a_quantized_copy_serves_a_head_in_nf4_too() {
+    let home = Home::new();
+    let folder = home.path().join("copies");
+    let copy = folder.to_str().unwrap();
+    let head = ["--quantize-head", "on"];
+    let nf4 = [&["--quantize", "nf4"][..], &head].concat();
+    let kept = ["--quantized-copy", copy];
+    let (_, plain) = train(&home, "plain", &nf4);
+    let (_, first) = train(&home, "first", &[&nf4[..], &kept].concat());
+    let (_, second) = train(&home, "second", &[&nf4[..], &kept].concat());
+    assert!(first == plain && second == plain, "the adapters differ");
+    // A head as stored takes the same copy.
+    let (_, stored) = train(&home, "stored", &["--quantize", "nf4"]);
+    let (_, from_copy) = train(
+        &home,
+        "stored-copy",
+        &[&["--quantize", "nf4"][..], &kept].concat(),
+    );
+    assert!(stored == from_copy && stored != plain);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    // Beside blocks as stored there is nothing to keep.
+    std::fs::remove_dir_all(&folder).unwrap();
+    train(&home, "head-alone", &[&head[..], &kept].concat());
+    assert!(!folder.exists());
+}
+
+#[test]
 fn a_quantized_copy_is_kept_and_gives_the_same_bytes() {
     let home = Home::new();
     let folder = home.path().join("copies");

@@ -11,7 +11,7 @@ use stepladder_engine::adapters::ladder::{SideNetwork, Wiring};
 use stepladder_engine::adapters::network::AdapterShape;
 use stepladder_engine::models::fingerprint::Likeness;
 use stepladder_engine::models::model::ModelFiles;
-use stepladder_engine::models::quantization::Quantization;
+use stepladder_engine::models::quantization::BackboneQuantization;
 use stepladder_protocol::TapDtype;
 
 use super::models::model_folder;
@@ -45,7 +45,7 @@ fn save_adapter(files: &ModelFiles, folder: &Path) {
         files.fingerprint(),
         AdapterShape::Wiring(wiring),
         TapDtype::F32,
-        Quantization::AsStored,
+        BackboneQuantization::AS_STORED,
     );
     adapter_folder::save(folder, &config, network.parameters()).unwrap();
 }

@@ -8,7 +8,7 @@ use candle_core::Tensor;
 use serde_json::{Value, json};
 use stepladder_engine::Error;
 use stepladder_engine::models::model::ModelFiles;
-use stepladder_engine::models::quantization::Quantization;
+use stepladder_engine::models::quantization::{BackboneQuantization, Quantization};
 use stepladder_tests::{golden_path, root};
 use tempfile::TempDir;
 
@@ -25,7 +25,9 @@ pub fn model_folder() -> TempDir {
 
 pub fn open(folder: &Path) -> Result<(), Error> {
     let files = ModelFiles::open(folder.to_str().unwrap())?;
-    files.load_decoder(Quantization::AsStored).map(|_| ())
+    files
+        .load_decoder(BackboneQuantization::AS_STORED)
+        .map(|_| ())
 }
 
 fn refusal(folder: &TempDir) -> (String, String, String) {
@@ -284,7 +286,7 @@ fn a_head_of_its_own_outranks_the_claim_that_it_is_tied() {
     candle_core::safetensors::save(&tensors, &path).unwrap();
     let files = ModelFiles::open(folder.path().to_str().unwrap()).unwrap();
     let head = files
-        .load_decoder(Quantization::AsStored)
+        .load_decoder(BackboneQuantization::AS_STORED)
         .unwrap()
         .head()
         .weight()
@@ -294,5 +296,27 @@ fn a_head_of_its_own_outranks_the_claim_that_it_is_tied() {
     assert_eq!(
         stepladder_tests::numbers(&head),
         stepladder_tests::numbers(&expected)
+    );
+}
+
+/// A head that cannot be quantized is refused by its name, and only where it is asked for.
+#[test]
+fn a_head_that_has_no_four_bits_is_named() {
+    let folder = model_folder();
+    let path = folder.path().join("model.safetensors");
+    let mut tensors: HashMap<String, Tensor> =
+        candle_core::safetensors::load(&path, &candle_core::Device::Cpu).unwrap();
+    let infinite = (&tensors["model.embed_tokens.weight"] + f64::INFINITY).unwrap();
+    tensors.insert("lm_head.weight".to_owned(), infinite);
+    candle_core::safetensors::save(&tensors, &path).unwrap();
+    open(folder.path()).unwrap();
+    let files = ModelFiles::open(folder.path().to_str().unwrap()).unwrap();
+    let asked = BackboneQuantization::AS_STORED.with_head(Quantization::Nf4);
+    let error = files.load_decoder(asked).err().unwrap();
+    assert_eq!(error.code(), "model_file_invalid");
+    let message = error.to_string();
+    assert!(
+        message.contains("tensor lm_head.weight: element 0 is not a finite number"),
+        "{message}"
     );
 }

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use stepladder_engine::adapters::adapter_folder;
+use stepladder_engine::models::quantization::{BackboneQuantization, Quantization};
 use stepladder_engine::training::RunTarget;
 use stepladder_engine::training::stop_flag::StopFlag;
-use stepladder_protocol::RunConfig;
+use stepladder_protocol::{RunConfig, Switch};
 
 use super::recorder::{Recorder, short_config, train, train_with};
 
@@ -73,6 +75,38 @@ fn a_run_stopped_anywhere_resumes_to_the_same_bytes() {
             metrics(&broken),
             metrics(&whole),
             "metrics after step {stop_after}"
+        );
+    }
+}
+
+/// The description says how the head was kept, and a resumed run keeps it alike.
+#[test]
+fn a_run_beside_a_head_in_four_bits_resumes_beside_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = RunConfig {
+        quantize_head: Switch::On,
+        ..short_config()
+    };
+    let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
+    let (_, unbroken) = train(&config, &whole);
+    let (_, stored) = train(&short_config(), &folder.path().join("stored"));
+    assert_ne!(unbroken.losses, stored.losses);
+    for (ours, stored) in unbroken.losses.iter().zip(&stored.losses) {
+        assert!((ours / stored - 1.0).abs() < 0.1, "{ours}, {stored}");
+    }
+    let mut recorder = Recorder {
+        stop_after: Some(3),
+        ..Recorder::default()
+    };
+    train_with(&config, RunTarget::Fresh(broken.clone()), &mut recorder);
+    let rest = resume(&broken);
+    assert_eq!(rest.losses, unbroken.losses[3..]);
+    assert_eq!(adapter(&broken), adapter(&whole));
+    for run in [&whole, &broken] {
+        let stored = adapter_folder::read(run).unwrap();
+        assert_eq!(
+            stored.config.quantization,
+            BackboneQuantization::AS_STORED.with_head(Quantization::Nf4DoubleQuantized)
         );
     }
 }

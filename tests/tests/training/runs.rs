@@ -8,7 +8,7 @@ use stepladder_engine::datasets::load::Dataset;
 use stepladder_engine::datasets::{Example, builtin};
 use stepladder_engine::models::decoder::Decoder;
 use stepladder_engine::models::model::ModelFiles;
-use stepladder_engine::models::quantization::Quantization;
+use stepladder_engine::models::quantization::BackboneQuantization;
 use stepladder_engine::ops::linear_cross_entropy::Gradient;
 use stepladder_engine::training::stop_flag::StopFlag;
 use stepladder_engine::training::trainer::micro_batches;
@@ -78,7 +78,7 @@ fn setting() -> Setting {
         &mut |_| std::ops::ControlFlow::Continue(()),
     )
     .unwrap();
-    let backbone = files.load_decoder(Quantization::AsStored).unwrap();
+    let backbone = files.load_decoder(BackboneQuantization::AS_STORED).unwrap();
     Setting {
         backbone,
         examples: dataset.examples.into_iter().take(4).collect(),

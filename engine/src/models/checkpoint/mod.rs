@@ -59,6 +59,7 @@ pub(super) struct WeightFile {
 enum Bytes {
     Mapped(memmap2::Mmap),
     Static(&'static [u8]),
+    Owned(Vec<u8>),
 }
 
 /// Where a tensor lies. Its range was held against the length of its file.
@@ -103,6 +104,7 @@ impl WeightFile {
         match &self.bytes {
             Bytes::Mapped(map) => map,
             Bytes::Static(bytes) => bytes,
+            Bytes::Owned(bytes) => bytes,
         }
     }
 }
@@ -128,6 +130,18 @@ impl Checkpoint {
         let file = WeightFile {
             path: origin.join("model.safetensors"),
             bytes: Bytes::Static(bytes),
+        };
+        Self::of_safetensors(origin.to_path_buf(), vec![file])
+    }
+
+    /// A safetensors file in memory.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn from_bytes(origin: &Path, bytes: Vec<u8>) -> Result<Self> {
+        let file = WeightFile {
+            path: origin.to_path_buf(),
+            bytes: Bytes::Owned(bytes),
         };
         Self::of_safetensors(origin.to_path_buf(), vec![file])
     }

@@ -14,7 +14,7 @@ pub use self::block::BlockActivations;
 use super::checkpoint::{Checkpoint, FileFormat};
 use super::config::DecoderConfig;
 use super::decoder::TokenInput;
-use super::quantization::Quantization;
+use super::quantization::{BackboneQuantization, Quantization};
 use super::stored_type::StoredType;
 use crate::ops::frozen_linear::FrozenLinear;
 use crate::ops::frozen_matrix::FrozenMatrix;
@@ -51,7 +51,7 @@ impl Pass<'_> {
 pub(super) struct Weights<'a> {
     config: &'a DecoderConfig,
     checkpoint: &'a Checkpoint,
-    quantization: Quantization,
+    quantization: BackboneQuantization,
     /// What stands before `layers.0...`: multimodal models keep their language model deeper down.
     root: &'static str,
 }
@@ -68,11 +68,29 @@ pub fn root(checkpoint: &Checkpoint) -> &'static str {
         .unwrap_or(ROOTS[0])
 }
 
+/// The embedding's tensor.
+pub fn embedding_name(checkpoint: &Checkpoint) -> String {
+    format!("{}.{EMBEDDING}", root(checkpoint))
+}
+
+/// The tensor of a head that is not the embedding. A model may claim to tie the two and still bring
+/// another head (some fine-tunes do); what the file holds is then what was trained, as transformers
+/// decides too.
+pub fn head_name(config: &DecoderConfig, checkpoint: &Checkpoint) -> Option<&'static str> {
+    let names = ["lm_head.weight", "language_model.lm_head.weight"];
+    let stored = names.into_iter().find(|name| checkpoint.contains(name));
+    if config.tied_head {
+        let embedding = embedding_name(checkpoint);
+        return stored.filter(|name| !checkpoint.same_bytes(name, &embedding));
+    }
+    Some(stored.unwrap_or(names[0]))
+}
+
 impl<'a> Weights<'a> {
     pub(super) fn new(
         config: &'a DecoderConfig,
         checkpoint: &'a Checkpoint,
-        quantization: Quantization,
+        quantization: BackboneQuantization,
     ) -> Self {
         Self {
             config,
@@ -86,11 +104,25 @@ impl<'a> Weights<'a> {
         format!("{}.{name}", self.root)
     }
 
-    pub(super) fn embedding(&self) -> Result<FrozenMatrix> {
+    /// Embedding and head, `[vocabulary, d_model]`: one matrix, in the form that is asked for the
+    /// head, where the model ties them; otherwise the embedding is as it is stored.
+    pub(super) fn embedding_and_head(&self) -> Result<(FrozenMatrix, FrozenMatrix)> {
+        let embedding = self.name(EMBEDDING);
+        match head_name(self.config, self.checkpoint) {
+            None => {
+                let both = self.vocabulary_matrix(&embedding, self.quantization.head)?;
+                Ok((both.clone(), both))
+            }
+            Some(head) => Ok((
+                self.vocabulary_matrix(&embedding, Quantization::AsStored)?,
+                self.vocabulary_matrix(head, self.quantization.head)?,
+            )),
+        }
+    }
+
+    fn vocabulary_matrix(&self, name: &str, quantization: Quantization) -> Result<FrozenMatrix> {
         let shape = [self.config.vocabulary, self.config.d_model];
-        let name = self.name(EMBEDDING);
-        self.checkpoint
-            .load_matrix(&name, shape, Quantization::AsStored)
+        self.checkpoint.load_matrix(name, shape, quantization)
     }
 
     /// The factor on the embeddings. transformers rounds it to the type of the weights, and so the
@@ -103,25 +135,6 @@ impl<'a> Weights<'a> {
             (FileFormat::Safetensors, StoredType::F16) => f16::from_f64(scale).to_f64(),
             _ => scale,
         })
-    }
-
-    /// The head's weight. A model may claim to tie it and still bring another one (some fine-tunes
-    /// do); what the file holds is then what was trained, as transformers decides too.
-    pub(super) fn head(&self, embedding: &FrozenMatrix) -> Result<FrozenMatrix> {
-        let names = ["lm_head.weight", "language_model.lm_head.weight"];
-        let stored = names
-            .into_iter()
-            .find(|name| self.checkpoint.contains(name));
-        if self.config.tied_head {
-            let same = |name: &str| self.checkpoint.same_bytes(name, &self.name(EMBEDDING));
-            if stored.is_none_or(same) {
-                return Ok(embedding.clone());
-            }
-        }
-        let shape = [self.config.vocabulary, self.config.d_model];
-        let name = stored.unwrap_or(names[0]);
-        self.checkpoint
-            .load_matrix(name, shape, Quantization::AsStored)
     }
 
     /// A norm's weight in f32, as it multiplies.
@@ -147,7 +160,7 @@ impl<'a> Weights<'a> {
         let weight = self.checkpoint.load_matrix(
             &format!("{name}.weight"),
             [outputs, inputs],
-            self.quantization,
+            self.quantization.blocks,
         )?;
         let bias = match bias {
             true => Some(self.checkpoint.load(&format!("{name}.bias"), &[outputs])?),
@@ -167,7 +180,7 @@ impl<'a> Weights<'a> {
         let all = self.checkpoint.load_matrix(
             &name,
             [outputs.iter().sum(), inputs],
-            self.quantization,
+            self.quantization.blocks,
         )?;
         let mut first = 0;
         let mut parts = Vec::with_capacity(N);

@@ -12,9 +12,9 @@ use crate::models::catalogue;
 use crate::models::checkpoint::{Checkpoint, ModelSource};
 use crate::models::config::DecoderConfig;
 use crate::models::gguf::GgufFile;
-use crate::models::layers::root;
+use crate::models::layers::{embedding_name, head_name, root};
 use crate::models::model::ModelFiles;
-use crate::models::quantization::Quantization;
+use crate::models::quantization::{BackboneQuantization, Quantization};
 use crate::models::stored_type::StoredType;
 use crate::{Error, Result};
 
@@ -149,9 +149,8 @@ impl EstimatedModel {
         checkpoint: &Checkpoint,
     ) -> Result<Self> {
         let root = root(checkpoint);
-        let embedding_name = format!("{root}.embed_tokens.weight");
-        let embedding = form_of(checkpoint, &embedding_name)?;
-        let head = match head_name(&config, checkpoint, &embedding_name) {
+        let embedding = form_of(checkpoint, &embedding_name(checkpoint))?;
+        let head = match head_name(&config, checkpoint) {
             Some(name) => Some(form_of(checkpoint, name)?),
             None => None,
         };
@@ -180,38 +179,49 @@ impl EstimatedModel {
     }
 
     /// How the weights are kept where the config asks for this quantization.
-    pub fn forms(&self, quantization: Quantization) -> WeightForms {
-        let kept = |form: &Form| match (form, quantization) {
-            // What is quantized in the file stays as it is.
-            (Form::Stored(StoredType::F32 | StoredType::F16 | StoredType::BF16), _) => {
-                match quantization {
-                    Quantization::AsStored => form.clone(),
-                    Quantization::Nf4 => Form::Nf4,
-                    Quantization::Nf4DoubleQuantized => Form::Nf4DoubleQuantized,
-                }
-            }
-            _ => form.clone(),
-        };
-        let blocks: Vec<(Form, u64, u64)> = self
-            .matrices
-            .blocks
+    pub fn forms(&self, quantization: BackboneQuantization) -> WeightForms {
+        let Matrices {
+            embedding,
+            head,
+            blocks,
+        } = &self.matrices;
+        let blocks: Vec<(Form, u64, u64)> = blocks
             .iter()
-            .map(|(form, rows, columns)| (kept(form), *rows, *columns))
+            .map(|(form, rows, columns)| (kept(form, quantization.blocks), *rows, *columns))
             .collect();
         let bytes = blocks
             .iter()
             .map(|(form, rows, columns)| form.bytes(*rows, *columns));
+        // Tied, head and embedding are one matrix in the head's form.
+        let (embedding, head) = match head {
+            Some(head) => (embedding.clone(), Some(kept(head, quantization.head))),
+            None => (kept(embedding, quantization.head), None),
+        };
         WeightForms {
-            embedding: self.matrices.embedding.clone(),
-            head: self.matrices.head.clone(),
             blocks_bytes: Some(bytes.sum()),
-            blocks: main_form(&blocks, &self.matrices.embedding),
+            blocks: main_form(&blocks, &embedding),
+            embedding,
+            head,
         }
     }
 
     /// How most linear maps are kept then, in a word.
-    pub fn kept_as(&self, quantization: Quantization) -> String {
+    pub fn kept_as(&self, quantization: BackboneQuantization) -> String {
         name_of(&self.forms(quantization).blocks)
+    }
+}
+
+/// Floats are quantized as asked; what is quantized in the file stays as it is.
+fn kept(form: &Form, quantization: Quantization) -> Form {
+    match (form, quantization) {
+        (Form::Stored(StoredType::F32 | StoredType::F16 | StoredType::BF16), Quantization::Nf4) => {
+            Form::Nf4
+        }
+        (
+            Form::Stored(StoredType::F32 | StoredType::F16 | StoredType::BF16),
+            Quantization::Nf4DoubleQuantized,
+        ) => Form::Nf4DoubleQuantized,
+        _ => form.clone(),
     }
 }
 
@@ -235,21 +245,6 @@ fn is_path(name: &str) -> bool {
 fn last_part(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
     name.to_string_lossy().into_owned()
-}
-
-/// The head's tensor, where it is not the embedding.
-fn head_name(
-    config: &DecoderConfig,
-    checkpoint: &Checkpoint,
-    embedding: &str,
-) -> Option<&'static str> {
-    let names = ["lm_head.weight", "language_model.lm_head.weight"];
-    let stored = names.into_iter().find(|name| checkpoint.contains(name));
-    match stored {
-        Some(name) if config.tied_head && checkpoint.same_bytes(name, embedding) => None,
-        None if config.tied_head => None,
-        stored => Some(stored.unwrap_or(names[0])),
-    }
 }
 
 /// How a matrix of a checkpoint will be held if it is not quantized.

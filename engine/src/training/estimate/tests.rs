@@ -9,22 +9,12 @@ use crate::models::catalogue;
 use crate::models::stored_type::StoredType;
 
 const ALL: [Method; 4] = [Method::Ladder, Method::Xladder, Method::Qlora, Method::Lora];
-const CARD: DeviceClass = DeviceClass {
-    name: "cuda",
-    float_bytes: 2,
-    angle_bytes: 4,
-    widened_rows: 4096,
-    attention_workers: 0,
-    constant_bytes: 0,
-    constant_is_measured: false,
-    has_own_memory: true,
-};
 
 fn on_a_card(name: &str, config: &RunConfig, memory_bytes: u64) -> MemoryReport {
     let request = ReportRequest {
         config,
         methods: &ALL,
-        device: CARD,
+        device: DeviceClass::cuda(),
         memory_bytes: Some(memory_bytes),
         other_programs_bytes: 0,
     };
@@ -133,7 +123,7 @@ fn parts_and_items_add_up_for_every_model() {
         let request = ReportRequest {
             config: &RunConfig::default(),
             methods: &ALL,
-            device: CARD,
+            device: DeviceClass::cuda(),
             memory_bytes: None,
             other_programs_bytes: 0,
         };
@@ -163,7 +153,7 @@ fn by_trying(
 #[test]
 fn limits_are_what_trying_every_number_gives() {
     let model = EstimatedModel::open("builtin").unwrap();
-    for device in [CARD, DeviceClass::cpu(3)] {
+    for device in [DeviceClass::cuda(), DeviceClass::cpu(3)] {
         for method in ALL {
             let config = RunConfig {
                 method,
@@ -243,6 +233,7 @@ fn with_switches(config: &RunConfig, switches: &[String]) -> RunConfig {
             "--tap-dtype bf16" => config.tap_dtype = TapDtype::Bf16,
             "--offload-embeddings on" => config.offload_embeddings = Switch::On,
             "--offload-activations on" => config.offload_activations = Switch::On,
+            "--quantize-head on" => config.quantize_head = Switch::On,
             "--quantize nf4" => config.quantize = Quantize::Nf4,
             other => panic!("{other}"),
         }
@@ -266,7 +257,7 @@ fn switches_do_what_is_promised_and_none_is_needless() {
                 let config = with_switches(&config, switches);
                 let batch = config.batch_size;
                 let shape = BatchShape { batch, seq };
-                super::estimate(&config, &model, CARD, shape).unwrap()
+                super::estimate(&config, &model, DeviceClass::cuda(), shape).unwrap()
             };
             assert!(estimate.remedy.is_none() || estimate.verdict == Some(Verdict::DoesNotFit));
             if let Some(remedy) = &estimate.remedy {
@@ -333,7 +324,7 @@ fn what_no_method_can_be_is_an_error() {
         let request = ReportRequest {
             config: &config,
             methods: &ALL,
-            device: CARD,
+            device: DeviceClass::cuda(),
             memory_bytes: None,
             other_programs_bytes: 0,
         };
