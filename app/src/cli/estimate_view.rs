@@ -139,11 +139,7 @@ fn bar(parts: &MemoryParts, scale: u64, available: Option<u64>) -> String {
         first = end;
     }
     if let Some(available) = available {
-        let place = cell(available).min(BAR);
-        cells.insert(place, LIMIT);
-        // The mark takes the place of a free cell, so that all bars are equally long.
-        let free = cells.iter().rposition(|cell| *cell == FREE);
-        cells.remove(free.unwrap_or(if place == 0 { 1 } else { place - 1 }));
+        cells[cell(available).min(BAR - 1)] = LIMIT;
     }
     cells.into_iter().collect()
 }
@@ -238,4 +234,127 @@ fn paragraph(sentence: &str) -> String {
         line.push_str(word);
     }
     text + &line + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use stepladder_protocol::Method;
+
+    const GIB: u64 = 1 << 30;
+
+    fn estimate(
+        method: Method,
+        weights: u64,
+        activations: u64,
+        verdict: Verdict,
+    ) -> MethodEstimate {
+        MethodEstimate {
+            method,
+            total_bytes: weights + activations,
+            peak_moment: "side network's backward".to_owned(),
+            parts: MemoryParts {
+                weights,
+                activations,
+                ..MemoryParts::default()
+            },
+            breakdown: BTreeMap::from([("device".to_owned(), GIB / 2)]),
+            fits: Some(verdict != Verdict::DoesNotFit),
+            verdict: Some(verdict),
+            longest_context: Some(131_072),
+            longest_context_is_the_models: true,
+            largest_batch: None,
+            largest_rank: None,
+            largest_d_side: None,
+            smallest_card_bytes: Some(24 * GIB),
+            offloaded_bytes: 0,
+            weights_kept_as: "NF4".to_owned(),
+            trainable_parameters: 1,
+            remedy: None,
+            leanest: None,
+        }
+    }
+
+    fn example() -> MemoryReport {
+        MemoryReport {
+            model: "m\u{1b}[2J".to_owned(),
+            parameters: 7_615_616_512,
+            weight_dtype: "BF16".to_owned(),
+            device: "cuda".to_owned(),
+            context: 2048,
+            batch_size: 4,
+            memory_bytes: Some(11 * GIB),
+            other_programs_bytes: GIB,
+            constants_measured: false,
+            methods: vec![
+                estimate(Method::Ladder, 4 * GIB, 2 * GIB, Verdict::Fits),
+                estimate(Method::Lora, 16 * GIB, 4 * GIB, Verdict::DoesNotFit),
+            ],
+            advice: vec!["word ".repeat(40).trim().to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_report_is_two_tables_and_advice() {
+        let text = report(&example(), Style::Plain);
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+        for line in text.lines() {
+            assert!(line.chars().count() <= 100, "{line}");
+            assert_eq!(line, line.trim_end());
+        }
+        for expected in [
+            "card of 11.00 GiB, 1.00 GiB of it for other programs: 10.00 GiB for training\n",
+            "Ladder     6.00 GiB  fits          ████▒▒····│·········    131,072      -  side network's",
+            "LoRA      20.00 GiB  does not fit  ██████████│█████▒▒▒▒    131,072      -  side network's",
+            "in GiB    weights  adapter  gradients  optimizer  activations   logits  workspace     card\n",
+            "LoRA        16.00     0.00       0.00       0.00         4.00     0.00       0.00   24 GiB\n",
+            "the model's linear maps are kept as NF4\n",
+            "\n· word word",
+            "\n  word word",
+            "What a card takes for itself (512.0 MiB) is assumed, not measured yet.\n",
+        ] {
+            assert!(text.contains(expected), "{expected}\nis not in\n{text}");
+        }
+        let colored = report(&example(), Style::Colored);
+        assert!(colored.contains("\u{1b}[1;31mdoes not fit"), "{colored:?}");
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_shown() {
+        let mut unknown = example();
+        unknown.memory_bytes = None;
+        unknown.constants_measured = true;
+        for estimate in &mut unknown.methods {
+            (estimate.verdict, estimate.fits, estimate.longest_context) = (None, None, None);
+        }
+        let text = report(&unknown, Style::Plain);
+        assert!(text.contains("--memory 12GiB would say"), "{text}");
+        assert!(
+            !text.contains(LIMIT) && !text.contains("assumed") && !text.contains("  fits"),
+            "{text}"
+        );
+
+        let mut cpu = example();
+        cpu.device = "cpu".to_owned();
+        cpu.other_programs_bytes = 0;
+        let text = report(&cpu, Style::Plain);
+        assert!(
+            text.contains("CPU, 11.00 GiB of RAM for training\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn bars_are_equally_long_and_end_where_the_memory_does() {
+        let parts = |weights, activations| MemoryParts {
+            weights,
+            activations,
+            ..MemoryParts::default()
+        };
+        assert_eq!(bar(&parts(10, 5), 20, None), "██████████▒▒▒▒▒·····");
+        assert_eq!(bar(&parts(10, 5), 20, Some(20)), "██████████▒▒▒▒▒····│");
+        assert_eq!(bar(&parts(10, 10), 20, Some(15)).chars().count(), BAR);
+        assert_eq!(bar(&parts(0, 0), 0, Some(0)).chars().count(), BAR);
+    }
 }

@@ -310,3 +310,63 @@ fn name_of(form: &Form) -> String {
         Form::Nf4 | Form::Nf4DoubleQuantized => "NF4".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_looked_for_where_it_can_be() {
+        let code = |name: &str| EstimatedModel::open(name).unwrap_err().code();
+        assert_eq!(code("qwen2.5-7x"), "model_unknown");
+        assert_eq!(code("Somebody/Qwen2.5-7B"), "model_unknown");
+        for path in [
+            "/no/such",
+            "./qwen2.5-7b",
+            "a/b/c",
+            "C:\\models\\x",
+            "models/",
+        ] {
+            assert_eq!(code(path), "model_folder_missing", "{path}");
+        }
+        assert_eq!(code("none.gguf"), "model_folder_missing");
+        assert_eq!(
+            EstimatedModel::open("Qwen/Qwen2.5-7B").unwrap().name,
+            "qwen2.5-7b"
+        );
+    }
+
+    const CONFIG: &str = r#""model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 128, "vocab_size": 100,
+        "max_position_embeddings": 128, "rms_norm_eps": 1e-5, "tie_word_embeddings": false"#;
+
+    /// What a folder with nothing but a config.json gives.
+    fn from_config(more: &str) -> crate::Result<EstimatedModel> {
+        let folder = tempfile::tempdir().unwrap();
+        let json = format!("{{{CONFIG}{more}}}");
+        std::fs::write(folder.path().join("config.json"), json).unwrap();
+        EstimatedModel::open(folder.path().to_str().unwrap())
+    }
+
+    #[test]
+    fn a_config_alone_says_the_type() {
+        let stored = |more: &str| from_config(more).unwrap().stored_name();
+        assert_eq!(stored(r#", "torch_dtype": "bfloat16""#), "BF16");
+        assert_eq!(stored(r#", "dtype": "float16""#), "F16");
+        assert_eq!(stored(""), "F32");
+        let error = from_config(r#", "torch_dtype": "int8""#).unwrap_err();
+        assert_eq!(error.code(), "model_unsupported");
+
+        let four_bits = r#", "dtype": "bfloat16", "quantization_config":
+            {"quant_method": "bitsandbytes", "load_in_4bit": true, "bnb_4bit_use_double_quant": true}"#;
+        let forms = from_config(four_bits).unwrap().forms(Default::default());
+        assert_eq!(forms.blocks, Form::Nf4DoubleQuantized);
+        assert_eq!(forms.head, Some(Form::Stored(StoredType::BF16)));
+        let other = r#", "quantization_config": {"quant_method": "gptq"}"#;
+        assert_eq!(from_config(other).unwrap_err().code(), "model_unsupported");
+
+        let empty = tempfile::tempdir().unwrap();
+        let error = EstimatedModel::open(empty.path().to_str().unwrap()).unwrap_err();
+        assert_eq!(error.code(), "model_file_missing");
+    }
+}
