@@ -111,6 +111,13 @@ impl Jobs for FakeJobs {
         Ok(Box::new(FakeChat))
     }
 
+    fn estimate(&self, command: &EstimateCommand) -> Result<MemoryReport> {
+        Err(Error::ModelUnknown {
+            name: command.config.model.clone(),
+            nearest: Vec::new(),
+        })
+    }
+
     fn export(&self, command: &ExportCommand) -> Result<ExportReport> {
         Ok(ExportReport {
             format: command.to,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatMessage, ExportFormat, RunConfig, SamplerSettings};
+use crate::{ChatMessage, ExportFormat, Method, RunConfig, SamplerSettings};
 
 /// A job's name, chosen by the client and unique among the jobs that have not ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ impl std::fmt::Display for JobId {
     }
 }
 
-/// A request. `train`, `chat`, `inspect` and `devices` start a job; the others act on one.
+/// A request. `train`, `chat`, `inspect`, `estimate`, `export` and `devices` start a job; the others act on one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
@@ -40,6 +40,8 @@ pub enum Command {
     ChatEnd(JobRef),
     /// Describe a model or a dataset.
     Inspect(InspectCommand),
+    /// Say what memory a run will take.
+    Estimate(Box<EstimateCommand>),
     /// Write an adapter for elsewhere.
     Export(ExportCommand),
     /// List what can compute here.
@@ -149,6 +151,26 @@ pub struct ExportCommand {
     pub to: ExportFormat,
     /// The folder to make.
     pub out: PathBuf,
+}
+
+/// A question for the memory of runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EstimateCommand {
+    /// The job's name.
+    pub job: JobId,
+    /// The run. Its model may also be one of the catalogue. Where the device is `auto`, a memory
+    /// that is named is a card's.
+    pub config: RunConfig,
+    /// The methods to estimate in place of the config's; none: the config's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<Method>,
+    /// The device's memory; none: what is free on this machine's, if it has such a device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Memory that other programs take of it; none: what is usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_programs_bytes: Option<u64>,
 }
 
 /// A look into a model or a dataset.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ChatReady, ChatSummary, DatasetPreview, DeviceReport, ErrorReport, EvaluationRow, ExportReport,
-    JobId, ModelInfo, ReplyStats, StepRow,
+    JobId, MemoryReport, ModelInfo, ReplyStats, StepRow,
 };
 
 /// An event and the job it is about: `{"event":"step","step":12,...,"job":"train"}`.
@@ -154,6 +154,8 @@ pub enum Finished {
     Model(ModelInfo),
     /// A dataset was inspected.
     Dataset(DatasetPreview),
+    /// The memory of runs was estimated.
+    Memory(MemoryReport),
     /// The devices here.
     Devices(DeviceReport),
     /// An adapter was exported.

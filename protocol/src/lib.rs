@@ -14,6 +14,7 @@ mod device_info;
 mod error_report;
 mod event;
 mod export;
+mod memory_report;
 mod metrics;
 mod model_info;
 mod run_config;
@@ -22,8 +23,8 @@ pub use chat::{
     ChatMessage, ChatReady, ChatSummary, FinishReason, ReplyStats, Role, SamplerSettings,
 };
 pub use command::{
-    AdapterChoice, ChatCommand, ChatTurn, Command, ExportCommand, InspectCommand, JobId, JobRef,
-    TrainCommand,
+    AdapterChoice, ChatCommand, ChatTurn, Command, EstimateCommand, ExportCommand, InspectCommand,
+    JobId, JobRef, TrainCommand,
 };
 pub use dataset_preview::{
     DatasetFile, DatasetPreview, ExamplePreview, Segment, SkippedRow, TokenLengths, TokenUse,
@@ -32,6 +33,7 @@ pub use device_info::{DeviceInfo, DeviceReport};
 pub use error_report::ErrorReport;
 pub use event::{Event, EventLine, Finished, Hello, Phase, RunStarted, TrainSummary};
 pub use export::{ExportFormat, ExportReport};
+pub use memory_report::{MemoryParts, MemoryReport, MethodEstimate, Switched, Verdict};
 pub use metrics::{EvaluationRow, MetricsRow, StepRow, finite};
 pub use model_info::{ModelFileInfo, ModelInfo, TypeShare};
 pub use run_config::{

@@ -4,11 +4,14 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. With `--json` standard output holds
 //! JSON alone; everything for people goes to standard error.
 
+mod byte_size;
 mod chat;
 mod chat_session;
 mod common;
 mod config_file;
 mod devices;
+mod estimate;
+mod estimate_view;
 mod export;
 mod failure;
 mod inspect;
@@ -16,6 +19,7 @@ mod inspect_view;
 mod interrupt;
 mod json_output;
 mod one_job;
+mod shape_options;
 mod terminal;
 mod train;
 mod train_options;
@@ -53,6 +57,8 @@ enum Verb {
     Chat(Box<chat::ChatOptions>),
     /// Show what a model or a dataset holds
     Inspect(inspect::InspectOptions),
+    /// Say what memory training takes, part by part, before anything is downloaded
+    Estimate(Box<estimate::EstimateOptions>),
     /// Write an adapter for use elsewhere
     Export(export::ExportOptions),
     /// Show what can compute here, and its memory
@@ -76,6 +82,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Train(options) => train::run(&options, &terminal),
         Verb::Chat(options) => chat::run(&options, &terminal),
         Verb::Inspect(options) => inspect::run(&options),
+        Verb::Estimate(options) => estimate::run(&options),
         Verb::Export(options) => export::run(&options),
         Verb::Devices(options) => devices::run(&options),
         Verb::Worker => worker::run(),

@@ -51,6 +51,11 @@ impl Style {
         self.paint("32", text)
     }
 
+    /// For what is worth a second look.
+    pub fn careful(self, text: &str) -> String {
+        self.paint("33", text)
+    }
+
     /// For what went wrong.
     pub fn bad(self, text: &str) -> String {
         self.paint("1;31", text)

@@ -3,20 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use stepladder_protocol::{
-    Downsample, Inject, Method, Optimizer, Quantize, RunConfig, Switch, TapDtype,
-};
+use stepladder_protocol::{Method, RunConfig, Switch};
 
 use super::common::{CommonOptions, at_least_one, positive, word};
 use super::config_file;
 use super::failure::Failure;
+use super::shape_options::{ShapeOptions, set, set_some};
 
 /// Flags of `train`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct TrainOptions {
-    /// `builtin`, a model folder or a .gguf file [default: builtin]
-    #[arg(long)]
-    pub model: Option<String>,
+    #[command(flatten)]
+    pub shape: ShapeOptions,
     /// `builtin` or a dataset file; may be given several times [default: builtin]
     #[arg(long)]
     pub data: Vec<String>,
@@ -27,10 +25,6 @@ pub struct TrainOptions {
     /// STEPLADDER_HOME replaces the data folder]
     #[arg(long, value_name = "RUN")]
     pub out: Option<PathBuf>,
-    /// A run.json to take the run from; other flags override it, and its relative paths start where
-    /// you are
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
     /// Go on with an interrupted run, as it was configured
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "model", "data", "method", "out", "config", "context", "epochs", "steps", "batch_size",
@@ -41,96 +35,30 @@ pub struct TrainOptions {
     ])]
     pub resume: Option<PathBuf>,
 
-    /// Tokens per training sequence [default: what the model and the data allow]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Training")]
-    pub context: Option<usize>,
     /// Passes over the training examples [default: 3]
     #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "steps", help_heading = "Training")]
     pub epochs: Option<f64>,
     /// Optimizer updates, instead of epochs
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Training")]
     pub steps: Option<usize>,
-    /// Examples per micro-batch: what is in memory at once [default: 4]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Training")]
-    pub batch_size: Option<usize>,
-    /// Examples per optimizer update [default: 16]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Training")]
-    pub effective_batch_size: Option<usize>,
     /// Let updates see examples of similar length, to spend less on padding: on or off [default: off]
     #[arg(long, value_parser = word::<Switch>, help_heading = "Training")]
     pub group_by_length: Option<Switch>,
     /// Peak learning rate [default: the method's]
     #[arg(long, value_name = "X", value_parser = positive, help_heading = "Training")]
     pub learning_rate: Option<f64>,
-    /// adamw, or adamw-8bit: its memory of earlier gradients in 8 bits, a quarter of the size, nearly
-    /// the same result [default: adamw]
-    #[arg(long, value_parser = word::<Optimizer>, help_heading = "Training")]
-    pub optimizer: Option<Optimizer>,
     /// Seed of everything random [default: 42]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub seed: Option<u64>,
 
-    /// How the base model's weights are kept in memory: auto, nf4 (4 bits) or none (as the file has
-    /// them); auto is nf4 from a billion parameters up [default: auto]
-    #[arg(long, value_parser = word::<Quantize>, help_heading = "Training")]
-    pub quantize: Option<Quantize>,
-    /// Keep the base model's head in 4 bits too, and with it the embedding where the two are one:
-    /// on or off [default: off]
-    #[arg(long, value_parser = word::<Switch>, help_heading = "Training")]
-    pub quantize_head: Option<Switch>,
     /// Keep the quantized weights (not the head's) in this folder, and take them from there the next
     /// time
     #[arg(long, value_name = "FOLDER", help_heading = "Training")]
     pub quantized_copy: Option<String>,
 
-    /// Width of the side network
-    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "reduction_factor", help_heading = "Ladder and xLadder")]
-    pub d_side: Option<usize>,
-    /// Width of the base model divided by the width of the side network
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Ladder and xLadder")]
-    pub reduction_factor: Option<usize>,
-    /// Layers of the base model that feed the side network, counted from 1: 3,7,11
-    #[arg(long, value_name = "N,N,...", value_delimiter = ',', value_parser = at_least_one, help_heading = "Ladder and xLadder")]
-    pub taps: Vec<usize>,
-    /// How taps are narrowed: linear, shared or adapter [default: linear]
-    #[arg(long, value_parser = word::<Downsample>, help_heading = "Ladder and xLadder")]
-    pub downsample: Option<Downsample>,
-    /// How taps join the side network: sum or gate [default: sum]
-    #[arg(long, value_parser = word::<Inject>, help_heading = "Ladder and xLadder")]
-    pub inject: Option<Inject>,
-    /// Recompute activations to save memory: on or off [default: on for LoRA, off for side networks]
-    #[arg(long, value_parser = word::<Switch>, help_heading = "Training")]
-    pub recompute: Option<Switch>,
-    /// Run the base model a second time for the taps instead of keeping them: on or off; slower, and
-    /// what a tap takes no longer grows with the context [default: off]
-    #[arg(long, value_parser = word::<Switch>, help_heading = "Ladder and xLadder")]
-    pub recompute_taps: Option<Switch>,
-    /// The type taps are kept in (LoRA: the inputs of recomputed blocks): f32, bf16 or f16
-    /// [default: f32]
-    #[arg(long, value_parser = word::<TapDtype>, help_heading = "Training")]
-    pub tap_dtype: Option<TapDtype>,
-    /// Keep taps (LoRA: the inputs of recomputed blocks) in RAM while the rest is on a card: on or off
-    /// [default: off]
-    #[arg(long, value_parser = word::<Switch>, help_heading = "Training")]
-    pub offload_activations: Option<Switch>,
-    /// Keep the embeddings in RAM while the rest is on a card: on or off [default: off]
-    #[arg(long, value_parser = word::<Switch>, help_heading = "Training")]
-    pub offload_embeddings: Option<Switch>,
-
-    /// Width of LoRA's bottleneck [default: 16]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "LoRA and QLoRA")]
-    pub rank: Option<usize>,
     /// LoRA's additions are scaled by alpha / rank [default: 32]
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "LoRA and QLoRA")]
     pub alpha: Option<f64>,
-    /// Linear maps that LoRA adds to: q_proj,v_proj [default: all of a block]
-    #[arg(
-        long,
-        value_name = "NAME,...",
-        value_delimiter = ',',
-        help_heading = "LoRA and QLoRA"
-    )]
-    pub target_modules: Vec<String>,
 
     #[command(flatten)]
     pub common: CommonOptions,
@@ -143,11 +71,9 @@ fn method(text: &str) -> Result<Method, String> {
 impl TrainOptions {
     /// The run config that is asked for.
     pub fn run_config(&self) -> Result<RunConfig, Failure> {
-        let mut config = match (&self.resume, &self.config) {
-            (Some(run), _) => config_file::read(&run.join("run.json"))?,
-            (None, Some(file)) if file.is_dir() => config_file::read(&file.join("run.json"))?,
-            (None, Some(file)) => config_file::read(file)?,
-            (None, None) => RunConfig::default(),
+        let mut config = match &self.resume {
+            Some(run) => config_file::read(&run.join("run.json"))?,
+            None => self.shape.base_config()?,
         };
         self.override_in(&mut config);
         config.model = absolute(config.model);
@@ -157,61 +83,23 @@ impl TrainOptions {
     }
 
     fn override_in(&self, config: &mut RunConfig) {
-        fn set<T: Clone>(field: &mut T, flag: &Option<T>) {
-            if let Some(value) = flag {
-                field.clone_from(value);
-            }
-        }
-        fn set_some<T: Clone>(field: &mut Option<T>, flag: &Option<T>) {
-            if flag.is_some() {
-                field.clone_from(flag);
-            }
-        }
-        set(&mut config.model, &self.model);
+        self.shape.override_in(config);
         set(&mut config.method, &self.method);
         set(&mut config.device, &self.common.device);
         set(&mut config.epochs, &self.epochs);
-        set(&mut config.batch_size, &self.batch_size);
-        set(&mut config.effective_batch_size, &self.effective_batch_size);
         set(&mut config.group_by_length, &self.group_by_length);
-        set(&mut config.optimizer, &self.optimizer);
-        set(&mut config.quantize, &self.quantize);
-        set(&mut config.quantize_head, &self.quantize_head);
         set(&mut config.seed, &self.seed);
-        set(&mut config.downsample, &self.downsample);
-        set(&mut config.inject, &self.inject);
-        set(&mut config.rank, &self.rank);
         set(&mut config.alpha, &self.alpha);
-        set_some(&mut config.recompute, &self.recompute);
-        set(&mut config.recompute_taps, &self.recompute_taps);
-        set(&mut config.tap_dtype, &self.tap_dtype);
-        set(&mut config.offload_activations, &self.offload_activations);
-        set(&mut config.offload_embeddings, &self.offload_embeddings);
         set_some(&mut config.threads, &self.common.threads);
-        set_some(&mut config.context, &self.context);
         set_some(&mut config.quantized_copy, &self.quantized_copy);
         set_some(&mut config.steps, &self.steps);
         set_some(&mut config.learning_rate, &self.learning_rate);
-        set_some(&mut config.d_side, &self.d_side);
-        set_some(&mut config.reduction_factor, &self.reduction_factor);
         if !self.data.is_empty() {
             config.data.clone_from(&self.data);
-        }
-        if !self.target_modules.is_empty() {
-            config.target_modules = Some(self.target_modules.clone());
-        }
-        if !self.taps.is_empty() {
-            config.taps = Some(self.taps.clone());
         }
         // Of two ways to say one thing the flag's counts, not what the file has for the other.
         if self.epochs.is_some() {
             config.steps = None;
-        }
-        if self.d_side.is_some() {
-            config.reduction_factor = None;
-        }
-        if self.reduction_factor.is_some() {
-            config.d_side = None;
         }
     }
 }
@@ -238,6 +126,8 @@ pub fn absolute(path: String) -> String {
 mod tests {
     use super::*;
     use clap::Parser;
+    use stepladder_protocol::Optimizer;
+    use stepladder_protocol::{Downsample, Inject, Quantize, TapDtype};
 
     #[derive(Parser)]
     struct Parsed {

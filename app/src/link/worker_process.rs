@@ -227,6 +227,7 @@ fn starts_job(command: &Command) -> Option<&JobId> {
         Command::Train(train) => Some(&train.job),
         Command::Chat(chat) => Some(&chat.job),
         Command::Inspect(inspect) => Some(&inspect.job),
+        Command::Estimate(estimate) => Some(&estimate.job),
         Command::Export(export) => Some(&export.job),
         Command::Devices(asked) => Some(&asked.job),
         Command::ChatTurn(_)

@@ -1,11 +1,14 @@
 //! The memory of a run: said beforehand, from configs alone, by following what the trainer allocates
 //! (`plan`); and counted while it runs (`probe`).
 
+pub mod advice;
 pub mod device_class;
 pub mod ledger;
+pub mod limits;
 mod passes;
 pub mod plan;
 pub mod probe;
+pub mod remedies;
 pub mod weights;
 
 pub use device_class::DeviceClass;

@@ -4,11 +4,12 @@
 use std::path::Path;
 
 use stepladder_protocol::{
-    AdapterChoice, ChatCommand, ChatReady, ChatTurn, DeviceReport, ExportCommand, ExportReport,
-    FinishReason, Finished, InspectCommand, ReplyStats, RunConfig, SamplerSettings, finite,
+    AdapterChoice, ChatCommand, ChatReady, ChatTurn, DeviceReport, EstimateCommand, ExportCommand,
+    ExportReport, FinishReason, Finished, InspectCommand, MemoryReport, ReplyStats, RunConfig,
+    SamplerSettings, finite,
 };
 
-use super::describe;
+use super::{describe, estimated};
 use crate::training::{self, progress::Progress, stop_flag::StopFlag};
 use crate::{Result, device, export, generation, memory::probe};
 
@@ -30,6 +31,10 @@ pub trait Jobs: Send + Sync + 'static {
 
     /// Describes a model or a dataset.
     fn inspect(&self, command: &InspectCommand) -> Result<Finished>;
+
+    /// Says what memory runs will take.
+    fn estimate(&self, command: &EstimateCommand) -> Result<MemoryReport>;
+
     /// Writes an adapter for elsewhere.
     fn export(&self, command: &ExportCommand) -> Result<ExportReport>;
 
@@ -76,6 +81,10 @@ impl Jobs for EngineJobs {
         device::open(&command.device)?;
         let session = generation::ChatSession::open(&command.model, command.adapter.as_deref())?;
         Ok(Box::new(EngineChat(session)))
+    }
+
+    fn estimate(&self, command: &EstimateCommand) -> Result<MemoryReport> {
+        estimated::report(command)
     }
 
     fn export(&self, command: &ExportCommand) -> Result<ExportReport> {

@@ -53,6 +53,9 @@ fn perform(job: &Job, jobs: &dyn Jobs, outbox: &Outbox) -> Event {
         Work::Train(command) => train(job, command, jobs, outbox),
         Work::Chat(command, turns) => chat(job, command, turns, jobs, outbox),
         Work::Inspect(command) => jobs.inspect(command).map(Event::Finished),
+        Work::Estimate(command) => jobs
+            .estimate(command)
+            .map(|report| Event::Finished(Finished::Memory(report))),
         Work::Export(command) => jobs
             .export(command)
             .map(|report| Event::Finished(Finished::Export(report))),

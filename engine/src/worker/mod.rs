@@ -7,6 +7,7 @@
 //! process ends. So no worker ever outlives its client.
 
 mod describe;
+mod estimated;
 pub mod jobs;
 mod lanes;
 pub mod lines;

@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use stepladder_protocol::{
-    ChatCommand, ChatTurn, Command, ErrorReport, Event, ExportCommand, InspectCommand, JobId,
-    TrainCommand,
+    ChatCommand, ChatTurn, Command, ErrorReport, EstimateCommand, Event, ExportCommand,
+    InspectCommand, JobId, TrainCommand,
 };
 
 use super::outbox::Outbox;
@@ -38,6 +38,9 @@ pub enum Work {
     Chat(ChatCommand, Receiver<Turn>),
     /// A look at a model or dataset.
     Inspect(InspectCommand),
+    /// The memory of runs.
+    Estimate(Box<EstimateCommand>),
+    /// An adapter for elsewhere.
     Export(ExportCommand),
     /// The list of devices.
     Devices,
@@ -168,6 +171,10 @@ impl Schedule {
                 Work::Inspect(inspect),
                 None,
             ),
+            Command::Estimate(estimate) => {
+                let job = estimate.job.clone();
+                self.add(Lane::Light, job, Work::Estimate(estimate), None)
+            }
             Command::Export(export) => {
                 self.add(Lane::Light, export.job.clone(), Work::Export(export), None)
             }

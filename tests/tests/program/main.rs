@@ -11,6 +11,7 @@
 
 mod bad_input;
 mod disk_full;
+mod estimated;
 mod exported;
 mod interrupted;
 #[cfg(unix)]

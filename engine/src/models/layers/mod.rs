@@ -61,11 +61,29 @@ const EMBEDDING: &str = "embed_tokens.weight";
 
 /// What stands before the names of a checkpoint's tensors. Where there is no embedding at all,
 /// loading it says so under the usual name.
-pub(super) fn root(checkpoint: &Checkpoint) -> &'static str {
+pub fn root(checkpoint: &Checkpoint) -> &'static str {
     ROOTS
         .into_iter()
         .find(|root| checkpoint.contains(&format!("{root}.{EMBEDDING}")))
         .unwrap_or(ROOTS[0])
+}
+
+/// The embedding's tensor.
+pub fn embedding_name(checkpoint: &Checkpoint) -> String {
+    format!("{}.{EMBEDDING}", root(checkpoint))
+}
+
+/// The tensor of a head that is not the embedding. A model may claim to tie the two and still bring
+/// another head (some fine-tunes do); what the file holds is then what was trained, as transformers
+/// decides too.
+pub fn head_name(config: &DecoderConfig, checkpoint: &Checkpoint) -> Option<&'static str> {
+    let names = ["lm_head.weight", "language_model.lm_head.weight"];
+    let stored = names.into_iter().find(|name| checkpoint.contains(name));
+    if config.tied_head {
+        let embedding = embedding_name(checkpoint);
+        return stored.filter(|name| !checkpoint.same_bytes(name, &embedding));
+    }
+    Some(stored.unwrap_or(names[0]))
 }
 
 impl<'a> Weights<'a> {
@@ -90,7 +108,7 @@ impl<'a> Weights<'a> {
     /// head, where the model ties them; otherwise the embedding is as it is stored.
     pub(super) fn embedding_and_head(&self) -> Result<(FrozenMatrix, FrozenMatrix)> {
         let embedding = self.name(EMBEDDING);
-        match self.head_name() {
+        match head_name(self.config, self.checkpoint) {
             None => {
                 let both = self.vocabulary_matrix(&embedding, self.quantization.head)?;
                 Ok((both.clone(), both))
@@ -117,21 +135,6 @@ impl<'a> Weights<'a> {
             (FileFormat::Safetensors, StoredType::F16) => f16::from_f64(scale).to_f64(),
             _ => scale,
         })
-    }
-
-    /// The tensor of a head that is not the embedding. A model may claim to tie the two and still
-    /// bring another head (some fine-tunes do); what the file holds is then what was trained, as
-    /// transformers decides too.
-    fn head_name(&self) -> Option<&'static str> {
-        let names = ["lm_head.weight", "language_model.lm_head.weight"];
-        let stored = names
-            .into_iter()
-            .find(|name| self.checkpoint.contains(name));
-        if self.config.tied_head {
-            let same = |name: &str| self.checkpoint.same_bytes(name, &self.name(EMBEDDING));
-            return stored.filter(|name| !same(name));
-        }
-        Some(stored.unwrap_or(names[0]))
     }
 
     /// A norm's weight in f32, as it multiplies.

@@ -1,0 +1,125 @@
+//! What `estimate` says: the device and the memory it is asked for, then the report.
+
+use stepladder_protocol::{EstimateCommand, MemoryReport};
+
+use crate::device::{self, DeviceRequest};
+use crate::memory::DeviceClass;
+use crate::training::estimate::{self, EstimatedModel, ReportRequest};
+use crate::{Error, Result};
+
+/// What a desktop and its browser usually take of a card.
+const OTHER_PROGRAMS_ON_A_CARD: u64 = (4 << 30) / 10;
+
+/// The report on a command. No device needs to be here for it.
+pub fn report(command: &EstimateCommand) -> Result<MemoryReport> {
+    let device = device_of(command)?;
+    let memory_bytes = match command.memory_bytes {
+        None if !device.has_own_memory => free_memory(),
+        asked => asked,
+    };
+    let usual = match device.has_own_memory {
+        true => OTHER_PROGRAMS_ON_A_CARD,
+        false => 0,
+    };
+    let other_programs_bytes = command.other_programs_bytes.unwrap_or(usual);
+    if let Some(memory) = memory_bytes
+        && memory <= other_programs_bytes
+    {
+        return Err(Error::ConfigInvalid {
+            field: "other_programs_bytes",
+            problem: format!("{other_programs_bytes} leaves nothing of {memory} bytes of memory"),
+            hint: "give --memory what the device has, and --other-programs less than that"
+                .to_owned(),
+        });
+    }
+    let model = EstimatedModel::open(&command.config.model)?;
+    estimate::report(
+        &model,
+        ReportRequest {
+            config: &command.config,
+            methods: &command.methods,
+            device,
+            memory_bytes,
+            other_programs_bytes,
+        },
+    )
+}
+
+/// A memory that is named without a device is a card's.
+fn device_of(command: &EstimateCommand) -> Result<DeviceClass> {
+    Ok(
+        match (command.config.device.parse()?, command.memory_bytes) {
+            (DeviceRequest::Cuda(_), _) | (DeviceRequest::Auto, Some(_)) => DeviceClass::cuda(),
+            (DeviceRequest::Cpu, _) | (DeviceRequest::Auto, None) => {
+                DeviceClass::cpu(device::threads())
+            }
+        },
+    )
+}
+
+fn free_memory() -> Option<u64> {
+    let devices = device::list().devices;
+    let cpu = devices.iter().find(|device| device.id == "cpu")?;
+    Some(cpu.memory_free_bytes).filter(|bytes| *bytes > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stepladder_protocol::{JobId, Method, RunConfig};
+
+    fn asked(device: &str, memory: Option<u64>, other: Option<u64>) -> Result<MemoryReport> {
+        report(&EstimateCommand {
+            job: JobId::new("j"),
+            config: RunConfig {
+                model: "qwen2.5-0.5b".to_owned(),
+                device: device.to_owned(),
+                ..RunConfig::default()
+            },
+            methods: vec![Method::Ladder],
+            memory_bytes: memory,
+            other_programs_bytes: other,
+        })
+    }
+
+    #[test]
+    fn a_memory_alone_is_a_cards() {
+        let gib = 1 << 30;
+        let card = asked("auto", Some(8 * gib), None).unwrap();
+        assert_eq!(
+            (card.device.as_str(), card.memory_bytes),
+            ("cuda", Some(8 * gib))
+        );
+        assert_eq!(card.other_programs_bytes, OTHER_PROGRAMS_ON_A_CARD);
+        assert_eq!(card, asked("cuda:1", Some(8 * gib), None).unwrap());
+
+        let ram = asked("cpu", Some(8 * gib), None).unwrap();
+        assert_eq!(
+            (ram.device.as_str(), ram.memory_bytes),
+            ("cpu", Some(8 * gib))
+        );
+        assert_eq!(ram.other_programs_bytes, 0);
+
+        let here = asked("auto", None, None).unwrap();
+        assert_eq!(here.device, "cpu");
+        assert!(here.memory_bytes.unwrap() > 0);
+        assert!(here.methods[0].fits.is_some());
+
+        let unknown = asked("cuda", None, Some(5)).unwrap();
+        assert_eq!(
+            (unknown.memory_bytes, unknown.other_programs_bytes),
+            (None, 5)
+        );
+        let ladder = &unknown.methods[0];
+        assert_eq!((ladder.fits, ladder.verdict), (None, None));
+        assert_eq!((ladder.longest_context, ladder.largest_batch), (None, None));
+        assert!(ladder.smallest_card_bytes.is_some());
+    }
+
+    #[test]
+    fn what_leaves_nothing_is_refused() {
+        let error = asked("auto", Some(1000), Some(1000)).unwrap_err();
+        assert_eq!(error.code(), "config_invalid");
+        assert!(asked("gpu", None, None).is_err());
+    }
+}
