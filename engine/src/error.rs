@@ -152,6 +152,22 @@ pub enum Error {
         /// What to do about it.
         hint: String,
     },
+    /// A run needs more memory than it may take.
+    #[error(
+        "the run {verb} {needed} of memory, and may take {available}",
+        needed = crate::memory::advice::bytes(*needed),
+        available = crate::memory::advice::bytes(*available)
+    )]
+    MemoryTooLittle {
+        /// Whether it was planned or rehearsed.
+        verb: &'static str,
+        /// Bytes at the peak.
+        needed: u64,
+        /// Bytes it may take.
+        available: u64,
+        /// What would fit.
+        advice: String,
+    },
     /// An adapter file cannot be used.
     #[error("{}: {problem}", .path.display())]
     AdapterInvalid {
@@ -241,6 +257,7 @@ impl Error {
             Self::DatasetRow { .. } => "dataset_row",
             Self::DatasetEmpty { .. } => "dataset_empty",
             Self::ConfigInvalid { .. } => "config_invalid",
+            Self::MemoryTooLittle { .. } => "memory_too_little",
             Self::AdapterInvalid { .. } => "adapter_invalid",
             Self::AdapterForAnotherBase { .. } => "adapter_for_another_base",
             Self::RunInUse { .. } => "run_in_use",
@@ -306,6 +323,7 @@ impl Error {
             | Self::DatasetEmpty { hint, .. }
             | Self::ConfigInvalid { hint, .. }
             | Self::RunInvalid { hint, .. } => hint.clone(),
+            Self::MemoryTooLittle { advice, .. } => advice.clone(),
             Self::AdapterInvalid { .. } => {
                 "point --adapter at a run folder or at its adapter folder".to_owned()
             }

@@ -53,6 +53,7 @@ impl Jobs for FakeJobs {
             finished,
             step,
             best_evaluation_loss: Some(0.5),
+            estimated_peak_bytes: 0,
             measured_peak_bytes: 1000,
         };
         match config.model.as_str() {

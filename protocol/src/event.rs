@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ChatReady, ChatSummary, DatasetPreview, DeviceReport, ErrorReport, EvaluationRow, ExportReport,
-    JobId, MemoryReport, ModelInfo, ReplyStats, StepRow,
+    JobId, MemoryReport, ModelInfo, ReplyStats, RunMemory, StepRow,
 };
 
 /// An event and the job it is about: `{"event":"step","step":12,...,"job":"train"}`.
@@ -43,6 +43,8 @@ pub enum Event {
         /// One sentence.
         text: String,
     },
+    /// A run's worst step was rehearsed.
+    Memory(RunMemory),
     /// A run made an update.
     Step(StepRow),
     /// A run was evaluated.
@@ -115,6 +117,8 @@ pub enum Phase {
     LoadingModel,
     /// Reading, rendering and tokenizing the dataset.
     LoadingData,
+    /// The longest micro-batch, an evaluation and a checkpoint, tried before the first step.
+    Rehearsing,
     /// Optimizer updates.
     Training,
     /// Loss on held-out examples.

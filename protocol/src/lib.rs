@@ -33,7 +33,9 @@ pub use device_info::{DeviceInfo, DeviceReport};
 pub use error_report::ErrorReport;
 pub use event::{Event, EventLine, Finished, Hello, Phase, RunStarted, TrainSummary};
 pub use export::{ExportFormat, ExportReport};
-pub use memory_report::{MemoryParts, MemoryReport, MethodEstimate, Switched, Verdict};
+pub use memory_report::{
+    MeasuredParts, MemoryParts, MemoryReport, MethodEstimate, RunMemory, Switched, Verdict,
+};
 pub use metrics::{EvaluationRow, MetricsRow, StepRow, finite};
 pub use model_info::{ModelFileInfo, ModelInfo, TypeShare};
 pub use run_config::{

@@ -133,6 +133,41 @@ impl MemoryParts {
     }
 }
 
+/// A run's memory as it was planned and as it was measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunMemory {
+    /// The plan's peak.
+    pub estimated_peak_bytes: u64,
+    /// What it is made of.
+    pub estimated: MemoryParts,
+    /// What happens then.
+    pub peak_moment: String,
+    /// Most bytes at once so far; `null` where allocations are not counted.
+    pub measured_peak_bytes: Option<u64>,
+    /// What the probe can tell of them.
+    pub measured: Option<MeasuredParts>,
+    /// What the program held before the model was loaded: the dataset, the tokenizer. Not part of
+    /// either peak.
+    pub program_bytes: u64,
+    /// What the run may take; `null` if it is not known.
+    pub available_bytes: Option<u64>,
+}
+
+/// Measured parts. Activations, logits and workspace come and go together, and are measured as one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeasuredParts {
+    /// The frozen model.
+    pub weights: u64,
+    /// The adapter's parameters.
+    pub adapter: u64,
+    /// Their gradients.
+    pub gradients: u64,
+    /// The optimizer's moments.
+    pub optimizer: u64,
+    /// Everything else at the peak.
+    pub rest: u64,
+}
+
 /// Whether a run fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

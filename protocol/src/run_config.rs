@@ -127,6 +127,8 @@ pub struct RunConfig {
     pub method: Method,
     /// Compute device: `auto` or `cpu`.
     pub device: String,
+    /// Memory the run may take; `None`: what is free.
+    pub memory_bytes: Option<u64>,
     /// Worker threads; `None` uses every core.
     pub threads: Option<usize>,
     /// Context length: tokens per training sequence.
@@ -215,6 +217,7 @@ impl Default for RunConfig {
             data: vec!["builtin".to_owned()],
             method: Method::default(),
             device: "auto".to_owned(),
+            memory_bytes: None,
             threads: None,
             context: None,
             epochs: 3.0,

@@ -6,9 +6,9 @@ use clap::Args;
 use stepladder_protocol::{Method, RunConfig, Switch};
 
 use super::common::{CommonOptions, at_least_one, positive, word};
-use super::config_file;
 use super::failure::Failure;
 use super::shape_options::{ShapeOptions, set, set_some};
+use super::{byte_size, config_file};
 
 /// Flags of `train`.
 #[derive(Args, Clone, Debug, Default)]
@@ -28,7 +28,7 @@ pub struct TrainOptions {
     /// Go on with an interrupted run, as it was configured
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "model", "data", "method", "out", "config", "context", "epochs", "steps", "batch_size",
-        "effective_batch_size", "learning_rate", "optimizer", "seed", "d_side", "reduction_factor", "taps",
+        "effective_batch_size", "learning_rate", "memory", "optimizer", "seed", "d_side", "reduction_factor", "taps",
         "downsample", "inject", "recompute", "recompute_taps", "tap_dtype", "offload_activations",
         "offload_embeddings", "rank", "alpha", "target_modules", "group_by_length", "quantize",
         "quantize_head", "quantized_copy",
@@ -47,6 +47,10 @@ pub struct TrainOptions {
     /// Peak learning rate [default: the method's]
     #[arg(long, value_name = "X", value_parser = positive, help_heading = "Training")]
     pub learning_rate: Option<f64>,
+    /// Memory the run may take: 12GiB, 900MiB; a run that needs more does not start [default: what is
+    /// free]
+    #[arg(long, value_name = "SIZE", value_parser = byte_size::parse, help_heading = "Training")]
+    pub memory: Option<u64>,
     /// Seed of everything random [default: 42]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub seed: Option<u64>,
@@ -90,6 +94,7 @@ impl TrainOptions {
         set(&mut config.group_by_length, &self.group_by_length);
         set(&mut config.seed, &self.seed);
         set(&mut config.alpha, &self.alpha);
+        set_some(&mut config.memory_bytes, &self.memory);
         set_some(&mut config.threads, &self.common.threads);
         set_some(&mut config.quantized_copy, &self.quantized_copy);
         set_some(&mut config.steps, &self.steps);
@@ -160,13 +165,14 @@ mod tests {
         let flags = "--model m --data a.jsonl --data b.jsonl --method xladder --context 256 \
             --steps 9 --batch-size 2 --effective-batch-size 8 --learning-rate 1e-3 --optimizer adamw-8bit --seed 7 \
             --d-side 32 --taps 3,7 --downsample adapter --inject gate --recompute on --rank 4 --alpha 8 --target-modules q_proj,v_proj \
-            --recompute-taps on --tap-dtype bf16 --offload-activations on --offload-embeddings on --group-by-length on --quantize nf4 --quantize-head on --quantized-copy c --device cpu --threads 2";
+            --recompute-taps on --tap-dtype bf16 --offload-activations on --offload-embeddings on --group-by-length on --quantize nf4 --quantize-head on --quantized-copy c --device cpu --memory 2GiB --threads 2";
         let flags: Vec<_> = flags.split_whitespace().collect();
         let expected = RunConfig {
             model: "m".to_owned(),
             data: vec!["a.jsonl".to_owned(), "b.jsonl".to_owned()],
             method: Method::Xladder,
             device: "cpu".to_owned(),
+            memory_bytes: Some(2 << 30),
             threads: Some(2),
             context: Some(256),
             steps: Some(9),

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use stepladder_protocol::{
-    EvaluationRow, Event, ExportFormat, Finished, Method, Phase, RunConfig, RunStarted, StepRow,
-    TrainSummary,
+    EvaluationRow, Event, ExportFormat, Finished, Method, Phase, RunConfig, RunMemory, RunStarted,
+    StepRow, TrainSummary,
 };
 
 use super::terminal::{Style, Terminal};
@@ -72,6 +72,7 @@ impl TrainView {
                 self.terminal
                     .line(&format!("{} {}", style.bold("note:"), visible(text)));
             }
+            Event::Memory(memory) => self.terminal.line(&memory_line(memory, style)),
             Event::Step(row) => self.step(row, now),
             Event::Evaluation(row) => self.terminal.line(&evaluation_line(row, style)),
             Event::Finished(Finished::Training(summary)) => {
@@ -187,6 +188,7 @@ fn phase_in_words(phase: Phase) -> &'static str {
         Phase::LoadingModel => "loading the model…",
         Phase::LoadingData => "reading the data…",
         Phase::Training => "training…",
+        Phase::Rehearsing => "rehearsing the longest batch…",
         Phase::Evaluating => "evaluating…",
         Phase::Checkpointing => "saving a checkpoint…",
     }
@@ -207,6 +209,18 @@ fn progress_line(row: &StepRow, total: usize) -> String {
         line.push_str(&format!(" · {} left", clock(secs)));
     }
     line
+}
+
+/// `memory  39.1 MiB planned · 39.2 MiB in the rehearsal of the longest batch`
+fn memory_line(memory: &RunMemory, style: Style) -> String {
+    let mut text = format!("{} planned", bytes(memory.estimated_peak_bytes));
+    if let Some(peak) = memory.measured_peak_bytes {
+        let measured = bytes(peak);
+        text.push_str(&format!(
+            " · {measured} in the rehearsal of the longest batch"
+        ));
+    }
+    format!("{}  {text}\n", style.dim("memory"))
 }
 
 fn evaluation_line(row: &EvaluationRow, style: Style) -> String {
@@ -233,7 +247,12 @@ fn summary_lines(summary: &TrainSummary, style: Style) -> Vec<String> {
     };
     let mut table = vec![("best evaluation loss", best)];
     if let Some(peak) = summary.measured_peak_bytes {
-        table.push(("peak memory", bytes(peak)));
+        let planned = summary
+            .estimated_peak_bytes
+            .map_or_else(String::new, |planned| {
+                format!(", {} planned", bytes(planned))
+            });
+        table.push(("peak memory", format!("{}{planned}", bytes(peak))));
     }
     table.push(("run", visible(&summary.run)));
     table.push((
@@ -347,7 +366,7 @@ mod tests {
             run: "/my runs/a".to_owned(),
             step: 108,
             best_evaluation_loss: Some(1.71),
-            estimated_peak_bytes: None,
+            estimated_peak_bytes: Some(1 << 29),
             measured_peak_bytes: Some(1 << 30),
             elapsed_secs: Some(112.0),
         };
@@ -355,7 +374,7 @@ mod tests {
             summary_lines(&summary, Style::Plain).join("\n"),
             "\nfinished: 108 steps in 1:52\n\
              best evaluation loss  1.710\n\
-             peak memory           1.00 GiB\n\
+             peak memory           1.00 GiB, 512 MiB planned\n\
              run                   /my runs/a\n\
              chat with it          stepladder chat --adapter \"/my runs/a\""
         );

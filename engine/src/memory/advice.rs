@@ -135,7 +135,8 @@ fn whole_gib(bytes: u64) -> String {
 }
 
 /// One decimal of GiB, or whole MiB well below one.
-fn bytes(bytes: u64) -> String {
+/// `12.0 GiB`, `623 MiB`.
+pub(crate) fn bytes(bytes: u64) -> String {
     const MIB: u64 = 1 << 20;
     match bytes.div_ceil(MIB) {
         mib @ 0..1000 => format!("{mib} MiB"),

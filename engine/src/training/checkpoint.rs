@@ -124,6 +124,23 @@ pub fn save(
     Ok(path)
 }
 
+/// Writes a checkpoint into `folder`, and deletes the folder.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn try_out(
+    folder: &Path,
+    state: CheckpointState,
+    parameters: &Parameters,
+    moments: &Moments,
+) -> Result<()> {
+    let written = save(folder, state, parameters, moments);
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).map_err(Error::io("delete", folder))?;
+    }
+    written.map(|_| ())
+}
+
 /// Deletes all but the last checkpoints.
 fn discard_old(folder: &Path) -> Result<()> {
     let old = list(folder)?.into_iter().rev().skip(KEPT);

@@ -8,7 +8,7 @@ mod report;
 use stepladder_protocol::{RunConfig, Switch};
 
 pub use self::model::EstimatedModel;
-pub use self::report::{ReportRequest, report};
+pub use self::report::{ReportRequest, parts, report};
 use super::optimizer::moments::moment_bytes;
 use super::plan::ModelPlan;
 use crate::Result;

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use stepladder_protocol::{EvaluationRow, StepRow, finite};
+use stepladder_protocol::{EvaluationRow, RunMemory, StepRow, finite};
 
 /// The stage a run is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum Phase {
     LoadingModel,
     /// Reading, rendering and tokenizing the dataset.
     LoadingData,
+    /// The longest micro-batch, an evaluation and a checkpoint, tried before the first step.
+    Rehearsing,
     /// Optimizer updates.
     Training,
     /// Loss on held-out examples.
@@ -105,6 +107,8 @@ pub trait Progress {
     fn phase(&mut self, phase: Phase);
     /// Everything is loaded; steps follow.
     fn started(&mut self, started: &RunStarted);
+    /// The worst step was rehearsed.
+    fn memory(&mut self, memory: &RunMemory);
     /// An update was made.
     fn step(&mut self, metrics: &StepMetrics);
     /// An evaluation was made.

@@ -1,19 +1,20 @@
 //! A run on disk: `run.json` (re-runs it), `metrics.jsonl`, `checkpoints/`, `adapter/` (the best),
-//! `log.txt`. One process writes it at a time, held by a file lock that the system frees with the
+//! `log.txt`, `memory.json` (planned beside measured). One process writes it at a time, held by a file lock that the system frees with the
 //! process.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use stepladder_protocol::{MetricsRow, RunConfig};
+use stepladder_protocol::{MetricsRow, RunConfig, RunMemory};
 
-use crate::files::{remove_temporary_files, write_atomically};
+use crate::files::{TEMPORARY, remove_temporary_files, write_atomically};
 use crate::{Error, Result};
 
 const CONFIG: &str = "run.json";
 const METRICS: &str = "metrics.jsonl";
 const LOG: &str = "log.txt";
+const MEMORY: &str = "memory.json";
 const LOCK: &str = ".lock";
 
 /// A run folder, locked for writing.
@@ -79,6 +80,10 @@ impl RunFolder {
         for folder in [path.to_path_buf(), path.join("adapter")] {
             remove_temporary_files(&folder)?;
         }
+        let rehearsal = path.join(format!("rehearsal.{TEMPORARY}"));
+        if rehearsal.exists() {
+            std::fs::remove_dir_all(&rehearsal).map_err(Error::io("delete", &rehearsal))?;
+        }
         let append = |name: &str| {
             let path = path.join(name);
             let file = OpenOptions::new().create(true).append(true).open(&path);
@@ -100,6 +105,23 @@ impl RunFolder {
     /// Where checkpoints lie.
     pub fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
+    }
+
+    /// Where a checkpoint is tried before the first step.
+    pub fn rehearsal(&self) -> PathBuf {
+        self.path.join(format!("rehearsal.{TEMPORARY}"))
+    }
+
+    /// Writes `memory.json`.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn write_memory(&self, memory: &RunMemory) -> Result<()> {
+        let path = self.path.join(MEMORY);
+        let mut bytes = serde_json::to_vec_pretty(memory)
+            .map_err(|error| Error::io("write", &path)(std::io::Error::other(error)))?;
+        bytes.push(b'\n');
+        write_atomically(&path, &bytes)
     }
 
     /// Where the best adapter lies.

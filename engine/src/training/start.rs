@@ -11,7 +11,9 @@ use super::evaluation::Evaluation;
 use super::optimizer::AdamW;
 use super::plan::{ModelPlan, RunPlan};
 use super::progress::{Phase, Progress, RunStarted};
+use super::rehearsal::Rehearsal;
 use super::run_folder::RunFolder;
+use super::run_memory::MemoryWatch;
 use super::stop_flag::StopFlag;
 use super::trainer::{RunOutcome, Trainer, micro_batches};
 use crate::adapters::adapter_folder::AdapterConfig;
@@ -91,6 +93,8 @@ pub fn start(
     let lengths: Vec<usize> = examples.iter().map(|example| example.ids.len()).collect();
     let plan = RunPlan::resolve(&config, &model_plan, &lengths)?;
     let dataset_hash = hash_of(&examples, &held_out);
+    let rehearsal = Rehearsal::new(&examples, &held_out, plan.batch_size);
+    let mut memory = MemoryWatch::begin(&config, &model_plan, &files, rehearsal.shape())?;
 
     progress.phase(Phase::LoadingModel);
     let base = files.fingerprint();
@@ -103,8 +107,10 @@ pub fn start(
     if stop.is_raised() {
         return Err(Error::Stopped);
     }
+    memory.weights_loaded();
 
     let network = Network::initialize(model_plan.shape.clone(), config.seed)?;
+    memory.adapter_made();
     let fresh = CheckpointState {
         step: 0,
         evaluation_due: false,
@@ -144,6 +150,8 @@ pub fn start(
         },
     };
 
+    memory.optimizer_made();
+
     folder.log(&format!("step {} of {}", state.step, plan.stream.steps()));
     for text in dataset.report.notices() {
         folder.log(&text);
@@ -173,6 +181,8 @@ pub fn start(
         plan,
         examples,
         evaluation,
+        rehearsal,
+        memory,
         folder,
         adapter_config,
         state,

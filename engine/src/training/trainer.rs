@@ -12,7 +12,9 @@ use super::evaluation::Evaluation;
 use super::optimizer::AdamW;
 use super::plan::RunPlan;
 use super::progress::{EvaluationMetrics, Phase, Progress, StepMetrics};
+use super::rehearsal::{Rehearsal, Stage};
 use super::run_folder::RunFolder;
+use super::run_memory::MemoryWatch;
 use super::stop_flag::StopFlag;
 use super::targeted_input;
 use crate::adapters::adapter_folder::{self, AdapterConfig};
@@ -20,7 +22,6 @@ use crate::adapters::network::Network;
 use crate::adapters::parameters::Parameters;
 use crate::datasets::batch::TokenBatch;
 use crate::datasets::example::Example;
-use crate::memory::probe;
 use crate::models::decoder::Decoder;
 use crate::ops::linear_cross_entropy::Gradient;
 use crate::{Error, Result};
@@ -39,6 +40,10 @@ pub struct Trainer<'a> {
     pub examples: Vec<&'a Example>,
     /// Evaluated on.
     pub evaluation: Evaluation,
+    /// Done before the first step.
+    pub(super) rehearsal: Rehearsal,
+    /// Its memory, planned and measured.
+    pub(super) memory: MemoryWatch,
     /// Where everything is written.
     pub folder: RunFolder,
     /// Description of the adapter, for its folder.
@@ -58,7 +63,9 @@ pub struct RunOutcome {
     pub step: usize,
     /// Lowest loss on the held-out examples.
     pub best_evaluation_loss: Option<f64>,
-    /// Most bytes in use at once.
+    /// Most bytes in use at once, as planned.
+    pub estimated_peak_bytes: u64,
+    /// The same as measured.
     pub measured_peak_bytes: u64,
 }
 
@@ -81,7 +88,11 @@ impl Trainer<'_> {
         let elapsed_before = self.state.elapsed_secs;
         let first_step = self.state.step + 1;
         let steps = self.plan.stream.steps();
+        if self.state.step < steps {
+            self.rehearse(progress, stop)?;
+        }
         let gradients = self.network.parameters().zeros_like()?;
+        self.memory.gradients_made();
         // A run that is resumed stands at a checkpoint already.
         let mut saved = self.state.step > 0 && !self.state.evaluation_due;
         progress.phase(Phase::Training);
@@ -138,6 +149,8 @@ impl Trainer<'_> {
         if !saved {
             self.save_checkpoint(progress)?;
         }
+        let memory = self.memory.report(self.state.peak_bytes);
+        self.folder.write_memory(&memory)?;
         if self.state.best_evaluation_loss.is_none() {
             // Nothing was compared, so the latest is the best there is.
             self.save_adapter()?;
@@ -162,8 +175,28 @@ impl Trainer<'_> {
             finished,
             step: self.state.step,
             best_evaluation_loss: self.state.best_evaluation_loss,
+            estimated_peak_bytes: self.memory.planned_bytes(),
             measured_peak_bytes: self.state.peak_bytes,
         })
+    }
+
+    /// The worst step, before the first: if it does not fit, the run does not start.
+    fn rehearse(&mut self, progress: &mut dyn Progress, stop: &StopFlag) -> Result<()> {
+        progress.phase(Phase::Rehearsing);
+        let stage = Stage {
+            backbone: self.backbone,
+            network: &self.network,
+            optimizer: &self.optimizer,
+            settings: self.plan.training,
+            folder: &self.folder,
+            state: &self.state,
+        };
+        self.rehearsal.run(&stage, stop)?;
+        self.memory.accept_rehearsal()?;
+        let memory = self.memory.report(self.memory.peak_bytes());
+        self.folder.write_memory(&memory)?;
+        progress.memory(&memory);
+        Ok(())
     }
 
     /// Mean loss and clipped gradients over a step's micro-batches; none if the flag was raised.
@@ -289,7 +322,7 @@ impl Trainer<'_> {
 
     fn save_checkpoint(&mut self, progress: &mut dyn Progress) -> Result<()> {
         progress.phase(Phase::Checkpointing);
-        self.state.peak_bytes = self.state.peak_bytes.max(probe::peak_bytes());
+        self.state.peak_bytes = self.state.peak_bytes.max(self.memory.peak_bytes());
         self.folder.sync()?;
         let path = checkpoint::save(
             &self.folder.checkpoints(),

@@ -11,7 +11,7 @@ use stepladder_protocol::{
 
 use super::{describe, estimated};
 use crate::training::{self, progress::Progress, stop_flag::StopFlag};
-use crate::{Result, device, export, generation, memory::probe};
+use crate::{Result, device, export, generation};
 
 pub use crate::training::{RunOutcome, RunTarget};
 
@@ -73,7 +73,6 @@ impl Jobs for EngineJobs {
     ) -> Result<RunOutcome> {
         // A GPU that is not here is refused before anything is loaded.
         device::open(&config.device)?;
-        probe::reset_peak();
         training::start(config, target, progress, stop)
     }
 

@@ -96,7 +96,7 @@ fn train(
         run,
         step: outcome.step,
         best_evaluation_loss: outcome.best_evaluation_loss.filter(|loss| loss.is_finite()),
-        estimated_peak_bytes: None,
+        estimated_peak_bytes: Some(outcome.estimated_peak_bytes),
         // Zero: this program does not count its allocations.
         measured_peak_bytes: Some(outcome.measured_peak_bytes).filter(|bytes| *bytes > 0),
         elapsed_secs: progress.elapsed_secs(),

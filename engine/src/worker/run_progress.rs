@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use stepladder_protocol::{EvaluationRow, Event, JobId, Phase, RunStarted, StepRow, finite};
+use stepladder_protocol::{
+    EvaluationRow, Event, JobId, Phase, RunMemory, RunStarted, StepRow, finite,
+};
 
 use super::outbox::Outbox;
 use crate::device;
@@ -49,6 +51,7 @@ impl Progress for RunProgress<'_> {
         let phase = match phase {
             progress::Phase::LoadingModel => Phase::LoadingModel,
             progress::Phase::LoadingData => Phase::LoadingData,
+            progress::Phase::Rehearsing => Phase::Rehearsing,
             progress::Phase::Training => Phase::Training,
             progress::Phase::Evaluating => Phase::Evaluating,
             progress::Phase::Checkpointing => Phase::Checkpointing,
@@ -66,6 +69,10 @@ impl Progress for RunProgress<'_> {
             backbone_parameters: started.backbone_parameters,
             device: device::in_words(),
         }));
+    }
+
+    fn memory(&mut self, memory: &RunMemory) {
+        self.send(Event::Memory(memory.clone()));
     }
 
     fn step(&mut self, metrics: &progress::StepMetrics) {

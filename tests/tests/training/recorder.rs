@@ -7,11 +7,12 @@ use stepladder_engine::training::progress::{
 };
 use stepladder_engine::training::stop_flag::StopFlag;
 use stepladder_engine::training::{RunOutcome, RunTarget, start};
-use stepladder_protocol::RunConfig;
+use stepladder_protocol::{RunConfig, RunMemory};
 
 #[derive(Default)]
 pub struct Recorder {
     pub started: Option<RunStarted>,
+    pub memory: Option<RunMemory>,
     pub losses: Vec<f64>,
     pub evaluations: Vec<(usize, f64)>,
     pub checkpoints: Vec<PathBuf>,
@@ -36,6 +37,10 @@ impl Progress for Recorder {
 
     fn started(&mut self, started: &RunStarted) {
         self.started = Some(started.clone());
+    }
+
+    fn memory(&mut self, memory: &RunMemory) {
+        self.memory = Some(memory.clone());
     }
 
     fn step(&mut self, metrics: &StepMetrics) {

@@ -126,7 +126,8 @@ fn estimated(case: &Case<'_>, available: Option<u64>, other_programs: u64) -> Me
     }
 }
 
-fn parts(plan: &MemoryPlan) -> MemoryParts {
+/// A plan's parts, as they are shown.
+pub fn parts(plan: &MemoryPlan) -> MemoryParts {
     MemoryParts {
         weights: plan.part(Part::Weights),
         adapter: plan.part(Part::Adapter),
