@@ -30,7 +30,6 @@ pub struct ShapeOptions {
     /// Examples per optimizer update [default: 16]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Training")]
     pub effective_batch_size: Option<usize>,
-
     /// adamw, or adamw-8bit: its memory of earlier gradients in 8 bits, a quarter of the size, nearly
     /// the same result [default: adamw]
     #[arg(long, value_parser = word::<Optimizer>, help_heading = "Training")]

@@ -131,8 +131,7 @@ pub fn absolute(path: String) -> String {
 mod tests {
     use super::*;
     use clap::Parser;
-    use stepladder_protocol::Optimizer;
-    use stepladder_protocol::{Downsample, Inject, Quantize, TapDtype};
+    use stepladder_protocol::{Downsample, Inject, Optimizer, Quantize, TapDtype};
 
     #[derive(Parser)]
     struct Parsed {

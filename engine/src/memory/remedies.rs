@@ -1,6 +1,6 @@
 //! Switches of a run that save memory, and which of them a run needs.
 
-use stepladder_protocol::{Method, Quantize, RunConfig, Switch, TapDtype};
+use stepladder_protocol::{Method, Optimizer, Quantize, RunConfig, Switch, TapDtype};
 
 /// A switch that saves memory and costs something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Remedy {
     RecomputeTaps,
     /// Rounds what is kept.
     NarrowTaps,
+    /// Rounds the optimizer's moments.
+    NarrowMoments,
     /// Costs RAM.
     OffloadEmbeddings,
     /// Costs RAM, and time.
@@ -31,6 +33,7 @@ impl Remedy {
                 Self::Recompute,
                 Self::RecomputeTaps,
                 Self::NarrowTaps,
+                Self::NarrowMoments,
                 Self::OffloadEmbeddings,
                 Self::OffloadActivations,
                 Self::QuantizeHead,
@@ -40,6 +43,7 @@ impl Remedy {
             Method::Qlora | Method::Lora => &[
                 Self::Recompute,
                 Self::NarrowTaps,
+                Self::NarrowMoments,
                 Self::OffloadEmbeddings,
                 Self::OffloadActivations,
                 Self::QuantizeHead,
@@ -54,6 +58,7 @@ impl Remedy {
             Self::Recompute => "--recompute on",
             Self::RecomputeTaps => "--recompute-taps on",
             Self::NarrowTaps => "--tap-dtype bf16",
+            Self::NarrowMoments => "--optimizer adamw-8bit",
             Self::OffloadEmbeddings => "--offload-embeddings on",
             Self::OffloadActivations => "--offload-activations on",
             Self::QuantizeHead => "--quantize-head on",
@@ -71,6 +76,7 @@ impl Remedy {
                 config.tap_dtype = TapDtype::Bf16;
             }
             Self::NarrowTaps => {}
+            Self::NarrowMoments => config.optimizer = Optimizer::AdamW8bit,
             Self::OffloadEmbeddings => config.offload_embeddings = Switch::On,
             Self::OffloadActivations => config.offload_activations = Switch::On,
             Self::QuantizeHead => config.quantize_head = Switch::On,
@@ -202,6 +208,7 @@ mod tests {
             tap_dtype: TapDtype::Bf16,
             offload_embeddings: Switch::On,
             offload_activations: Switch::On,
+            optimizer: Optimizer::AdamW8bit,
             quantize_head: Switch::On,
             quantize: Quantize::Nf4,
             ..RunConfig::default()

@@ -89,6 +89,7 @@ fn flags_and_files_of_a_run_change_what_it_takes() {
         ("--offload-embeddings on", true),
         ("--offload-activations on", true),
         ("--quantize-head on", true),
+        ("--optimizer adamw-8bit", true),
         ("--quantize none", false),
         ("--d-side 256", true),
         ("--reduction-factor 2", false),
