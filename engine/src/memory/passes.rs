@@ -150,10 +150,7 @@ impl Sizes<'_> {
             .attention_workers
             .min(self.batch * heads.kv_heads);
         let own = 2 * self.seq * heads.head_dim + QUERY_TILE * heads.head_dim;
-        let scores = workers * (own + 2 * QUERY_TILE.min(self.seq) * self.seq);
-        // a product with all keys of a head packs them
-        let packed = workers.min(1) * self.seq * heads.head_dim;
-        self.floats(scores + packed)
+        self.floats(workers * (own + 2 * QUERY_TILE.min(self.seq) * self.seq))
     }
 
     /// Queries, keys and values of a block: made in `item`, and what making them takes.

@@ -225,10 +225,12 @@ pub fn for_row_blocks<T: Send>(
         .for_each(|(block, rows)| work(block * block_rows, rows));
 }
 
-/// Lets every worker thread make the buffers that it keeps for matrix products as long as it lives, so
-/// that they are there before memory is measured.
+/// Lets this thread and every worker thread make the buffers that a thread keeps for matrix products
+/// as long as it lives, so that they are there before memory is measured.
 pub fn prepare_workers() {
-    rayon::broadcast(|_| gemm_common::gemm::L2_SLAB.with(|_| ()));
+    let prepare = || gemm_common::gemm::L2_SLAB.with(|_| ());
+    prepare();
+    rayon::broadcast(|_| prepare());
 }
 
 const LANES: usize = 16;

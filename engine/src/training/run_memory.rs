@@ -125,10 +125,10 @@ impl MemoryWatch {
     ///
     /// # Errors
     /// Says what would fit.
-    pub fn accept_rehearsal(&self) -> Result<()> {
+    pub fn accept_rehearsal(&self, peak_bytes: u64) -> Result<()> {
         // What is free changes, and the rehearsal did fit; a limit was asked for.
         match self.limited {
-            true => self.refuse_more_than_available(self.peak_bytes(), "took"),
+            true => self.refuse_more_than_available(peak_bytes, "took"),
             false => Ok(()),
         }
     }
@@ -168,5 +168,50 @@ impl MemoryWatch {
             program_bytes: self.program_bytes,
             available_bytes: self.available_bytes,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin(config: &RunConfig) -> Result<MemoryWatch> {
+        let files = ModelFiles::open("builtin")?;
+        let resolved = ModelPlan::resolve(config, &files.config)?;
+        let shape = BatchShape { batch: 4, seq: 100 };
+        MemoryWatch::begin(config, &resolved, &files, shape)
+    }
+
+    #[test]
+    fn a_limit_is_held_against_plan_and_rehearsal() {
+        let free = begin(&RunConfig::default()).unwrap();
+        let planned = free.planned_bytes();
+        free.accept_rehearsal(u64::MAX).unwrap();
+        let limited = |memory_bytes| RunConfig {
+            memory_bytes: Some(memory_bytes),
+            ..RunConfig::default()
+        };
+        let refused = begin(&limited(planned - 1)).unwrap_err();
+        assert!(refused.to_string().starts_with("the run would need"));
+        let watch = begin(&limited(planned)).unwrap();
+        watch.accept_rehearsal(planned).unwrap();
+        let refused = watch.accept_rehearsal(planned + 1).unwrap_err();
+        assert!(refused.to_string().starts_with("the run took"), "{refused}");
+    }
+
+    #[test]
+    fn what_is_not_told_apart_is_the_rest() {
+        let mut watch = begin(&RunConfig::default()).unwrap();
+        watch.measured = MeasuredParts {
+            weights: 10,
+            adapter: 3,
+            gradients: 2,
+            optimizer: 4,
+            rest: 0,
+        };
+        let report = watch.report(25);
+        assert_eq!(report.measured.map(|parts| parts.rest), Some(6));
+        assert_eq!(report.estimated_peak_bytes, watch.planned_bytes());
+        assert_eq!(watch.report(0).measured, None);
     }
 }

@@ -192,8 +192,9 @@ impl Trainer<'_> {
             state: &self.state,
         };
         self.rehearsal.run(&stage, stop)?;
-        self.memory.accept_rehearsal()?;
-        let memory = self.memory.report(self.memory.peak_bytes());
+        let peak_bytes = self.memory.peak_bytes();
+        self.memory.accept_rehearsal(peak_bytes)?;
+        let memory = self.memory.report(peak_bytes);
         self.folder.write_memory(&memory)?;
         progress.memory(&memory);
         Ok(())

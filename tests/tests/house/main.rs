@@ -96,18 +96,7 @@ const FORBIDDEN: [(&str, &[&str]); 9] = [
         "datasets",
         &["ops", "adapters", "training", "generation", "worker"],
     ),
-    (
-        "memory",
-        &[
-            "ops",
-            "models",
-            "adapters",
-            "datasets",
-            "training",
-            "generation",
-            "worker",
-        ],
-    ),
+    ("memory", &["datasets", "training", "generation", "worker"]),
     ("training", &["generation", "worker"]),
     ("generation", &["datasets", "worker"]),
     (

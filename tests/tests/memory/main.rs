@@ -38,6 +38,7 @@ use stepladder_protocol::{Optimizer, RunConfig, TapDtype};
 static ALLOCATOR: CountingAllocator<System> = CountingAllocator(System);
 
 mod planned;
+mod rehearsal;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 

@@ -1,0 +1,121 @@
+//! A run takes what it rehearsed, and does not start where that is too much. That a rehearsal changes
+//! nothing is what the tests of resuming show: a resumed run rehearses in the middle, and ends in the
+//! bytes of the unbroken one.
+
+use std::path::Path;
+
+use stepladder_engine::training::progress::{
+    EvaluationMetrics, Phase, Progress, RunStarted, StepMetrics,
+};
+use stepladder_engine::training::stop_flag::StopFlag;
+use stepladder_engine::training::{RunOutcome, RunTarget, start};
+use stepladder_protocol::{Method, RunConfig, RunMemory};
+
+use super::alone;
+
+#[derive(Default)]
+struct Listener {
+    memory: Option<RunMemory>,
+    steps: usize,
+}
+
+impl Progress for Listener {
+    fn phase(&mut self, _: Phase) {}
+    fn started(&mut self, _: &RunStarted) {}
+    fn memory(&mut self, memory: &RunMemory) {
+        assert_eq!(self.steps, 0, "rehearsed before the first step");
+        self.memory = Some(memory.clone());
+    }
+    fn step(&mut self, _: &StepMetrics) {
+        self.steps += 1;
+    }
+    fn evaluation(&mut self, _: &EvaluationMetrics) {}
+    fn checkpoint(&mut self, _: &Path) {}
+    fn notice(&mut self, _: &str) {}
+}
+
+fn config(method: Method) -> RunConfig {
+    RunConfig {
+        method,
+        steps: Some(4),
+        evaluate_every: Some(1),
+        ..RunConfig::default()
+    }
+}
+
+fn run(config: &RunConfig, folder: &Path) -> (stepladder_engine::Result<RunOutcome>, Listener) {
+    let mut listener = Listener::default();
+    let target = RunTarget::Fresh(folder.to_path_buf());
+    let outcome = start(config, target, &mut listener, &StopFlag::default());
+    (outcome, listener)
+}
+
+#[test]
+fn a_run_takes_what_was_planned_and_rehearsed() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    for method in [Method::Ladder, Method::Xladder, Method::Qlora, Method::Lora] {
+        let path = folder.path().join(method.name());
+        let (outcome, listener) = run(&config(method), &path);
+        let outcome = outcome.unwrap();
+        let rehearsed = listener.memory.unwrap().measured_peak_bytes.unwrap();
+        let (planned, measured) = (outcome.estimated_peak_bytes, outcome.measured_peak_bytes);
+        println!("{method:?}: {planned} planned, {rehearsed} rehearsed, {measured} measured");
+        let off = planned as f64 / measured as f64 - 1.0;
+        assert!(off.abs() < 0.03, "{method:?}: {off}");
+        // Neither steps, nor evaluations, nor checkpoints take more.
+        assert!(measured as f64 <= 1.005 * rehearsed as f64, "{method:?}");
+        let written = std::fs::read(path.join("memory.json")).unwrap();
+        let written: RunMemory = serde_json::from_slice(&written).unwrap();
+        assert_eq!(written.measured_peak_bytes, Some(measured));
+        let parts = written.measured.unwrap();
+        let told = parts.weights + parts.adapter + parts.gradients + parts.optimizer;
+        assert_eq!(told + parts.rest, measured);
+        for (ours, planned) in [
+            (parts.weights, written.estimated.weights),
+            (parts.adapter, written.estimated.adapter),
+            (parts.gradients, written.estimated.gradients),
+            (parts.optimizer, written.estimated.optimizer),
+        ] {
+            // Names and maps come on top of the numbers.
+            assert!(
+                ours >= planned && ours - planned < 160_000,
+                "{method:?}: {ours}, {planned}"
+            );
+        }
+        assert!(!path.join("rehearsal.part").exists());
+    }
+}
+
+#[test]
+fn a_run_that_needs_too_much_does_not_start() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let config = RunConfig {
+        memory_bytes: Some(24 << 20),
+        ..config(Method::Ladder)
+    };
+    let (outcome, listener) = run(&config, &path);
+    let error = outcome.unwrap_err();
+    assert_eq!(error.code(), "memory_too_little");
+    let text = error.to_string();
+    assert!(
+        text.ends_with("MiB of memory, and may take 24 MiB"),
+        "{text}"
+    );
+    let hint = error.hint();
+    assert!(
+        hint.contains("batch 2 fits") && hint.contains("--recompute on"),
+        "{hint}"
+    );
+    assert!(listener.memory.is_none() && !path.exists());
+
+    // With room for a little more than the plan it does.
+    let config = RunConfig {
+        memory_bytes: Some(36 << 20),
+        ..config
+    };
+    let (outcome, listener) = run(&config, &path);
+    assert!(outcome.unwrap().finished && listener.steps == 4);
+}
