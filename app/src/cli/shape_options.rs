@@ -66,8 +66,8 @@ pub struct ShapeOptions {
     /// what a tap takes no longer grows with the context [default: off]
     #[arg(long, value_parser = word::<Switch>, help_heading = "Ladder and xLadder")]
     pub recompute_taps: Option<Switch>,
-    /// The type taps are kept in (LoRA: the inputs of recomputed blocks): f32, bf16 or f16
-    /// [default: f32]
+    /// The type taps are kept in (LoRA: the inputs of recomputed blocks): f32, bf16 or f16; a card
+    /// that computes in 16 bits has none wider [default: f32]
     #[arg(long, value_parser = word::<TapDtype>, help_heading = "Training")]
     pub tap_dtype: Option<TapDtype>,
     /// Keep taps (LoRA: the inputs of recomputed blocks) in RAM while the rest is on a card: on or off

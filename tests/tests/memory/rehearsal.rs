@@ -106,7 +106,7 @@ fn a_run_that_needs_too_much_does_not_start() {
     );
     let hint = error.hint();
     assert!(
-        hint.contains("batch 2 fits") && hint.contains("--recompute on"),
+        hint.contains("batch 1 fits") && hint.contains("--recompute on"),
         "{hint}"
     );
     assert!(listener.memory.is_none() && !path.exists());
