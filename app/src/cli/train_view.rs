@@ -374,7 +374,7 @@ mod tests {
             summary_lines(&summary, Style::Plain).join("\n"),
             "\nfinished: 108 steps in 1:52\n\
              best evaluation loss  1.710\n\
-             peak memory           1.00 GiB, 512 MiB planned\n\
+             peak memory           1.00 GiB, 512.0 MiB planned\n\
              run                   /my runs/a\n\
              chat with it          stepladder chat --adapter \"/my runs/a\""
         );

@@ -9,6 +9,7 @@ mod passes;
 pub mod plan;
 pub mod probe;
 pub mod remedies;
+mod side_passes;
 pub mod weights;
 
 pub use device_class::DeviceClass;

@@ -4,7 +4,8 @@
 
 use super::device_class::DeviceClass;
 use super::ledger::{Item, Items, Ledger, Part};
-use super::passes::{Keeps, SideSizes, Sizes};
+use super::passes::Sizes;
+use super::side_passes::{Keeps, SideSizes};
 use super::weights::{WeightForms, small_bytes};
 use crate::adapters::ladder::Wiring;
 use crate::adapters::lora::LoraShape;

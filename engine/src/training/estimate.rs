@@ -5,7 +5,7 @@ mod case;
 mod model;
 mod report;
 
-use stepladder_protocol::{RunConfig, Switch};
+use stepladder_protocol::{Method, Quantize, RunConfig, Switch};
 
 pub use self::model::EstimatedModel;
 pub use self::report::{ReportRequest, parts, report};
@@ -34,8 +34,22 @@ pub fn estimate(
     device: DeviceClass,
     shape: BatchShape,
 ) -> Result<MemoryPlan> {
-    let resolved = ModelPlan::resolve(config, &model.config)?;
-    Ok(estimate_resolved(config, &resolved, model, device, shape))
+    let config = on_device(config, device);
+    let resolved = ModelPlan::resolve(&config, &model.config)?;
+    Ok(estimate_resolved(&config, &resolved, model, device, shape))
+}
+
+/// On a card side networks have four bits beside them whatever the model's size.
+fn on_device(config: &RunConfig, device: DeviceClass) -> RunConfig {
+    let is_side = matches!(config.method, Method::Ladder | Method::Xladder);
+    let quantize = match config.quantize {
+        Quantize::Auto if device.has_own_memory && is_side => Quantize::Nf4,
+        asked => asked,
+    };
+    RunConfig {
+        quantize,
+        ..config.clone()
+    }
 }
 
 /// The same for a config that is resolved already.
@@ -77,5 +91,7 @@ fn plan_of(
     })
 }
 
+#[cfg(test)]
+mod per_token;
 #[cfg(test)]
 mod tests;

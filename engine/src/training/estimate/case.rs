@@ -1,8 +1,8 @@
 //! One run config on one model and device, whose shape may be varied.
 
-use stepladder_protocol::{Method, Quantize, RunConfig};
+use stepladder_protocol::{Method, RunConfig};
 
-use super::{BatchShape, EstimatedModel, plan_of};
+use super::{BatchShape, EstimatedModel, on_device, plan_of};
 use crate::adapters::network::AdapterShape;
 use crate::memory::limits::largest;
 use crate::memory::{DeviceClass, MemoryPlan, WeightForms};
@@ -31,13 +31,9 @@ impl<'a> Case<'a> {
     pub(super) fn new(
         model: &'a EstimatedModel,
         device: DeviceClass,
-        mut config: RunConfig,
+        config: RunConfig,
     ) -> Result<Self> {
-        // On a card side networks have four bits beside them whatever the model's size.
-        let is_side = matches!(config.method, Method::Ladder | Method::Xladder);
-        if device.has_own_memory && is_side && config.quantize == Quantize::Auto {
-            config.quantize = Quantize::Nf4;
-        }
+        let config = on_device(&config, device);
         let resolved = ModelPlan::resolve(&config, &model.config)?;
         let sizes = resolved.shape.check_sizes();
         sizes.map_err(|problem| Error::ConfigInvalid {
