@@ -109,7 +109,7 @@ impl Jobs for FakeJobs {
     }
 
     fn open_chat(&self, _command: &ChatCommand) -> Result<Box<dyn Chat>> {
-        Ok(Box::new(FakeChat))
+        Ok(Box::new(FakeChat::default()))
     }
 
     fn estimate(&self, command: &EstimateCommand) -> Result<MemoryReport> {
@@ -144,7 +144,9 @@ impl Jobs for FakeJobs {
     }
 }
 
-struct FakeChat;
+/// Whether another adapter was chosen.
+#[derive(Default)]
+struct FakeChat(bool);
 
 impl Chat for FakeChat {
     fn ready(&self) -> ChatReady {
@@ -157,7 +159,16 @@ impl Chat for FakeChat {
     }
 
     fn notices(&self) -> Vec<String> {
-        vec!["The adapter is old.".to_owned()]
+        let own = match self.0 {
+            true => "The other adapter is older.",
+            false => "The adapter is old.",
+        };
+        vec![own.to_owned()]
+    }
+
+    fn choose(&mut self, adapter: &AdapterChoice) -> Result<()> {
+        self.0 = *adapter != AdapterChoice::Opened;
+        Ok(())
     }
 
     fn reply(
@@ -256,6 +267,10 @@ impl Worker {
     }
 
     fn turn(&mut self, content: &str) {
+        self.turn_with(content, AdapterChoice::Opened);
+    }
+
+    fn turn_with(&mut self, content: &str, adapter: AdapterChoice) {
         self.send(Command::ChatTurn(ChatTurn {
             job: JobId::new("c"),
             messages: vec![ChatMessage {
@@ -263,7 +278,7 @@ impl Worker {
                 content: content.to_owned(),
             }],
             settings: SamplerSettings::default(),
-            adapter: AdapterChoice::Opened,
+            adapter,
         }));
     }
 
@@ -574,6 +589,35 @@ fn a_chat_answers_is_interrupted_and_ends() {
         lines.last().unwrap().event,
         Event::Finished(Finished::Chat(ChatSummary { replies: 3 }))
     );
+}
+
+/// What there is to know of an adapter chosen within a chat is told before its first answer, once.
+#[test]
+fn an_adapter_chosen_later_brings_its_notice() {
+    let mut worker = Worker::start();
+    worker.send(chat());
+    for _ in 0..2 {
+        worker.turn_with("hello", AdapterChoice::At("other".into()));
+    }
+    worker.turn("hello");
+    worker.send(Command::ChatEnd(job("c")));
+    let told: Vec<String> = worker
+        .until_end("c")
+        .into_iter()
+        .filter_map(|line| match line.event {
+            Event::Notice { text } => Some(text),
+            Event::Reply(_) => Some("a reply".to_owned()),
+            _ => None,
+        })
+        .collect();
+    let expected = [
+        "The adapter is old.",
+        "The other adapter is older.",
+        "a reply",
+        "a reply",
+        "a reply",
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]

@@ -140,13 +140,12 @@ fn chat(options: &ChatOptions, terminal: &Terminal) -> Result<Outcome, Failure> 
         })?;
     }
     terminal.status("loading the model…");
-    let session = ChatSession::open(worker, command, &|notice| {
-        terminal.line(&format!(
-            "{} {}",
-            terminal.style.bold("note:"),
-            visible(notice)
-        ));
-    })?;
+    let notes = terminal.clone();
+    let on_notice = move |notice: &str| {
+        let note = notes.style.bold("note:");
+        notes.line(&format!("{note} {}", visible(notice)));
+    };
+    let session = ChatSession::open(worker, command, Box::new(on_notice))?;
     terminal.clear_status();
     match &options.prompt {
         Some(prompt) => one_answer(session, options, prompt, &replying, terminal),

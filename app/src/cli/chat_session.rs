@@ -21,6 +21,7 @@ pub struct ChatSession {
     ready: ChatReady,
     open: bool,
     adapter: AdapterChoice,
+    on_notice: Box<dyn Fn(&str)>,
 }
 
 /// A whole reply.
@@ -81,7 +82,7 @@ impl ChatSession {
     pub fn open(
         worker: WorkerProcess,
         command: ChatCommand,
-        on_notice: &dyn Fn(&str),
+        on_notice: Box<dyn Fn(&str)>,
     ) -> Result<Self, Failure> {
         let job = command.job.clone();
         worker.commands().send(&Command::Chat(command))?;
@@ -95,6 +96,7 @@ impl ChatSession {
                         ready,
                         open: true,
                         adapter: AdapterChoice::Opened,
+                        on_notice,
                     });
                 }
                 Some(Event::Failed(report) | Event::Rejected(report)) => return Err(report.into()),
@@ -142,6 +144,7 @@ impl ChatSession {
                     sink.piece(&text, reasoning)?;
                     pieces.add(&text, reasoning);
                 }
+                Some(Event::Notice { text }) => (self.on_notice)(&text),
                 Some(Event::Reply(stats)) => {
                     sink.end(&pieces.text)?;
                     return Ok(pieces.reply(stats));

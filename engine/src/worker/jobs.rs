@@ -47,8 +47,11 @@ pub trait Chat {
     /// What was loaded.
     fn ready(&self) -> ChatReady;
 
-    /// What the user should know of it, a sentence each.
+    /// What the user should know of what was loaded and chosen, a sentence each.
     fn notices(&self) -> Vec<String>;
+
+    /// Lets another adapter answer from now on.
+    fn choose(&mut self, adapter: &AdapterChoice) -> Result<()>;
 
     /// Answers the last message; hands each piece of text on with whether it is reasoning.
     fn reply(
@@ -149,17 +152,20 @@ impl Chat for EngineChat {
         self.0.info().notices
     }
 
+    fn choose(&mut self, adapter: &AdapterChoice) -> Result<()> {
+        self.0.choose(&match adapter {
+            AdapterChoice::Opened => generation::AdapterChoice::Opened,
+            AdapterChoice::Base => generation::AdapterChoice::Base,
+            AdapterChoice::At(path) => generation::AdapterChoice::At(path.clone()),
+        })
+    }
+
     fn reply(
         &mut self,
         turn: &ChatTurn,
         stop: &StopFlag,
         on_text: &mut dyn FnMut(&str, bool),
     ) -> Result<ReplyStats> {
-        self.0.choose(&match &turn.adapter {
-            AdapterChoice::Opened => generation::AdapterChoice::Opened,
-            AdapterChoice::Base => generation::AdapterChoice::Base,
-            AdapterChoice::At(path) => generation::AdapterChoice::At(path.clone()),
-        })?;
         let messages: Vec<_> = turn
             .messages
             .iter()

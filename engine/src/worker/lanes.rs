@@ -1,6 +1,7 @@
 //! The threads that do the work: each takes the next job of its lane, runs it, and tells its end
 //! exactly once, a panic included.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -111,9 +112,16 @@ fn chat(
     outbox: &Outbox,
 ) -> Result<Event, Error> {
     let mut chat = jobs.open_chat(command)?;
-    for text in chat.notices() {
-        outbox.send(Event::Notice { text }.of(&job.id));
-    }
+    // An adapter chosen later brings notices of its own; none is told twice.
+    let mut told = BTreeSet::new();
+    let mut tell = |notices: Vec<String>| {
+        for text in notices {
+            if told.insert(text.clone()) {
+                outbox.send(Event::Notice { text }.of(&job.id));
+            }
+        }
+    };
+    tell(chat.notices());
     outbox.send(Event::Ready(chat.ready()).of(&job.id));
     let mut replies = 0;
     // Ends when the schedule drops the sender: the chat was told to end or to stop.
@@ -121,14 +129,17 @@ fn chat(
         if job.stop.is_raised() {
             break;
         }
-        let reply = chat.reply(&turn.turn, &turn.stop, &mut |text, reasoning| {
-            let piece = Event::Text {
-                text: text.to_owned(),
-                reasoning,
-            };
-            if !outbox.send(piece.of(&job.id)) {
-                turn.stop.raise();
-            }
+        let reply = chat.choose(&turn.turn.adapter).and_then(|()| {
+            tell(chat.notices());
+            chat.reply(&turn.turn, &turn.stop, &mut |text, reasoning| {
+                let piece = Event::Text {
+                    text: text.to_owned(),
+                    reasoning,
+                };
+                if !outbox.send(piece.of(&job.id)) {
+                    turn.stop.raise();
+                }
+            })
         });
         let event = match reply {
             Ok(stats) => {
