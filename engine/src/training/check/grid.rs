@@ -68,8 +68,10 @@ const MODELS: [(RandomModel, [Shape; 4]); 4] = [
     ),
 ];
 
+type Change = fn(&mut RunConfig);
+
 /// What else can be switched: the method, and what differs from its plain run.
-const SWITCHED: [(Method, fn(&mut RunConfig)); 8] = [
+const SWITCHED: [(Method, Change); 8] = [
     (Method::Ladder, |run| run.recompute_taps = Switch::On),
     (Method::Xladder, |run| run.quantize_head = Switch::On),
     (Method::Qlora, |run| run.optimizer = Optimizer::AdamW8bit),

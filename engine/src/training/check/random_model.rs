@@ -80,13 +80,13 @@ impl RandomModel {
 
     /// Numbers in it.
     pub fn parameters(&self) -> usize {
-        self.shapes().values().map(count).sum()
+        self.shapes().values().map(|shape| count(shape)).sum()
     }
 
     /// Random weights in bfloat16.
     pub(super) fn checkpoint(&self) -> Result<Checkpoint> {
         let shapes = self.shapes();
-        let largest = shapes.values().map(count).max();
+        let largest = shapes.values().map(|shape| count(shape)).max();
         let numbers = random_bf16(largest.unwrap_or(0));
         let views = shapes.iter().map(|(name, shape)| {
             let bytes = 2 * count(shape);
@@ -101,7 +101,7 @@ impl RandomModel {
     }
 }
 
-fn count(shape: &Vec<usize>) -> usize {
+fn count(shape: &[usize]) -> usize {
     shape.iter().product()
 }
 
