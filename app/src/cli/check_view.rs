@@ -18,7 +18,7 @@ pub fn row(before: Option<&CheckedCell>, cell: &CheckedCell, style: Style) -> St
     let mut text = String::new();
     if before.is_none() {
         let heading = format!(
-            "{:>4}  {:8} {:10}  {:7} {:21} {:>9} {:>9}  {:>8}  {:>11}",
+            "{:>4}  {:7} {:9}  {:7} {:21} {:>8} {:>8}  {:>8}  {:>15}",
             "",
             "method",
             "tokens",
@@ -53,9 +53,9 @@ pub fn row(before: Option<&CheckedCell>, cell: &CheckedCell, style: Style) -> St
     };
     let (whole, rest) = TOLERATED;
     text.push_str(&format!(
-        "{:>4}  {} {:10}  {:7} {:21} {:>9} {:>9}  {}  {}\n",
+        "{:>4}  {} {:9}  {:7} {:21} {:>8} {:>8}  {}  {}\n",
         cell.number,
-        style.bold(&format!("{:8}", cell.method.title())),
+        style.bold(&format!("{:7}", cell.method.title())),
         tokens,
         weights,
         switches(cell).join(", "),
@@ -63,7 +63,7 @@ pub fn row(before: Option<&CheckedCell>, cell: &CheckedCell, style: Style) -> St
         mib(cell.measured_bytes),
         marked(signed(cell.error, 8), cell.error, whole, style),
         marked(
-            signed(cell.error_without_weights, 11),
+            signed(cell.error_without_weights, 15),
             cell.error_without_weights,
             rest,
             style
@@ -139,8 +139,8 @@ pub fn stopped(last: Option<&CheckedCell>) -> String {
 /// The summary.
 pub fn summary(summary: &CheckSummary, style: Style) -> String {
     let heading = format!(
-        "{:34}{:>6}  {:>12}  {:>8}  {:>16}  {:>8}",
-        "", "cells", "error: mean", "largest", "but weights: mean", "largest"
+        "{:34}{:>6}  {:>12}  {:>8}  {:>21}  {:>8}",
+        "", "cells", "error: mean", "largest", "without weights: mean", "largest"
     );
     let mut text = format!("\n{}\n", style.dim(&heading));
     for (name, errors) in [
@@ -172,7 +172,7 @@ fn summary_row(name: &str, errors: CheckErrors, style: Style) -> String {
         errors.cells,
         percent(errors.mean, 12, whole),
         percent(errors.largest, 8, whole),
-        percent(errors.mean_without_weights, 17, rest),
+        percent(errors.mean_without_weights, 21, rest),
         percent(errors.largest_without_weights, 8, rest),
     )
 }
@@ -219,9 +219,9 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "      method   tokens      weights with                    planned  measured     error  but weights",
+                "      method  tokens     weights with                   planned measured     error  without weights",
                 "290 million parameters · 20 layers, 1,024 wide, 32,000 tokens known; in MiB",
-                "   1  xLadder  1 × 2,048   NF4     recompute, taps again   1,024.0   1,025.0   -0.10 %     +12.34 %",
+                "   1  xLadder 1 × 2,048  NF4     recompute, taps again  1,024.0  1,025.0   -0.10 %         +12.34 %",
             ]
         );
         assert!(lines.iter().all(|line| line.chars().count() <= 100));
@@ -230,7 +230,10 @@ mod tests {
         wider.d_model = 2048;
         assert_eq!(row(Some(&second), &wider, Style::Plain).lines().count(), 2);
         let colored = row(Some(&first), &second, Style::Colored);
-        assert!(colored.contains("\u{1b}[1;31m   +12.34 %"), "{colored:?}");
+        assert!(
+            colored.contains("\u{1b}[1;31m       +12.34 %"),
+            "{colored:?}"
+        );
         assert!(!colored.contains("\u{1b}[1;31m -0.10"), "{colored:?}");
     }
 
@@ -274,7 +277,7 @@ mod tests {
         };
         let text = summary(&told, Style::Plain);
         for expected in [
-            "all                                    3        0.10 %    5.00 %             0.20 %    9.00 %\n",
+            "all                                    3        0.10 %    5.00 %                 0.20 %    9.00 %\n",
             "even, which packing was fitted on      1        0.10 %    1.00 %",
             "odd, which it has not seen             2 ",
             "\nIn 2 of 3 cells the model takes at most half of the peak.\n",

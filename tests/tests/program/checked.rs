@@ -122,10 +122,10 @@ fn people_get_a_row_for_each_cell() {
         "{text}"
     );
     for row in [
-        "      method   tokens ",
+        "      method  tokens ",
         "6 million parameters · 6 layers, 256 wide",
-        "   1  Ladder   1 × 512 ",
-        "   2  xLadder  1 × 512 ",
+        "   1  Ladder  1 × 512 ",
+        "   2  xLadder 1 × 512 ",
         "all                                    2  ",
     ] {
         let rows = text.lines().filter(|line| line.starts_with(row));
