@@ -27,7 +27,7 @@ pub fn row(before: Option<&CheckedCell>, cell: &CheckedCell, style: Style) -> St
             "planned",
             "measured",
             "error",
-            "but weights"
+            "without weights"
         );
         text.push_str(&style.dim(&heading));
         text.push('\n');
@@ -101,7 +101,9 @@ fn mib(bytes: u64) -> String {
 }
 
 fn signed(share: f64, width: usize) -> String {
-    let text = format!("{:+.2} %", 100.0 * share);
+    // Rounded here, so that what is shown as zero has no minus.
+    let percent = (10_000.0 * share).round() / 100.0 + 0.0;
+    let text = format!("{percent:+.2} %");
     format!("{text:>width$}")
 }
 
@@ -226,6 +228,11 @@ mod tests {
         );
         assert!(lines.iter().all(|line| line.chars().count() <= 100));
         assert_eq!(row(Some(&first), &second, Style::Plain).lines().count(), 1);
+        let exact = CheckedCell {
+            error: -0.000_04,
+            ..second.clone()
+        };
+        assert!(row(Some(&first), &exact, Style::Plain).contains(" +0.00 % "));
         let mut wider = second.clone();
         wider.d_model = 2048;
         assert_eq!(row(Some(&second), &wider, Style::Plain).lines().count(), 2);

@@ -35,7 +35,7 @@ pub struct EstimateOptions {
     #[arg(long, value_name = "SIZE", value_parser = byte_size::parse)]
     other_programs: Option<u64>,
     /// Hold estimates against measurements instead: train random models for a step each, with every
-    /// method, and show planned and measured peaks; about ten minutes, up to 2 GiB of RAM
+    /// method, and show planned and measured peaks; about five minutes on two cores, up to 2 GiB of RAM
     #[arg(
         long,
         conflicts_with_all = ["ShapeOptions", "method", "memory", "other_programs"],
