@@ -119,6 +119,56 @@ impl Jobs for FakeJobs {
         })
     }
 
+    fn check(
+        &self,
+        command: &CheckCommand,
+        stop: &StopFlag,
+        told: &mut dyn FnMut(&CheckedCell),
+    ) -> Result<CheckSummary> {
+        let of = command.cells.unwrap_or(usize::MAX);
+        for number in 1..=of {
+            if stop.is_raised() {
+                return Err(Error::Stopped);
+            }
+            if command.cells.is_none() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            told(&CheckedCell {
+                number,
+                of,
+                done: number as f64 / of as f64,
+                method: Method::Lora,
+                layers: 1,
+                d_model: 1,
+                vocabulary: 1,
+                parameters: 1,
+                quantize: Quantize::None,
+                quantize_head: Switch::Off,
+                recompute: Switch::On,
+                recompute_taps: Switch::Off,
+                tap_dtype: TapDtype::F32,
+                optimizer: Optimizer::AdamW,
+                context: 1,
+                batch_size: 1,
+                estimated_bytes: 1,
+                measured_bytes: 1,
+                estimated_weights_bytes: 1,
+                measured_weights_bytes: 1,
+                error: 0.0,
+                error_without_weights: 0.0,
+                peak_moment: "loss".to_owned(),
+                fitted: false,
+            });
+        }
+        Ok(CheckSummary {
+            cells: of,
+            weights_at_most_half: 0,
+            all: CheckErrors::default(),
+            fitted: CheckErrors::default(),
+            others: CheckErrors::default(),
+        })
+    }
+
     fn export(&self, command: &ExportCommand) -> Result<ExportReport> {
         Ok(ExportReport {
             format: command.to,
@@ -514,6 +564,48 @@ fn what_is_no_command_is_rejected() {
         })
         .collect();
     assert!(codes.contains(&"not_a_chat".to_owned()), "{codes:?}");
+}
+
+#[test]
+fn a_check_tells_each_cell_and_stops_at_the_next() {
+    let mut worker = Worker::start();
+    let check = |job: &str, cells| {
+        Command::Check(CheckCommand {
+            job: JobId::new(job),
+            device: "cpu".to_owned(),
+            cells,
+        })
+    };
+    worker.send(check("few", Some(3)));
+    let lines = worker.until_end("few");
+    let numbers: Vec<_> = lines
+        .iter()
+        .filter_map(|line| match &line.event {
+            Event::Checked(cell) => Some(cell.number),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(numbers, [1, 2, 3]);
+    assert!(
+        matches!(&lines.last().unwrap().event, Event::Finished(Finished::Check(summary)) if summary.cells == 3)
+    );
+
+    worker.send(check("endless", None));
+    while !matches!(worker.next().event, Event::Checked(_)) {}
+    // It holds the device: a run waits behind it.
+    worker.train("t", "steps", 0);
+    worker.send(Command::Stop(job("endless")));
+    let lines = worker.until_end("endless");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.event == Event::Queued { ahead: 1 })
+    );
+    assert!(matches!(
+        lines.last().unwrap().event,
+        Event::Stopped { run: None, step: 0 }
+    ));
+    assert!(matches!(worker.end_of("t"), Event::Finished(_)));
 }
 
 #[test]

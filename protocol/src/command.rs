@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatMessage, ExportFormat, Method, RunConfig, SamplerSettings};
+use crate::{ChatMessage, CheckCommand, ExportFormat, Method, RunConfig, SamplerSettings};
 
 /// A job's name, chosen by the client and unique among the jobs that have not ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,7 +24,8 @@ impl std::fmt::Display for JobId {
     }
 }
 
-/// A request. `train`, `chat`, `inspect`, `estimate`, `export` and `devices` start a job; the others act on one.
+/// A request. `train`, `chat`, `inspect`, `estimate`, `check`, `export` and `devices` start a job; the others
+/// act on one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
@@ -42,6 +43,8 @@ pub enum Command {
     Inspect(InspectCommand),
     /// Say what memory a run will take.
     Estimate(Box<EstimateCommand>),
+    /// Hold the memory plan against measurements.
+    Check(CheckCommand),
     /// Write an adapter for elsewhere.
     Export(ExportCommand),
     /// List what can compute here.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChatReady, ChatSummary, DatasetPreview, DeviceReport, ErrorReport, EvaluationRow, ExportReport,
-    JobId, MemoryReport, ModelInfo, ReplyStats, RunMemory, StepRow,
+    ChatReady, ChatSummary, CheckSummary, CheckedCell, DatasetPreview, DeviceReport, ErrorReport,
+    EvaluationRow, ExportReport, JobId, MemoryReport, ModelInfo, ReplyStats, RunMemory, StepRow,
 };
 
 /// An event and the job it is about: `{"event":"step","step":12,...,"job":"train"}`.
@@ -45,6 +45,8 @@ pub enum Event {
     },
     /// A run's worst step was rehearsed.
     Memory(RunMemory),
+    /// A check of the memory plan has measured a cell.
+    Checked(CheckedCell),
     /// A run made an update.
     Step(StepRow),
     /// A run was evaluated.
@@ -160,6 +162,8 @@ pub enum Finished {
     Dataset(DatasetPreview),
     /// The memory of runs was estimated.
     Memory(MemoryReport),
+    /// The memory plan was held against measurements.
+    Check(CheckSummary),
     /// The devices here.
     Devices(DeviceReport),
     /// An adapter was exported.

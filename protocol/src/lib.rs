@@ -14,6 +14,7 @@ mod device_info;
 mod error_report;
 mod event;
 mod export;
+mod memory_check;
 mod memory_report;
 mod metrics;
 mod model_info;
@@ -33,6 +34,7 @@ pub use device_info::{DeviceInfo, DeviceReport};
 pub use error_report::ErrorReport;
 pub use event::{Event, EventLine, Finished, Hello, Phase, RunStarted, TrainSummary};
 pub use export::{ExportFormat, ExportReport};
+pub use memory_check::{CheckCommand, CheckErrors, CheckSummary, CheckedCell};
 pub use memory_report::{
     MeasuredParts, MemoryParts, MemoryReport, MethodEstimate, RunMemory, Switched, Verdict,
 };

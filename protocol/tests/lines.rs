@@ -100,6 +100,14 @@ fn commands_are_one_object_each() {
         r#"{"command":"inspect","job":"j1","target":"a.jsonl","model":"builtin","show":3}"#,
     );
     line(
+        Command::Check(CheckCommand {
+            job: job(),
+            device: "cpu".to_owned(),
+            cells: Some(8),
+        }),
+        r#"{"command":"check","job":"j1","device":"cpu","cells":8}"#,
+    );
+    line(
         Command::ChatInterrupt(JobRef { job: job() }),
         r#"{"command":"chat_interrupt","job":"j1"}"#,
     );
@@ -254,6 +262,70 @@ fn events_of_a_chat() {
         })
         .of(&job()),
         r#"{"event":"reply","reasoning_tokens":10,"total_tokens":12,"finish":"stop","tokens_per_second":40.5,"job":"j1"}"#,
+    );
+}
+
+#[test]
+fn a_check_of_the_memory_plan() {
+    line(
+        Event::Checked(CheckedCell {
+            number: 2,
+            of: 96,
+            done: 0.25,
+            method: Method::Xladder,
+            layers: 6,
+            d_model: 256,
+            vocabulary: 4096,
+            parameters: 1_000,
+            quantize: Quantize::Nf4,
+            quantize_head: Switch::Off,
+            recompute: Switch::On,
+            recompute_taps: Switch::Off,
+            tap_dtype: TapDtype::Bf16,
+            optimizer: Optimizer::AdamW8bit,
+            context: 512,
+            batch_size: 4,
+            estimated_bytes: 1_500,
+            measured_bytes: 1_000,
+            estimated_weights_bytes: 500,
+            measured_weights_bytes: 500,
+            error: 0.5,
+            error_without_weights: 1.0,
+            peak_moment: "loss".to_owned(),
+            fitted: true,
+        })
+        .of(&job()),
+        concat!(
+            r#"{"event":"checked","number":2,"of":96,"done":0.25,"method":"xladder","layers":6,"#,
+            r#""d_model":256,"vocabulary":4096,"parameters":1000,"quantize":"nf4","#,
+            r#""quantize_head":"off","recompute":"on","recompute_taps":"off","tap_dtype":"bf16","#,
+            r#""optimizer":"adamw-8bit","context":512,"batch_size":4,"estimated_bytes":1500,"#,
+            r#""measured_bytes":1000,"estimated_weights_bytes":500,"measured_weights_bytes":500,"#,
+            r#""error":0.5,"error_without_weights":1.0,"peak_moment":"loss","fitted":true,"job":"j1"}"#
+        ),
+    );
+    let errors = CheckErrors {
+        cells: 1,
+        mean: 0.25,
+        largest: 0.5,
+        mean_without_weights: 0.75,
+        largest_without_weights: 1.5,
+    };
+    line(
+        Event::Finished(Finished::Check(CheckSummary {
+            cells: 1,
+            weights_at_most_half: 1,
+            all: errors,
+            fitted: CheckErrors::default(),
+            others: errors,
+        }))
+        .of(&job()),
+        concat!(
+            r#"{"event":"finished","kind":"check","cells":1,"weights_at_most_half":1,"#,
+            r#""all":{"cells":1,"mean":0.25,"largest":0.5,"mean_without_weights":0.75,"largest_without_weights":1.5},"#,
+            r#""fitted":{"cells":0,"mean":0.0,"largest":0.0,"mean_without_weights":0.0,"largest_without_weights":0.0},"#,
+            r#""others":{"cells":1,"mean":0.25,"largest":0.5,"mean_without_weights":0.75,"largest_without_weights":1.5},"job":"j1"}"#
+        ),
     );
 }
 

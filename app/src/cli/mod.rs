@@ -7,6 +7,8 @@
 mod byte_size;
 mod chat;
 mod chat_session;
+mod check;
+mod check_view;
 mod common;
 mod config_file;
 mod devices;
@@ -82,7 +84,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Train(options) => train::run(&options, &terminal),
         Verb::Chat(options) => chat::run(&options, &terminal),
         Verb::Inspect(options) => inspect::run(&options),
-        Verb::Estimate(options) => estimate::run(&options),
+        Verb::Estimate(options) => estimate::run(&options, &terminal),
         Verb::Export(options) => export::run(&options),
         Verb::Devices(options) => devices::run(&options),
         Verb::Worker => worker::run(),

@@ -228,6 +228,7 @@ fn starts_job(command: &Command) -> Option<&JobId> {
         Command::Chat(chat) => Some(&chat.job),
         Command::Inspect(inspect) => Some(&inspect.job),
         Command::Estimate(estimate) => Some(&estimate.job),
+        Command::Check(check) => Some(&check.job),
         Command::Export(export) => Some(&export.job),
         Command::Devices(asked) => Some(&asked.job),
         Command::ChatTurn(_)

@@ -23,7 +23,7 @@ pub struct DeviceClass {
     pub has_own_memory: bool,
 }
 
-/// Fitted on half the cells of `estimate --check`; see docs/performance.md.
+/// Fitted on half the cells of `estimate --check`; see docs/memory.md.
 const CPU_PACKED_ROWS: u64 = 128;
 /// Context and cuBLAS's workspace.
 const CUDA_BYTES: u64 = 512 << 20;

@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use stepladder_protocol::{
-    AdapterChoice, ChatCommand, ChatReady, ChatTurn, DeviceReport, EstimateCommand, ExportCommand,
-    ExportReport, FinishReason, Finished, InspectCommand, MemoryReport, ReplyStats, RunConfig,
-    SamplerSettings, finite,
+    AdapterChoice, ChatCommand, ChatReady, ChatTurn, CheckCommand, CheckSummary, CheckedCell,
+    DeviceReport, EstimateCommand, ExportCommand, ExportReport, FinishReason, Finished,
+    InspectCommand, MemoryReport, ReplyStats, RunConfig, SamplerSettings, finite,
 };
 
 use super::{describe, estimated};
@@ -34,6 +34,14 @@ pub trait Jobs: Send + Sync + 'static {
 
     /// Says what memory runs will take.
     fn estimate(&self, command: &EstimateCommand) -> Result<MemoryReport>;
+
+    /// Holds the memory plan against measurements, and tells each cell.
+    fn check(
+        &self,
+        command: &CheckCommand,
+        stop: &StopFlag,
+        told: &mut dyn FnMut(&CheckedCell),
+    ) -> Result<CheckSummary>;
 
     /// Writes an adapter for elsewhere.
     fn export(&self, command: &ExportCommand) -> Result<ExportReport>;
@@ -87,6 +95,16 @@ impl Jobs for EngineJobs {
 
     fn estimate(&self, command: &EstimateCommand) -> Result<MemoryReport> {
         estimated::report(command)
+    }
+
+    fn check(
+        &self,
+        command: &CheckCommand,
+        stop: &StopFlag,
+        told: &mut dyn FnMut(&CheckedCell),
+    ) -> Result<CheckSummary> {
+        device::open(&command.device)?;
+        training::check::run(device::threads(), command.cells, stop, told)
     }
 
     fn export(&self, command: &ExportCommand) -> Result<ExportReport> {

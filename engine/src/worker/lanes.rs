@@ -9,7 +9,8 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use stepladder_protocol::{
-    ChatCommand, ChatSummary, ErrorReport, Event, Finished, TrainCommand, TrainSummary,
+    ChatCommand, ChatSummary, CheckCommand, ErrorReport, Event, Finished, TrainCommand,
+    TrainSummary,
 };
 
 use super::jobs::{Jobs, RunTarget};
@@ -57,6 +58,7 @@ fn perform(job: &Job, jobs: &dyn Jobs, outbox: &Outbox) -> Event {
         Work::Estimate(command) => jobs
             .estimate(command)
             .map(|report| Event::Finished(Finished::Memory(report))),
+        Work::Check(command) => check(job, command, jobs, outbox),
         Work::Export(command) => jobs
             .export(command)
             .map(|report| Event::Finished(Finished::Export(report))),
@@ -154,6 +156,20 @@ fn chat(
         return Err(Error::Stopped);
     }
     Ok(Event::Finished(Finished::Chat(ChatSummary { replies })))
+}
+
+fn check(
+    job: &Job,
+    command: &CheckCommand,
+    jobs: &dyn Jobs,
+    outbox: &Outbox,
+) -> Result<Event, Error> {
+    let summary = jobs.check(command, &job.stop, &mut |cell| {
+        if !outbox.send(Event::Checked(cell.clone()).of(&job.id)) {
+            job.stop.raise();
+        }
+    })?;
+    Ok(Event::Finished(Finished::Check(summary)))
 }
 
 /// An engine error as it crosses the seam.

@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use stepladder_protocol::{
-    ChatCommand, ChatTurn, Command, ErrorReport, EstimateCommand, Event, ExportCommand,
-    InspectCommand, JobId, TrainCommand,
+    ChatCommand, ChatTurn, CheckCommand, Command, ErrorReport, EstimateCommand, Event,
+    ExportCommand, InspectCommand, JobId, TrainCommand,
 };
 
 use super::outbox::Outbox;
@@ -23,7 +23,7 @@ const TURNS_AHEAD: usize = 16;
 /// One thread's worth of work at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// Training and chat.
+    /// Training, chat, and measuring.
     Heavy,
     /// Looking at things.
     Light,
@@ -40,6 +40,8 @@ pub enum Work {
     Inspect(InspectCommand),
     /// The memory of runs.
     Estimate(Box<EstimateCommand>),
+    /// Memory, planned and measured.
+    Check(CheckCommand),
     /// An adapter for elsewhere.
     Export(ExportCommand),
     /// The list of devices.
@@ -174,6 +176,9 @@ impl Schedule {
             Command::Estimate(estimate) => {
                 let job = estimate.job.clone();
                 self.add(Lane::Light, job, Work::Estimate(estimate), None)
+            }
+            Command::Check(check) => {
+                self.add(Lane::Heavy, check.job.clone(), Work::Check(check), None)
             }
             Command::Export(export) => {
                 self.add(Lane::Light, export.job.clone(), Work::Export(export), None)

@@ -10,6 +10,7 @@
 )]
 
 mod bad_input;
+mod checked;
 mod disk_full;
 mod estimated;
 mod exported;
