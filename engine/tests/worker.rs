@@ -53,7 +53,7 @@ impl Jobs for FakeJobs {
             finished,
             step,
             best_evaluation_loss: Some(0.5),
-            estimated_peak_bytes: 0,
+            estimated_peak_bytes: 900,
             measured_peak_bytes: 1000,
         };
         match config.model.as_str() {
@@ -402,7 +402,7 @@ fn every_step_is_told_to_whom_asks_for_it() {
     };
     assert_eq!(summary.run, "/runs/a");
     assert_eq!(summary.measured_peak_bytes, Some(1000));
-    assert_eq!(summary.estimated_peak_bytes, None);
+    assert_eq!(summary.estimated_peak_bytes, Some(900));
     assert_eq!(summary.elapsed_secs, Some(1000.0));
     assert!(worker.close().is_empty());
 }

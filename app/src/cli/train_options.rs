@@ -28,7 +28,7 @@ pub struct TrainOptions {
     /// Go on with an interrupted run, as it was configured
     #[arg(long, value_name = "RUN", conflicts_with_all = [
         "model", "data", "method", "out", "config", "context", "epochs", "steps", "batch_size",
-        "effective_batch_size", "learning_rate", "memory", "optimizer", "seed", "d_side", "reduction_factor", "taps",
+        "effective_batch_size", "learning_rate", "optimizer", "seed", "d_side", "reduction_factor", "taps",
         "downsample", "inject", "recompute", "recompute_taps", "tap_dtype", "offload_activations",
         "offload_embeddings", "rank", "alpha", "target_modules", "group_by_length", "quantize",
         "quantize_head", "quantized_copy",

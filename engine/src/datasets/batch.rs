@@ -30,20 +30,32 @@ impl TokenBatch {
         let ids: Vec<u32> = (0..batch * seq)
             .map(|i| ((i * 7919 + 13) % vocabulary.max(1)) as u32)
             .collect();
-        let last = |row: &u32| (*row as usize + 1).is_multiple_of(seq);
-        let target_rows: Vec<u32> = (0..ids.len() as u32).filter(|row| !last(row)).collect();
-        Self {
+        let batch = Self {
             positions: (0..batch).flat_map(|_| 0..seq as u32).collect(),
             lengths: vec![seq; batch],
-            target_ids: target_rows
-                .iter()
-                .map(|row| ids[*row as usize + 1])
-                .collect(),
-            target_rows,
+            target_ids: Vec::new(),
+            target_rows: Vec::new(),
             tokens: ids.len(),
             ids,
             batch,
             seq,
+        };
+        batch.predicting_everything()
+    }
+
+    /// The same with every token predicted but the first of each row, padding too.
+    pub fn predicting_everything(self) -> Self {
+        let last = |row: &u32| (*row as usize + 1).is_multiple_of(self.seq.max(1));
+        let target_rows: Vec<u32> = (0..self.ids.len() as u32)
+            .filter(|row| !last(row))
+            .collect();
+        Self {
+            target_ids: target_rows
+                .iter()
+                .map(|row| self.ids[*row as usize + 1])
+                .collect(),
+            target_rows,
+            ..self
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a kind of device takes beside what the plan counts, and in which type it computes.
 
+use crate::ops::frozen_matrix::TILE_ROWS;
+
 /// Constants of a kind of device.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DeviceClass {
@@ -35,7 +37,7 @@ impl DeviceClass {
             name: "cpu",
             float_bytes: 4,
             angle_bytes: 8,
-            widened_rows: 256,
+            widened_rows: TILE_ROWS as u64,
             attention_workers: threads.max(1) as u64,
             packed_rows: CPU_PACKED_ROWS,
             constant_bytes: 0,

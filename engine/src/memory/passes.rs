@@ -5,13 +5,12 @@ use super::device_class::DeviceClass;
 use super::ledger::{Item, Ledger};
 use super::weights::{Form, WeightForms};
 use crate::models::config::DecoderConfig;
+use crate::ops::attention;
+use crate::ops::frozen_linear::{FEW_TOKENS, UNPACKED_ROWS, UNPACKED_TOKENS};
 use crate::ops::token_tiles::largest_tile;
 
-/// Query rows of one tile of attention, as `ops::attention` has them.
-const QUERY_TILE: u64 = 64;
-/// Up to so many tokens a product on the CPU gives its outputs transposed, so many rows at a time, as
-/// `ops::frozen_linear` does.
-const UNPACKED: (u64, u64) = (128, 1024);
+/// Query rows of one tile of attention.
+const QUERY_TILE: u64 = attention::QUERY_TILE as u64;
 
 /// Sizes of one micro-batch going through a model.
 #[derive(Clone, Copy)]
@@ -83,11 +82,13 @@ impl Sizes<'_> {
             true => self.device.widened_rows.min(rows) * columns,
             false => 0,
         };
-        let (few, transposed_rows) = UNPACKED;
-        let transposed = match tokens <= few && !self.device.has_own_memory {
-            true => transposed_rows.min(rows) * tokens,
-            false => 0,
+        // With few tokens a product on the CPU gives its outputs transposed.
+        let transposed_rows = match tokens as usize {
+            tokens if tokens > UNPACKED_TOKENS || self.device.has_own_memory => 0,
+            tokens if tokens > FEW_TOKENS => rows.min(UNPACKED_ROWS as u64),
+            _ => rows,
         };
+        let transposed = transposed_rows * tokens;
         self.floats(tile + transposed)
     }
 

@@ -121,7 +121,7 @@ impl<'a> Walk<'a> {
         if let Some(head) = &forms.head {
             self.ledger.take(Item::Head, head.bytes(vocabulary, d));
         }
-        let blocks = forms.blocks_bytes(model) + small_bytes(model);
+        let blocks = forms.blocks_bytes + small_bytes(model);
         self.ledger.take(Item::Blocks, blocks);
         let parameters = 4 * self.request.shape.parameters() as u64;
         self.ledger.take(Item::Adapter, parameters);

@@ -54,20 +54,8 @@ pub struct WeightForms {
     pub head: Option<Form>,
     /// The form of most linear maps of the blocks.
     pub blocks: Form,
-    /// Bytes of all linear maps of the blocks, where the file tells them one by one.
-    pub blocks_bytes: Option<u64>,
-}
-
-impl WeightForms {
-    /// Bytes of the blocks' linear maps.
-    pub fn blocks_bytes(&self, model: &DecoderConfig) -> u64 {
-        if let Some(bytes) = self.blocks_bytes {
-            return bytes;
-        }
-        let linear = linear_shapes(model);
-        let bytes = |(rows, columns)| self.blocks.bytes(rows, columns);
-        model.layers as u64 * linear.into_iter().map(bytes).sum::<u64>()
-    }
+    /// Bytes of all linear maps of the blocks.
+    pub blocks_bytes: u64,
 }
 
 /// `[outputs, inputs]` of a block's linear maps as they are stored.

@@ -13,7 +13,7 @@ use super::cpu::{self, Output, Real, Strides, Workers, by_float_type, matmul};
 use super::token_tiles::TokenTile;
 
 /// Query rows whose scores exist at the same time, per thread.
-const QUERY_TILE: usize = 64;
+pub(crate) const QUERY_TILE: usize = 64;
 
 /// Sizes and rules of one attention call.
 #[derive(Clone, Debug)]

@@ -28,6 +28,17 @@ pub fn add_scaled(target: &Tensor, addend: &Tensor, factor: f64) -> Result<()> {
     })
 }
 
+/// The numbers of `x` in a tensor of their own. `Tensor::copy` would copy all of the storage that `x`
+/// may be a small view of.
+///
+/// # Errors
+/// When memory runs out.
+pub fn copy(x: &Tensor) -> Result<Tensor> {
+    let copied = x.zeros_like()?;
+    copied.slice_set(x, 0, 0)?;
+    Ok(copied)
+}
+
 /// `target += addend`.
 ///
 /// # Errors
@@ -110,4 +121,22 @@ fn inner<T: Real>(a: &[T], b: &[T]) -> f64 {
             .map(|(a, b)| candle_core::WithDType::to_f64(cpu::dot(a, b)))
             .sum()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_a_view_is_the_view_alone() {
+        let whole = Tensor::arange(0f32, 12.0, &candle_core::Device::Cpu).unwrap();
+        let whole = whole.reshape((6, 2)).unwrap();
+        let copied = copy(&whole.narrow(0, 2, 2).unwrap()).unwrap();
+        assert_eq!(copied.to_vec2::<f32>().unwrap(), [[4.0, 5.0], [6.0, 7.0]]);
+        let (storage, _) = copied.storage_and_layout();
+        let candle_core::Storage::Cpu(candle_core::CpuStorage::F32(values)) = &*storage else {
+            panic!("f32 on the CPU");
+        };
+        assert_eq!(values.len(), 4);
+    }
 }

@@ -11,12 +11,12 @@ use super::frozen_matrix::FrozenMatrix;
 
 /// Up to this many tokens, rows are multiplied one by one: a matrix product would spend its time
 /// packing.
-const FEW_TOKENS: usize = 4;
+pub(crate) const FEW_TOKENS: usize = 4;
 /// Up to this many tokens, a matrix product takes the weight as its right side, which it reads where
 /// it lies, and gives the outputs transposed; with more, packing the weight is worth its time.
-const UNPACKED_TOKENS: usize = 128;
+pub(crate) const UNPACKED_TOKENS: usize = 128;
 /// Rows of the weight at a time there.
-const UNPACKED_ROWS: usize = 1024;
+pub(crate) const UNPACKED_ROWS: usize = 1024;
 /// Numbers of a weight below which one thread multiplies its rows alone.
 const PARALLEL_NUMBERS: usize = 1 << 16;
 

@@ -13,7 +13,7 @@ use super::ggml_blocks::GgmlBlocks;
 use super::nf4::Nf4;
 
 /// Rows that are widened at a time.
-const TILE_ROWS: usize = 256;
+pub(crate) const TILE_ROWS: usize = 256;
 /// Numbers below which one thread widens a tile alone.
 const PARALLEL_NUMBERS: usize = 1 << 14;
 

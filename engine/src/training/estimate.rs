@@ -39,6 +39,19 @@ pub fn estimate(
     Ok(estimate_resolved(&config, &resolved, model, device, shape))
 }
 
+/// The same, with sizes checked before anything is computed of them.
+///
+/// # Errors
+/// As [`estimate`], and names a size that is too large.
+pub fn checked(
+    config: &RunConfig,
+    model: &EstimatedModel,
+    device: DeviceClass,
+    shape: BatchShape,
+) -> Result<MemoryPlan> {
+    Ok(case::Case::new(model, device, config.clone())?.plan(shape))
+}
+
 /// On a card side networks have four bits beside them whatever the model's size.
 fn on_device(config: &RunConfig, device: DeviceClass) -> RunConfig {
     let is_side = matches!(config.method, Method::Ladder | Method::Xladder);

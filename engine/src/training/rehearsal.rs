@@ -43,7 +43,8 @@ fn longest(examples: &[&Example], batch_size: usize) -> TokenBatch {
     let mut by_length = examples.to_vec();
     by_length.sort_by_key(|example| std::cmp::Reverse(example.ids.len()));
     by_length.truncate(batch_size);
-    TokenBatch::new(&by_length)
+    // Other examples of a step may have more targets than the longest.
+    TokenBatch::new(&by_length).predicting_everything()
 }
 
 impl Rehearsal {
@@ -63,11 +64,14 @@ impl Rehearsal {
         }
     }
 
-    /// Does all of it, or what there is time for before the flag is raised.
+    /// Does all of it; false if the flag was raised before the end.
     ///
     /// # Errors
     /// When memory runs out or the disk refuses.
-    pub fn run(&self, stage: &Stage<'_>, stop: &StopFlag) -> Result<()> {
+    pub fn run(&self, stage: &Stage<'_>, stop: &StopFlag) -> Result<bool> {
+        if stop.is_raised() {
+            return Ok(false);
+        }
         let Stage {
             backbone,
             network,
@@ -83,13 +87,14 @@ impl Rehearsal {
             network.loss(backbone, input, (settings, 0), Gradient::Skip, &none)?;
         }
         if stop.is_raised() {
-            return Ok(());
+            return Ok(false);
         }
         checkpoint::try_out(
             &stage.folder.rehearsal(),
             stage.state.clone(),
             network.parameters(),
             stage.optimizer.moments(),
-        )
+        )?;
+        Ok(true)
     }
 }

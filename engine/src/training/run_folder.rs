@@ -67,6 +67,22 @@ impl RunFolder {
         Ok((Self::open_locked(path)?, config))
     }
 
+    /// Deletes what [`Self::create`] made, and the folder if nothing else is in it.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn withdraw(path: &Path) -> Result<()> {
+        for name in [CONFIG, METRICS, LOG, LOCK] {
+            let file = path.join(name);
+            if file.exists() {
+                std::fs::remove_file(&file).map_err(Error::io("delete", &file))?;
+            }
+        }
+        // What the user keeps there stays.
+        let _ = std::fs::remove_dir(path);
+        Ok(())
+    }
+
     fn open_locked(path: &Path) -> Result<Self> {
         let lock_path = path.join(LOCK);
         let lock = File::create(&lock_path).map_err(Error::io("create", &lock_path))?;

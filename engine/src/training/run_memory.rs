@@ -3,78 +3,89 @@
 
 use stepladder_protocol::{MeasuredParts, RunConfig, RunMemory};
 
-use super::estimate::{
-    BatchShape, EstimatedModel, ReportRequest, estimate_resolved, parts, report,
-};
-use super::plan::ModelPlan;
+use super::estimate::{BatchShape, EstimatedModel, ReportRequest, checked, parts, report};
+use crate::adapters::parameters::Parameters;
 use crate::device;
-use crate::memory::{DeviceClass, MemoryPlan, probe};
+use crate::memory::{DeviceClass, MemoryPlan, advice, probe};
 use crate::models::model::ModelFiles;
 use crate::ops::cpu::prepare_workers;
 use crate::{Error, Result};
 
+fn class() -> DeviceClass {
+    DeviceClass::cpu(device::threads())
+}
+
 /// Plan and measurements of one run.
 #[derive(Clone, Debug)]
 pub struct MemoryWatch {
+    model: EstimatedModel,
+    /// What is asked for, in the shape of the largest micro-batch.
+    asked: RunConfig,
     plan: MemoryPlan,
-    available_bytes: Option<u64>,
-    /// Whether the limit was asked for, and not what happened to be free.
-    limited: bool,
+    /// Memory that was free when the run was planned.
+    free_bytes: Option<u64>,
+    /// What the machine has.
+    total_bytes: Option<u64>,
     program_bytes: u64,
     measured: MeasuredParts,
-    /// What would fit instead.
-    advice: String,
 }
 
 impl MemoryWatch {
     /// Plans, and begins to measure. Nothing of the run is loaded yet.
     ///
     /// # Errors
-    /// When the run needs more memory than it may take, or than there is.
-    pub fn begin(
-        config: &RunConfig,
-        resolved: &ModelPlan,
-        files: &ModelFiles,
-        shape: BatchShape,
-    ) -> Result<Self> {
+    /// When the run needs more memory than it may take, or than the machine has.
+    pub fn begin(config: &RunConfig, files: &ModelFiles, shape: BatchShape) -> Result<Self> {
+        if config.memory_bytes == Some(0) {
+            return Err(Error::ConfigInvalid {
+                field: "memory_bytes",
+                problem: "is 0".to_owned(),
+                hint: "say what the run may take, such as --memory 8GiB, or leave it out"
+                    .to_owned(),
+            });
+        }
         let model = EstimatedModel::of_checkpoint(
             config.model.clone(),
             files.config.clone(),
             &files.checkpoint,
         )?;
-        let class = DeviceClass::cpu(device::threads());
-        let free = device::list()
-            .devices
-            .first()
-            .map(|device| device.memory_free_bytes);
-        let available_bytes = config.memory_bytes.or(free).filter(|bytes| *bytes > 0);
         let asked = RunConfig {
-            context: Some(shape.seq),
+            context: Some(shape.seq.max(2)),
             batch_size: shape.batch,
             ..config.clone()
         };
-        let request = ReportRequest {
-            config: &asked,
-            methods: &[],
-            device: class,
-            memory_bytes: available_bytes,
-            other_programs_bytes: 0,
-        };
+        let cpu = device::list().devices.into_iter().next();
+        let known = |bytes: Option<u64>| bytes.filter(|bytes| *bytes > 0);
         let watch = Self {
-            plan: estimate_resolved(config, resolved, &model, class, shape),
-            available_bytes,
-            limited: config.memory_bytes.is_some(),
+            plan: checked(&asked, &model, class(), shape)?,
+            free_bytes: known(cpu.as_ref().map(|cpu| cpu.memory_free_bytes)),
+            total_bytes: known(cpu.as_ref().map(|cpu| cpu.memory_total_bytes)),
+            model,
+            asked,
             program_bytes: 0,
             measured: MeasuredParts::default(),
-            advice: report(&model, request)?.advice.join(" "),
         };
-        watch.refuse_more_than_available(watch.plan.total_bytes, "would need")?;
-        drop(model);
+        // What is free may be held by files that were read and can be dropped; so a run is refused
+        // for a limit it was given, or for what the machine has.
+        let available = watch.asked.memory_bytes.or(watch.total_bytes);
+        watch.refuse_above(available, watch.plan.total_bytes, "would need")?;
         prepare_workers();
         probe::reset_peak();
         Ok(Self {
             program_bytes: probe::current_bytes(),
             ..watch
+        })
+    }
+
+    /// A word to the user, if the plan is more than what is free.
+    pub fn notice(&self) -> Option<String> {
+        let (planned, free) = (self.plan.total_bytes, self.free_bytes?);
+        (planned > free).then(|| {
+            format!(
+                "the run will need {} of memory and {} are free now: close other programs",
+                advice::bytes(planned),
+                advice::bytes(free)
+            )
         })
     }
 
@@ -94,11 +105,18 @@ impl MemoryWatch {
     /// The backbone was loaded.
     pub fn weights_loaded(&mut self) {
         self.measured.weights = self.since();
+        // Loading takes a little more than what it leaves, and is over.
+        probe::reset_peak();
     }
 
     /// The adapter was made.
     pub fn adapter_made(&mut self) {
         self.measured.adapter = self.since();
+    }
+
+    /// The adapter was read, together with the optimizer's moments.
+    pub fn adapter_is(&mut self, parameters: &Parameters) {
+        self.measured.adapter = 4 * parameters.count() as u64;
     }
 
     /// The optimizer was made.
@@ -121,28 +139,34 @@ impl MemoryWatch {
         self.plan.total_bytes
     }
 
-    /// Refuses a run whose rehearsal took more than it may.
+    /// Refuses a run whose rehearsal took more than it may. What is free changes, and a rehearsal that
+    /// ended did fit: only a limit that was asked for counts.
     ///
     /// # Errors
     /// Says what would fit.
     pub fn accept_rehearsal(&self, peak_bytes: u64) -> Result<()> {
-        // What is free changes, and the rehearsal did fit; a limit was asked for.
-        match self.limited {
-            true => self.refuse_more_than_available(peak_bytes, "took"),
-            false => Ok(()),
-        }
+        self.refuse_above(self.asked.memory_bytes, peak_bytes, "took")
     }
 
-    fn refuse_more_than_available(&self, needed: u64, verb: &'static str) -> Result<()> {
-        match self.available_bytes {
-            Some(available) if needed > available => Err(Error::MemoryTooLittle {
-                verb,
-                needed,
-                available,
-                advice: self.advice.clone(),
-            }),
-            _ => Ok(()),
-        }
+    fn refuse_above(&self, available: Option<u64>, needed: u64, verb: &'static str) -> Result<()> {
+        let Some(available) = available.filter(|available| needed > *available) else {
+            return Ok(());
+        };
+        // What would fit by plan must leave room for what the plan did not see.
+        let unseen = needed.saturating_sub(self.plan.total_bytes);
+        let request = ReportRequest {
+            config: &self.asked,
+            methods: &[],
+            device: class(),
+            memory_bytes: Some(available),
+            other_programs_bytes: unseen.min(available.saturating_sub(1)),
+        };
+        Err(Error::MemoryTooLittle {
+            verb,
+            needed,
+            available,
+            advice: report(&self.model, request)?.advice.join(" "),
+        })
     }
 
     /// Both sides, with the highest peak so far (of earlier parts of a resumed run too).
@@ -166,7 +190,7 @@ impl MemoryWatch {
             measured_peak_bytes: (peak_bytes > 0).then_some(peak_bytes),
             measured,
             program_bytes: self.program_bytes,
-            available_bytes: self.available_bytes,
+            available_bytes: self.asked.memory_bytes.or(self.free_bytes),
         }
     }
 }
@@ -177,9 +201,8 @@ mod tests {
 
     fn begin(config: &RunConfig) -> Result<MemoryWatch> {
         let files = ModelFiles::open("builtin")?;
-        let resolved = ModelPlan::resolve(config, &files.config)?;
         let shape = BatchShape { batch: 4, seq: 100 };
-        MemoryWatch::begin(config, &resolved, &files, shape)
+        MemoryWatch::begin(config, &files, shape)
     }
 
     #[test]
@@ -197,6 +220,20 @@ mod tests {
         watch.accept_rehearsal(planned).unwrap();
         let refused = watch.accept_rehearsal(planned + 1).unwrap_err();
         assert!(refused.to_string().starts_with("the run took"), "{refused}");
+    }
+
+    /// Found by reading: sizes were multiplied before they were checked.
+    #[test]
+    fn absurd_sizes_are_refused_by_name() {
+        for change in [
+            (|config| config.effective_batch_size = 1 << 63) as fn(&mut RunConfig),
+            |config| config.d_side = Some(1 << 40),
+            |config| config.memory_bytes = Some(0),
+        ] {
+            let mut config = RunConfig::default();
+            change(&mut config);
+            assert_eq!(begin(&config).unwrap_err().code(), "config_invalid");
+        }
     }
 
     #[test]

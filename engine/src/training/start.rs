@@ -49,20 +49,26 @@ pub fn start(
     let (config, resumed) = match target {
         RunTarget::Fresh(path) => (config.clone(), Err(path)),
         RunTarget::Resume(path) => {
-            let (folder, config) = RunFolder::open(&path)?;
+            let (folder, stored) = RunFolder::open(&path)?;
+            // How much a run may take changes none of its numbers, and may have changed since.
+            let config = RunConfig {
+                memory_bytes: config.memory_bytes.or(stored.memory_bytes),
+                ..stored
+            };
             (config, Ok(folder))
         }
     };
 
+    // Its tensors are read again once the backbone is there: they belong to the run's memory.
     let saved = match &resumed {
-        Ok(folder) => newest_checkpoint(folder, progress)?,
+        Ok(folder) => newest_checkpoint(folder, progress)?.map(|saved| saved.state),
         Err(_) => None,
     };
 
     progress.phase(Phase::LoadingModel);
     let mut files = ModelFiles::open(&config.model)?;
     if let Some(saved) = &saved {
-        files.set_clock(Clock::at_unix_secs(saved.state.template_unix_secs));
+        files.set_clock(Clock::at_unix_secs(saved.template_unix_secs));
     }
     let model_plan = ModelPlan::resolve(&config, &files.config)?;
     let template = files.template()?;
@@ -94,7 +100,11 @@ pub fn start(
     let plan = RunPlan::resolve(&config, &model_plan, &lengths)?;
     let dataset_hash = hash_of(&examples, &held_out);
     let rehearsal = Rehearsal::new(&examples, &held_out, plan.batch_size);
-    let mut memory = MemoryWatch::begin(&config, &model_plan, &files, rehearsal.shape())?;
+    let evaluation = Evaluation::new(micro_batches(held_out.clone(), plan.batch_size));
+    let mut memory = MemoryWatch::begin(&config, &files, rehearsal.shape())?;
+    if let Some(text) = memory.notice() {
+        progress.notice(&text);
+    }
 
     progress.phase(Phase::LoadingModel);
     let base = files.fingerprint();
@@ -109,8 +119,6 @@ pub fn start(
     }
     memory.weights_loaded();
 
-    let network = Network::initialize(model_plan.shape.clone(), config.seed)?;
-    memory.adapter_made();
     let fresh = CheckpointState {
         step: 0,
         evaluation_due: false,
@@ -122,34 +130,37 @@ pub fn start(
         dataset: dataset_hash.clone(),
         checksum: String::new(),
     };
-    let (mut folder, network, optimizer, state) = match resumed {
-        Err(path) => {
-            let folder = RunFolder::create(&path, &config)?;
-            let optimizer = AdamW::new(plan.optimizer, network.parameters())?;
-            (folder, network, optimizer, fresh)
+    let (mut folder, saved) = match resumed {
+        Err(path) => (RunFolder::create(&path, &config)?, None),
+        Ok(folder) => {
+            let saved = checkpoint::load_newest(&folder.checkpoints())?.0;
+            (folder, saved)
         }
-        Ok(mut folder) => match saved {
-            None => {
-                folder.cut_metrics_back(0)?;
-                let optimizer = AdamW::new(plan.optimizer, network.parameters())?;
-                (folder, network, optimizer, fresh)
-            }
-            Some(saved) => {
-                if saved.state.dataset != dataset_hash {
-                    return Err(dataset_changed(folder.path()));
-                }
-                folder.cut_metrics_back(saved.state.step)?;
-                let updates = saved.state.step;
-                let network = Network::from_parameters(model_plan.shape.clone(), saved.parameters)
-                    .map_err(|problem| does_not_fit(folder.path(), problem))?;
-                let optimizer =
-                    AdamW::restore(plan.optimizer, updates, saved.moments, network.parameters())
-                        .map_err(|problem| does_not_fit(folder.path(), problem))?;
-                (folder, network, optimizer, saved.state)
-            }
-        },
     };
-
+    let shape = model_plan.shape.clone();
+    let (network, optimizer, state) = match saved {
+        None => {
+            folder.cut_metrics_back(0)?;
+            let network = Network::initialize(shape, config.seed)?;
+            memory.adapter_made();
+            let optimizer = AdamW::new(plan.optimizer, network.parameters())?;
+            (network, optimizer, fresh)
+        }
+        Some(saved) => {
+            if saved.state.dataset != dataset_hash {
+                return Err(dataset_changed(folder.path()));
+            }
+            folder.cut_metrics_back(saved.state.step)?;
+            let updates = saved.state.step;
+            let network = Network::from_parameters(shape, saved.parameters)
+                .map_err(|problem| does_not_fit(folder.path(), problem))?;
+            memory.adapter_is(network.parameters());
+            let optimizer =
+                AdamW::restore(plan.optimizer, updates, saved.moments, network.parameters())
+                    .map_err(|problem| does_not_fit(folder.path(), problem))?;
+            (network, optimizer, saved.state)
+        }
+    };
     memory.optimizer_made();
 
     folder.log(&format!("step {} of {}", state.step, plan.stream.steps()));
@@ -173,7 +184,6 @@ pub fn start(
         model_plan.quantization,
     );
     adapter_config.module_root = files.module_root().to_owned();
-    let evaluation = Evaluation::new(micro_batches(held_out, plan.batch_size));
     let trainer = Trainer {
         backbone: &backbone,
         network,
@@ -187,7 +197,14 @@ pub fn start(
         adapter_config,
         state,
     };
-    trainer.run(progress, stop)
+    let is_fresh = trainer.state.step == 0;
+    let path = trainer.folder.path().to_path_buf();
+    let outcome = trainer.run(progress, stop);
+    if is_fresh && matches!(outcome, Err(Error::MemoryTooLittle { .. })) {
+        // It did not start, so the folder is free for one that does.
+        RunFolder::withdraw(&path)?;
+    }
+    outcome
 }
 
 /// Where a run goes on, and a word to the user where that is not its last checkpoint.

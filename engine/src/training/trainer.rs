@@ -88,9 +88,10 @@ impl Trainer<'_> {
         let elapsed_before = self.state.elapsed_secs;
         let first_step = self.state.step + 1;
         let steps = self.plan.stream.steps();
-        if self.state.step < steps {
+        if self.state.step < steps && !self.patience_is_over() {
             self.rehearse(progress, stop)?;
         }
+        let stepping = Instant::now();
         let gradients = self.network.parameters().zeros_like()?;
         self.memory.gradients_made();
         // A run that is resumed stands at a checkpoint already.
@@ -117,7 +118,7 @@ impl Trainer<'_> {
             saved = false;
             self.state.step = step;
             self.state.elapsed_secs = elapsed_before + started.elapsed().as_secs_f64();
-            let per_step = started.elapsed().as_secs_f64() / (step + 1 - first_step) as f64;
+            let per_step = stepping.elapsed().as_secs_f64() / (step + 1 - first_step) as f64;
             self.report_step(
                 progress,
                 StepMetrics {
@@ -191,7 +192,9 @@ impl Trainer<'_> {
             folder: &self.folder,
             state: &self.state,
         };
-        self.rehearsal.run(&stage, stop)?;
+        if !self.rehearsal.run(&stage, stop)? {
+            return Ok(());
+        }
         let peak_bytes = self.memory.peak_bytes();
         self.memory.accept_rehearsal(peak_bytes)?;
         let memory = self.memory.report(peak_bytes);

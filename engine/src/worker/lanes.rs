@@ -20,9 +20,8 @@ use super::run_progress::RunProgress;
 use super::schedule::{Job, Lane, Schedule, Turn, Work};
 use crate::Error;
 
-/// Candle walks the graph of a backward pass recursively, one frame and more per operation, so a
-/// deep side network on a long sequence needs far more stack than a thread has by default. The
-/// pages are only taken when they are touched.
+/// Templates and parsers of foreign files recurse; a thread has little stack by default. The pages are
+/// only taken when they are touched.
 const HEAVY_STACK_BYTES: usize = 256 << 20;
 const LIGHT_STACK_BYTES: usize = 16 << 20;
 

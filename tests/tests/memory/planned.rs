@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 
 use stepladder_engine::training::check::{Cell, Compared, RandomModel};
 use stepladder_engine::training::estimate::BatchShape;
-use stepladder_protocol::{Downsample, Inject, Method, Quantize, RunConfig, Switch, TapDtype};
+use stepladder_protocol::{
+    Downsample, Inject, Method, Optimizer, Quantize, RunConfig, Switch, TapDtype,
+};
 
 use super::alone;
 
@@ -80,6 +82,8 @@ fn configs() -> Vec<RunConfig> {
         ladder(|c| c.downsample = Downsample::Adapter),
         ladder(|c| c.downsample = Downsample::Shared),
         ladder(|c| c.quantize = Quantize::Nf4),
+        ladder(|c| c.quantize_head = Switch::On),
+        ladder(|c| c.optimizer = Optimizer::AdamW8bit),
         ladder(|c| c.d_side = Some(128)),
         RunConfig {
             tap_dtype: TapDtype::Bf16,
@@ -107,7 +111,7 @@ fn a_step_takes_what_the_plan_says() {
     let _alone = alone();
     let (mut worst, mut wrong) = (0f64, Vec::new());
     for config in configs() {
-        for shape in [(3, 200), (2, 700)] {
+        for shape in [(3, 200), (2, 700), (1, 2048)] {
             let Compared { plan, measured, .. } = compare(&cell(MODEL, &config, shape));
             let (planned, peak) = (mib(plan.total_bytes), mib(measured.peak));
             let error = planned / peak - 1.0;

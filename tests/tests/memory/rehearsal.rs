@@ -17,6 +17,9 @@ use super::alone;
 struct Listener {
     memory: Option<RunMemory>,
     steps: usize,
+    stop: StopFlag,
+    /// Raise the flag after this step.
+    stop_after: Option<usize>,
 }
 
 impl Progress for Listener {
@@ -28,6 +31,9 @@ impl Progress for Listener {
     }
     fn step(&mut self, _: &StepMetrics) {
         self.steps += 1;
+        if self.stop_after == Some(self.steps) {
+            self.stop.raise();
+        }
     }
     fn evaluation(&mut self, _: &EvaluationMetrics) {}
     fn checkpoint(&mut self, _: &Path) {}
@@ -69,8 +75,6 @@ fn a_run_takes_what_was_planned_and_rehearsed() {
         let written: RunMemory = serde_json::from_slice(&written).unwrap();
         assert_eq!(written.measured_peak_bytes, Some(measured));
         let parts = written.measured.unwrap();
-        let told = parts.weights + parts.adapter + parts.gradients + parts.optimizer;
-        assert_eq!(told + parts.rest, measured);
         for (ours, planned) in [
             (parts.weights, written.estimated.weights),
             (parts.adapter, written.estimated.adapter),
@@ -79,11 +83,51 @@ fn a_run_takes_what_was_planned_and_rehearsed() {
         ] {
             // Names and maps come on top of the numbers.
             assert!(
-                ours >= planned && ours - planned < 160_000,
+                ours >= planned && ours - planned < 100_000,
                 "{method:?}: {ours}, {planned}"
             );
         }
         assert!(!path.join("rehearsal.part").exists());
+    }
+}
+
+/// Found by reading: what a checkpoint holds was counted as the program's.
+#[test]
+fn a_resumed_run_counts_like_a_fresh_one() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let memory = |path: &Path| -> RunMemory {
+        serde_json::from_slice(&std::fs::read(path.join("memory.json")).unwrap()).unwrap()
+    };
+    let mut listener = Listener {
+        stop_after: Some(2),
+        ..Listener::default()
+    };
+    let stop = listener.stop.clone();
+    let target = RunTarget::Fresh(path.clone());
+    start(&config(Method::Lora), target, &mut listener, &stop).unwrap();
+    let fresh = memory(&path);
+    let mut listener = Listener::default();
+    let target = RunTarget::Resume(path.clone());
+    start(
+        &config(Method::Lora),
+        target,
+        &mut listener,
+        &StopFlag::default(),
+    )
+    .unwrap();
+    let resumed = memory(&path);
+    let (fresh, resumed) = (fresh.measured.unwrap(), resumed.measured.unwrap());
+    for (name, fresh, resumed) in [
+        ("weights", fresh.weights, resumed.weights),
+        ("adapter", fresh.adapter, resumed.adapter),
+        ("gradients", fresh.gradients, resumed.gradients),
+        ("optimizer", fresh.optimizer, resumed.optimizer),
+        ("rest", fresh.rest, resumed.rest),
+    ] {
+        println!("{name}: {fresh}, resumed {resumed}");
+        assert!(fresh.abs_diff(resumed) < 150_000, "{name}");
     }
 }
 

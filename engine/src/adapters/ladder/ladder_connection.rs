@@ -124,7 +124,7 @@ impl<'a> LadderConnection<'a> {
                 Some(gate) => {
                     let down = self.downsample(parameters, &normalized)?;
                     d_gate -= elementwise::inner_product(&grad, &down)?;
-                    let d_down = grad.copy()?;
+                    let d_down = elementwise::copy(&grad)?;
                     elementwise::scale(&d_down, 1.0 - gate)?;
                     d_down
                 }

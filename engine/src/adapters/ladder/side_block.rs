@@ -256,7 +256,7 @@ impl<'a> SideBlock<'a> {
 
     /// What [`Self::forward_keeping`] keeps of the MLP, for one tile.
     fn recompute_half(&self, input: &Tensor, attended: &Tensor) -> Result<MlpActivations> {
-        let middle = input.copy()?;
+        let middle = elementwise::copy(input)?;
         let o = self.weight("attention.o_proj")?;
         accumulate_linear(&middle, attended, o, 1.0)?;
         let normed = self.norm(&middle)?;

@@ -315,7 +315,7 @@ impl SideRun<'_> {
     }
 }
 
-fn missing_tap(layer: usize) -> Error {
+pub(super) fn missing_tap(layer: usize) -> Error {
     Error::Tensor(candle_core::Error::Msg(format!(
         "side layer {layer} has neither tap nor state"
     )))

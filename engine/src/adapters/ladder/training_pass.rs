@@ -8,7 +8,7 @@ use std::ops::Range;
 use candle_core::Tensor;
 use stepladder_protocol::{Switch, TapDtype};
 
-use super::side_network::{JoinedGradient, SideKeep, SideNetwork};
+use super::side_network::{JoinedGradient, SideKeep, SideNetwork, missing_tap};
 use crate::Result;
 use crate::adapters::kept::{KeptStates, narrowed};
 use crate::adapters::parameters::Parameters;
@@ -148,9 +148,7 @@ impl SideNetwork {
         match training.recompute_taps {
             Switch::Off => {
                 self.backward(gradients, forward, tokens, &d_side, |layer, grad, state| {
-                    let Some(tap) = taps.pop() else {
-                        return Ok(());
-                    };
+                    let tap = taps.pop().ok_or_else(|| missing_tap(layer))?;
                     let joined = JoinedGradient::new(grad.clone(), state);
                     self.connection_backward(gradients, layer, &tap, &joined, tokens)
                 })?;
@@ -166,9 +164,7 @@ impl SideNetwork {
                     let Some(layer) = self.layer_at(layer) else {
                         return Ok(());
                     };
-                    let Some(joined) = joined.pop() else {
-                        return Ok(());
-                    };
+                    let joined = joined.pop().ok_or_else(|| missing_tap(layer))?;
                     let tap = narrowed(output, training.taps.dtype)?;
                     self.connection_backward(gradients, layer, &tap, &joined, tokens)
                 })?;

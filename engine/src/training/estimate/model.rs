@@ -198,7 +198,7 @@ impl EstimatedModel {
             None => (kept(embedding, quantization.head), None),
         };
         WeightForms {
-            blocks_bytes: Some(bytes.sum()),
+            blocks_bytes: bytes.sum(),
             blocks: main_form(&blocks, &embedding),
             embedding,
             head,
