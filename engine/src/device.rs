@@ -79,6 +79,13 @@ pub fn list() -> DeviceReport {
     }
 }
 
+/// Bytes of RAM, all and free, where the system tells.
+pub fn memory() -> (Option<u64>, Option<u64>) {
+    let cpu = cpu();
+    let known = |bytes: u64| Some(bytes).filter(|bytes| *bytes > 0);
+    (known(cpu.memory_total_bytes), known(cpu.memory_free_bytes))
+}
+
 fn cpu() -> DeviceInfo {
     let mut name = String::new();
     let (mut total, mut free) = (0, 0);

@@ -23,6 +23,8 @@ pub struct MemoryRequest<'a> {
     pub forms: &'a WeightForms,
     /// The adapter.
     pub shape: &'a AdapterShape,
+    /// Numbers that are trained.
+    pub parameters: u64,
     /// Bytes of the optimizer's moments.
     pub moment_bytes: u64,
     /// How it is trained.
@@ -123,7 +125,7 @@ impl<'a> Walk<'a> {
         }
         let blocks = forms.blocks_bytes + small_bytes(model);
         self.ledger.take(Item::Blocks, blocks);
-        let parameters = 4 * self.request.shape.parameters() as u64;
+        let parameters = 4 * self.request.parameters;
         self.ledger.take(Item::Adapter, parameters);
         self.ledger.take(Item::Gradients, parameters);
         self.ledger.take(Item::Moments, self.request.moment_bytes);

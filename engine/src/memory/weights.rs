@@ -1,5 +1,6 @@
 //! Bytes of a backbone's weights by the forms they are kept in.
 
+use crate::adapters::lora::shape::linear_maps;
 use crate::models::config::DecoderConfig;
 use crate::models::stored_type::StoredType;
 
@@ -60,13 +61,9 @@ pub struct WeightForms {
 
 /// `[outputs, inputs]` of a block's linear maps as they are stored.
 pub fn linear_shapes(model: &DecoderConfig) -> Vec<(u64, u64)> {
-    let (d, f) = (model.d_model as u64, model.d_ff as u64);
-    let q = (model.heads * model.head_dim) as u64;
-    let kv = (model.kv_heads * model.head_dim) as u64;
-    match model.fused_projections {
-        true => vec![(q + 2 * kv, d), (d, q), (2 * f, d), (d, f)],
-        false => vec![(q, d), (kv, d), (kv, d), (d, q), (f, d), (f, d), (d, f)],
-    }
+    let maps = linear_maps(model).into_iter();
+    maps.map(|(_, [inputs, outputs])| (outputs as u64, inputs as u64))
+        .collect()
 }
 
 /// Bytes of norms and biases, which are kept in f32.

@@ -74,26 +74,49 @@ pub fn estimate_resolved(
     shape: BatchShape,
 ) -> MemoryPlan {
     let forms = model.forms(resolved.quantization);
-    plan_of(config, resolved, (&model.config, &forms), device, shape)
+    let trained = Trained::new(config, resolved);
+    plan_of(
+        config,
+        resolved,
+        (&model.config, &forms),
+        (device, trained),
+        shape,
+    )
+}
+
+/// What does not depend on the micro-batch, counted once for the many shapes that a limit tries.
+#[derive(Clone, Copy)]
+struct Trained {
+    parameters: u64,
+    moment_bytes: u64,
+}
+
+impl Trained {
+    fn new(config: &RunConfig, resolved: &ModelPlan) -> Self {
+        let tensors = resolved.shape.tensors();
+        let sizes = || tensors.values().map(|shape| shape.iter().product());
+        Self {
+            parameters: sizes().sum::<usize>() as u64,
+            moment_bytes: sizes()
+                .map(|size| moment_bytes(size, config.optimizer))
+                .sum(),
+        }
+    }
 }
 
 fn plan_of(
     config: &RunConfig,
     resolved: &ModelPlan,
     (model, forms): (&DecoderConfig, &WeightForms),
-    device: DeviceClass,
+    (device, trained): (DeviceClass, Trained),
     BatchShape { batch, seq }: BatchShape,
 ) -> MemoryPlan {
     plan(&MemoryRequest {
         model,
         forms,
         shape: &resolved.shape,
-        moment_bytes: resolved
-            .shape
-            .tensors()
-            .values()
-            .map(|shape| moment_bytes(shape.iter().product(), config.optimizer))
-            .sum(),
+        parameters: trained.parameters,
+        moment_bytes: trained.moment_bytes,
         training: resolved.training,
         offload_embeddings: config.offload_embeddings == Switch::On,
         batch,

@@ -54,12 +54,11 @@ impl MemoryWatch {
             batch_size: shape.batch,
             ..config.clone()
         };
-        let cpu = device::list().devices.into_iter().next();
-        let known = |bytes: Option<u64>| bytes.filter(|bytes| *bytes > 0);
+        let (total_bytes, free_bytes) = device::memory();
         let watch = Self {
             plan: checked(&asked, &model, class(), shape)?,
-            free_bytes: known(cpu.as_ref().map(|cpu| cpu.memory_free_bytes)),
-            total_bytes: known(cpu.as_ref().map(|cpu| cpu.memory_total_bytes)),
+            free_bytes,
+            total_bytes,
             model,
             asked,
             program_bytes: 0,
@@ -91,6 +90,11 @@ impl MemoryWatch {
 
     /// What was allocated since the last part was told.
     fn since(&self) -> u64 {
+        probe::current_bytes().saturating_sub(self.program_bytes + self.told())
+    }
+
+    /// The parts that were told so far.
+    fn told(&self) -> u64 {
         let MeasuredParts {
             weights,
             adapter,
@@ -98,8 +102,7 @@ impl MemoryWatch {
             optimizer,
             ..
         } = self.measured;
-        let told = self.program_bytes + weights + adapter + gradients + optimizer;
-        probe::current_bytes().saturating_sub(told)
+        weights + adapter + gradients + optimizer
     }
 
     /// The backbone was loaded.
@@ -171,16 +174,8 @@ impl MemoryWatch {
 
     /// Both sides, with the highest peak so far (of earlier parts of a resumed run too).
     pub fn report(&self, peak_bytes: u64) -> RunMemory {
-        let MeasuredParts {
-            weights,
-            adapter,
-            gradients,
-            optimizer,
-            ..
-        } = self.measured;
-        let told = weights + adapter + gradients + optimizer;
         let measured = (peak_bytes > 0).then(|| MeasuredParts {
-            rest: peak_bytes.saturating_sub(told),
+            rest: peak_bytes.saturating_sub(self.told()),
             ..self.measured
         });
         RunMemory {

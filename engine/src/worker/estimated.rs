@@ -14,7 +14,7 @@ const OTHER_PROGRAMS_ON_A_CARD: u64 = (4 << 30) / 10;
 pub fn report(command: &EstimateCommand) -> Result<MemoryReport> {
     let device = device_of(command)?;
     let memory_bytes = match command.memory_bytes {
-        None if !device.has_own_memory => free_memory(),
+        None if !device.has_own_memory => device::memory().1,
         asked => asked,
     };
     let usual = match device.has_own_memory {
@@ -55,12 +55,6 @@ fn device_of(command: &EstimateCommand) -> Result<DeviceClass> {
             }
         },
     )
-}
-
-fn free_memory() -> Option<u64> {
-    let devices = device::list().devices;
-    let cpu = devices.iter().find(|device| device.id == "cpu")?;
-    Some(cpu.memory_free_bytes).filter(|bytes| *bytes > 0)
 }
 
 #[cfg(test)]

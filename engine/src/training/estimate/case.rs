@@ -2,7 +2,7 @@
 
 use stepladder_protocol::{Method, RunConfig};
 
-use super::{BatchShape, EstimatedModel, on_device, plan_of};
+use super::{BatchShape, EstimatedModel, Trained, on_device, plan_of};
 use crate::adapters::network::AdapterShape;
 use crate::memory::limits::largest;
 use crate::memory::{DeviceClass, MemoryPlan, WeightForms};
@@ -25,6 +25,7 @@ pub(super) struct Case<'a> {
     pub(super) config: RunConfig,
     pub(super) resolved: ModelPlan,
     forms: WeightForms,
+    trained: Trained,
 }
 
 impl<'a> Case<'a> {
@@ -48,6 +49,7 @@ impl<'a> Case<'a> {
             model,
             device,
             forms: model.forms(resolved.quantization),
+            trained: Trained::new(&config, &resolved),
             config,
             resolved,
         };
@@ -88,7 +90,8 @@ impl<'a> Case<'a> {
 
     pub(super) fn plan(&self, shape: BatchShape) -> MemoryPlan {
         let backbone = (&self.model.config, &self.forms);
-        plan_of(&self.config, &self.resolved, backbone, self.device, shape)
+        let on = (self.device, self.trained);
+        plan_of(&self.config, &self.resolved, backbone, on, shape)
     }
 
     fn fits(&self, shape: BatchShape, available_bytes: u64) -> bool {
