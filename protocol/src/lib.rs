@@ -9,6 +9,7 @@
 
 mod chat;
 mod command;
+mod data_options;
 mod dataset_preview;
 mod device_info;
 mod error_report;
@@ -27,6 +28,7 @@ pub use command::{
     AdapterChoice, ChatCommand, ChatTurn, Command, EstimateCommand, ExportCommand, InspectCommand,
     JobId, JobRef, TrainCommand,
 };
+pub use data_options::{DataFormat, DataOptions, LossOn, TooLong, Traces};
 pub use dataset_preview::{
     DatasetFile, DatasetPreview, ExamplePreview, Segment, SkippedRow, TokenLengths, TokenUse,
 };

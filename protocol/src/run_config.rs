@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::DataOptions;
+
 /// The way an adapter is attached to the frozen backbone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -123,6 +125,8 @@ pub struct RunConfig {
     pub model: String,
     /// `builtin` or dataset files, read in this order.
     pub data: Vec<String>,
+    /// How they become examples.
+    pub data_options: DataOptions,
     /// What is trained.
     pub method: Method,
     /// Compute device: `auto` or `cpu`.
@@ -215,6 +219,7 @@ impl Default for RunConfig {
         Self {
             model: "builtin".to_owned(),
             data: vec!["builtin".to_owned()],
+            data_options: DataOptions::default(),
             method: Method::default(),
             device: "auto".to_owned(),
             memory_bytes: None,

@@ -12,6 +12,24 @@ pub struct SourceLine {
     pub line: usize,
 }
 
+/// What a row says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sample {
+    /// Turns, told by a chat template.
+    Chat(Chat),
+    /// A text without turns, which no template touches.
+    Text(String),
+}
+
+/// A conversation as the template takes it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chat {
+    /// The turns in order; at least one is the assistant's.
+    pub messages: Vec<Message>,
+    /// The tools that the assistant may call, a list of JSON descriptions.
+    pub tools: Option<serde_json::Value>,
+}
+
 /// One row, understood.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conversation {

@@ -8,9 +8,10 @@ use rayon::prelude::*;
 
 use super::conversation::{Conversation, SourceLine};
 use super::example::{Built, Example, build};
-use super::formats::{Format, RowProblem, parse_fields};
-use super::reader::{DataSource, Row, RowReader};
+use super::formats::{Format, RowProblem};
+use super::reader::{DataSource, RowReader};
 use super::report::{DatasetReport, SourceReport};
+use super::row::Row;
 use crate::models::chat_template::{ChatTemplate, deep_stack};
 use crate::models::tokenizer::Tokenizer;
 use crate::{Error, Result};
@@ -115,7 +116,9 @@ impl Load<'_> {
             let format = match format {
                 Some(format) => format,
                 None => *format.insert(
-                    parse_fields(&first.text)
+                    first
+                        .clone()
+                        .into_fields()
                         .and_then(|fields| Format::detect(&fields))
                         .map_err(|problem| row_error(path, first.line, problem))?,
                 ),
@@ -145,7 +148,9 @@ impl Load<'_> {
     fn chunk(&mut self, source: usize, path: &Path, format: Format, rows: &[Row]) -> Result<()> {
         let (tokenizer, template, context) = (self.tokenizer, self.template, self.report.context);
         let work = |row: &Row| {
-            let messages = parse_fields(&row.text)
+            let messages = row
+                .clone()
+                .into_fields()
                 .and_then(|fields| format.parse(fields))
                 .map_err(|problem| row_error(path, row.line, problem))?;
             let source = SourceLine {
@@ -177,7 +182,7 @@ fn next_chunk(reader: &mut RowReader<'_>) -> Result<Vec<Row>> {
         let Some(row) = reader.next_row()? else {
             break;
         };
-        bytes += row.text.len();
+        bytes += row.size_bytes();
         chunk.push(row);
     }
     Ok(chunk)
@@ -188,7 +193,7 @@ fn row_error(path: &Path, line: usize, problem: RowProblem) -> Error {
         path: path.to_path_buf(),
         line,
         problem: problem.problem,
-        hint: problem.hint.to_owned(),
+        hint: problem.hint.into_owned(),
     }
 }
 

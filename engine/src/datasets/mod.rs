@@ -17,6 +17,7 @@ mod loss_mask;
 pub mod order;
 pub mod reader;
 pub mod report;
+pub mod row;
 pub mod split;
 mod turns;
 

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
+use super::row::{Row, RowContent};
 use crate::{Error, Result};
 
 /// A line longer than this is no row of a dataset.
@@ -42,15 +43,6 @@ impl DataSource {
             Self::Memory { bytes, .. } => bytes.len() as u64,
         }
     }
-}
-
-/// A line that is not blank.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// 1-based line number.
-    pub line: usize,
-    /// The line without its end.
-    pub text: String,
 }
 
 /// Reads a source row by row.
@@ -126,7 +118,7 @@ impl<'a> RowReader<'a> {
             if !text.trim().is_empty() {
                 return Ok(Some(Row {
                     line: self.line,
-                    text,
+                    content: RowContent::Json(text),
                 }));
             }
         }
@@ -154,7 +146,10 @@ mod tests {
         let mut reader = RowReader::open(&source)?;
         let mut rows = Vec::new();
         while let Some(row) = reader.next_row()? {
-            rows.push((row.line, row.text));
+            match row.content {
+                RowContent::Json(text) => rows.push((row.line, text)),
+                other => panic!("{other:?}"),
+            }
         }
         assert_eq!(reader.bytes_read(), bytes.len() as u64);
         Ok(rows)

@@ -5,13 +5,11 @@
 mod messages;
 mod prompt_completion;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::conversation::{Message, Role};
+pub use super::row::{Fields, RowProblem};
 use crate::foreign_text::visible_excerpt;
-
-/// The fields of a row.
-pub type Fields = Map<String, Value>;
 
 /// A way to write conversations as rows.
 #[derive(Clone, Copy, Debug)]
@@ -24,24 +22,6 @@ pub struct Format {
 
 /// Every format, the more specific first.
 pub const FORMATS: [Format; 2] = [messages::FORMAT, prompt_completion::FORMAT];
-
-/// Why a row cannot be used: what is wrong, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RowProblem {
-    /// What was found, naming the field.
-    pub problem: String,
-    /// What to do about it.
-    pub hint: &'static str,
-}
-
-impl RowProblem {
-    fn new(problem: impl Into<String>, hint: &'static str) -> Self {
-        Self {
-            problem: problem.into(),
-            hint,
-        }
-    }
-}
 
 impl Format {
     /// The format of a row, by its fields.

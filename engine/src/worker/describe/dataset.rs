@@ -8,7 +8,7 @@ use stepladder_protocol::{
 
 use crate::datasets::conversation::{Message, Role};
 use crate::datasets::example::Example;
-use crate::datasets::formats::{Format, parse_fields};
+use crate::datasets::formats::Format;
 use crate::datasets::load::Dataset;
 use crate::datasets::reader::{DataSource, RowReader};
 use crate::models::model::ModelFiles;
@@ -143,7 +143,7 @@ fn as_rows(sources: &[DataSource], show: usize) -> Result<DatasetPreview> {
         let mut format: Option<Format> = None;
         let mut rows = 0;
         while let Some(row) = reader.next_row()? {
-            let parsed = parse_fields(&row.text).and_then(|fields| {
+            let parsed = row.clone().into_fields().and_then(|fields| {
                 let known = match format {
                     Some(known) => known,
                     None => *format.insert(Format::detect(&fields)?),
@@ -154,7 +154,7 @@ fn as_rows(sources: &[DataSource], show: usize) -> Result<DatasetPreview> {
                 path: source.path().to_path_buf(),
                 line: row.line,
                 problem: problem.problem,
-                hint: problem.hint.to_owned(),
+                hint: problem.hint.into_owned(),
             })?;
             rows += 1;
             if preview.shown.len() < show {
