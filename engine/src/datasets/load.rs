@@ -1,17 +1,17 @@
 //! Sources all the way to examples, with an account of every row.
 
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use rayon::prelude::*;
 
 use super::conversation::{Conversation, SourceLine};
-use super::example::{Built, Example, build};
+use super::example::{Built, build};
 use super::formats::{Format, RowProblem};
 use super::reader::{DataSource, RowReader};
 use super::report::{DatasetReport, SourceReport};
 use super::row::Row;
+use super::store::{ExampleStore, StoreWriter};
 use crate::models::chat_template::{ChatTemplate, deep_stack};
 use crate::models::tokenizer::Tokenizer;
 use crate::{Error, Result};
@@ -32,10 +32,10 @@ pub struct LoadProgress {
 }
 
 /// Examples to train on, and how they came about.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Dataset {
     /// The examples in the order of the rows; never empty.
-    pub examples: Vec<Example>,
+    pub examples: ExampleStore,
     /// What became of the rows.
     pub report: DatasetReport,
 }
@@ -60,12 +60,11 @@ impl Dataset {
             threads,
             tokenizer,
             template,
-            examples: Vec::new(),
+            examples: StoreWriter::new(),
             report: DatasetReport {
                 context,
                 ..DatasetReport::default()
             },
-            seen: HashSet::new(),
             bytes_before: 0,
             bytes_total: sources.iter().map(DataSource::size_bytes).sum(),
         };
@@ -77,7 +76,8 @@ impl Dataset {
             mut report,
             ..
         } = load;
-        report.duplicates = report.rows_read - load.seen.len();
+        let examples = examples.finish()?;
+        report.duplicates = examples.duplicates()?.rows;
         if examples.is_empty() {
             return Err(nothing_left(sources, &report));
         }
@@ -89,10 +89,8 @@ struct Load<'a> {
     threads: rayon::ThreadPool,
     tokenizer: &'a Tokenizer,
     template: &'a ChatTemplate,
-    examples: Vec<Example>,
+    examples: StoreWriter,
     report: DatasetReport,
-    /// Hashes of the conversations so far.
-    seen: HashSet<u64>,
     bytes_before: u64,
     bytes_total: u64,
 }
@@ -159,17 +157,17 @@ impl Load<'_> {
             };
             let conversation = Conversation { messages, source };
             let built = build(&conversation, tokenizer, template, context)?;
-            Ok((conversation.stable_hash(), built))
+            Ok(built)
         };
-        let results: Vec<Result<(u64, Built)>> =
+        let results: Vec<Result<Built>> =
             self.threads.install(|| rows.par_iter().map(work).collect());
         for (row, result) in rows.iter().zip(results) {
-            let (hash, built) = result?;
+            let built = result?;
             self.report.rows_read += 1;
-            self.seen.insert(hash);
             self.report.count(path, row.line, &built);
-            self.examples
-                .extend(built.fitted.into_iter().map(|fitted| fitted.example));
+            for fitted in &built.fitted {
+                self.examples.push(&fitted.example)?;
+            }
         }
         Ok(())
     }

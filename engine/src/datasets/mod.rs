@@ -11,24 +11,31 @@ pub mod batch;
 pub mod builtin;
 pub mod conversation;
 pub mod example;
+pub mod example_set;
 pub mod formats;
+pub mod layout;
 pub mod load;
 mod loss_mask;
 pub mod order;
 pub mod reader;
 pub mod report;
 pub mod row;
+mod spill;
 pub mod split;
+pub mod store;
 mod turns;
 
 pub use batch::TokenBatch;
 pub use conversation::{Conversation, Message, Role, SourceLine};
 pub use example::Example;
+pub use example_set::ExampleSet;
+pub use layout::{Layout, Rows};
 pub use load::{Dataset, LoadProgress};
 pub use order::epoch_order;
 pub use reader::DataSource;
 pub use report::{DatasetReport, SkippedRow};
 pub use split::{Split, split};
+pub use store::ExampleStore;
 
 #[cfg(test)]
 mod tests;

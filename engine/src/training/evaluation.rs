@@ -4,30 +4,30 @@ use super::stop_flag::StopFlag;
 use super::targeted_input;
 use crate::adapters::network::{Network, TrainingSettings};
 use crate::adapters::parameters::Parameters;
-use crate::datasets::batch::TokenBatch;
+use crate::datasets::example_set::ExampleSet;
+use crate::datasets::layout::{Layout, MicroBatchRows};
 use crate::models::decoder::Decoder;
 use crate::ops::linear_cross_entropy::Gradient;
 use crate::{Error, Result};
 
-/// Micro-batches of held-out examples, made once.
-pub struct Evaluation {
-    batches: Vec<TokenBatch>,
-    target_tokens: usize,
+/// The held-out examples, arranged once and laid into a micro-batch when it is its turn.
+pub struct Evaluation<'a> {
+    examples: ExampleSet<'a>,
+    batches: Vec<MicroBatchRows>,
 }
 
-impl Evaluation {
-    /// Over these micro-batches.
-    pub fn new(batches: Vec<TokenBatch>) -> Self {
-        let target_tokens = batches.iter().map(|batch| batch.target_ids.len()).sum();
+impl<'a> Evaluation<'a> {
+    /// Over these examples.
+    pub fn new(examples: ExampleSet<'a>, layout: Layout) -> Self {
         Self {
-            batches,
-            target_tokens,
+            batches: examples.arrange_all(layout),
+            examples,
         }
     }
 
     /// Whether there is nothing to evaluate.
     pub fn is_empty(&self) -> bool {
-        self.target_tokens == 0
+        self.examples.is_empty()
     }
 
     /// Mean loss per target token, in nats.
@@ -42,14 +42,16 @@ impl Evaluation {
         stop: &StopFlag,
     ) -> Result<f64> {
         let untouched = Parameters::default();
-        let mut total = 0.0;
-        for batch in &self.batches {
+        let (mut total, mut target_tokens) = (0.0, 0);
+        for rows in &self.batches {
             if stop.is_raised() {
                 return Err(Error::Stopped);
             }
-            let input = targeted_input(batch);
+            let batch = self.examples.batch(rows);
+            target_tokens += batch.target_ids.len();
+            let input = targeted_input(&batch);
             total += network.loss(backbone, input, (settings, 0), Gradient::Skip, &untouched)?;
         }
-        Ok(total / self.target_tokens as f64)
+        Ok(total / target_tokens as f64)
     }
 }

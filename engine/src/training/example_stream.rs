@@ -13,6 +13,8 @@ pub struct ExampleStream {
     total: usize,
     /// Each example's length, if steps shall hold examples of similar length.
     lengths: Option<Vec<usize>>,
+    /// The order of the epoch that was last asked for, so that it is not made anew for every step.
+    epoch: Option<(usize, Vec<usize>)>,
 }
 
 impl ExampleStream {
@@ -25,6 +27,7 @@ impl ExampleStream {
             seed,
             total: total.max(1),
             lengths: None,
+            epoch: None,
         }
     }
 
@@ -36,6 +39,7 @@ impl ExampleStream {
             seed,
             total: steps.saturating_mul(per_step),
             lengths: None,
+            epoch: None,
         }
     }
 
@@ -58,25 +62,28 @@ impl ExampleStream {
     }
 
     /// Indices of the examples of step `step` (from 1).
-    pub fn step(&self, step: usize) -> Vec<usize> {
+    pub fn step(&mut self, step: usize) -> Vec<usize> {
         let start = (step - 1) * self.per_step;
         let end = (start + self.per_step).min(self.total);
-        let mut indices = Vec::with_capacity(end.saturating_sub(start));
-        let mut epoch = usize::MAX;
-        let mut order = Vec::new();
-        for position in start..end {
-            if position / self.examples != epoch {
-                epoch = position / self.examples;
-                order = epoch_order(self.examples, self.seed, epoch as u64);
-                if let Some(lengths) = &self.lengths {
-                    let begin = epoch * self.examples;
-                    let (step, seed) = (self.per_step, self.seed);
-                    grouped_by_length(&mut order, lengths, begin, step, seed, epoch as u64);
-                }
+        (start..end)
+            .map(|position| {
+                let place = position % self.examples;
+                self.order_of(position / self.examples)[place]
+            })
+            .collect()
+    }
+
+    fn order_of(&mut self, epoch: usize) -> &[usize] {
+        if { self.epoch.as_ref() }.is_none_or(|(number, _)| *number != epoch) {
+            let mut order = epoch_order(self.examples, self.seed, epoch as u64);
+            if let Some(lengths) = &self.lengths {
+                let begin = epoch * self.examples;
+                let (step, seed) = (self.per_step, self.seed);
+                grouped_by_length(&mut order, lengths, begin, step, seed, epoch as u64);
             }
-            indices.push(order[position % self.examples]);
+            self.epoch = Some((epoch, order));
         }
-        indices
+        self.epoch.as_ref().map_or(&[], |(_, order)| order)
     }
 }
 
@@ -86,7 +93,7 @@ mod tests {
 
     #[test]
     fn every_example_is_seen_once_per_epoch() {
-        let stream = ExampleStream::for_epochs(10, 4, 1, 2.0);
+        let mut stream = ExampleStream::for_epochs(10, 4, 1, 2.0);
         assert_eq!(stream.steps(), 5);
         let seen: Vec<usize> = (1..=5).flat_map(|step| stream.step(step)).collect();
         for epoch in seen.chunks(10) {
@@ -100,7 +107,7 @@ mod tests {
     #[test]
     fn grouping_by_length_changes_which_examples_meet_not_how_often() {
         let lengths: Vec<usize> = (0..10).map(|index| index * 3 % 10).collect();
-        let stream = ExampleStream::for_epochs(10, 4, 1, 2.0).grouped_by_length(lengths);
+        let mut stream = ExampleStream::for_epochs(10, 4, 1, 2.0).grouped_by_length(lengths);
         let mut seen: Vec<usize> = (1..=5).flat_map(|step| stream.step(step)).collect();
         seen.sort_unstable();
         assert_eq!(seen, (0..20).map(|index| index / 2).collect::<Vec<_>>());
@@ -109,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_last_step_of_an_odd_number_is_smaller() {
-        let stream = ExampleStream::for_epochs(5, 2, 1, 1.0);
+        let mut stream = ExampleStream::for_epochs(5, 2, 1, 1.0);
         assert_eq!((stream.steps(), stream.step(3).len()), (3, 1));
         assert_eq!(ExampleStream::for_steps(5, 2, 1, 7).step(7).len(), 2);
     }

@@ -30,8 +30,7 @@ pub fn targeted_input(batch: &TokenBatch) -> TargetedInput<'_> {
         tokens: TokenInput {
             ids: &batch.ids,
             positions: &batch.positions,
-            // Padding lies behind the tokens, where causal attention does not look.
-            first_visible: &[],
+            first_visible: &batch.first_visible,
             batch: batch.batch,
             seq: batch.seq,
         },

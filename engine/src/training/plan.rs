@@ -10,6 +10,7 @@ use crate::adapters::ladder::Wiring;
 use crate::adapters::ladder::wiring::{BackboneShape, SideMethod, WiringRequest};
 use crate::adapters::lora::{LoraRequest, LoraShape};
 use crate::adapters::network::{AdapterShape, TrainingSettings};
+use crate::datasets::layout::{Layout, Rows};
 use crate::models::config::DecoderConfig;
 use crate::models::quantization::BackboneQuantization;
 use crate::{Error, Result};
@@ -59,8 +60,8 @@ pub struct ModelPlan {
 pub struct RunPlan {
     /// Which examples each step sees.
     pub stream: ExampleStream,
-    /// Examples per micro-batch.
-    pub batch_size: usize,
+    /// How the examples of a step are laid into micro-batches.
+    pub layout: Layout,
     /// Learning rate of each step.
     pub schedule: LrSchedule,
     /// The optimizer's settings.
@@ -290,7 +291,15 @@ impl RunPlan {
                 config.final_learning_rate_fraction,
             ),
             stream,
-            batch_size,
+            layout: Layout {
+                batch_size,
+                rows: match config.data_options.packing {
+                    Switch::On => Rows::Packed {
+                        tokens: model.context,
+                    },
+                    Switch::Off => Rows::OneEach,
+                },
+            },
             optimizer: AdamWSettings {
                 optimizer: config.optimizer,
                 weight_decay: config.weight_decay,

@@ -2,9 +2,13 @@
 //! backward, the longest of the evaluation, one checkpoint written and deleted. Neither weights nor
 //! random streams notice.
 
+use std::cmp::Reverse;
+use std::iter::once;
+
 use super::checkpoint::{self, CheckpointState};
 use super::estimate::BatchShape;
 use super::optimizer::AdamW;
+use super::plan::RunPlan;
 use super::run_folder::RunFolder;
 use super::stop_flag::StopFlag;
 use super::targeted_input;
@@ -12,7 +16,8 @@ use crate::Result;
 use crate::adapters::network::{Network, TrainingSettings};
 use crate::adapters::parameters::Parameters;
 use crate::datasets::batch::TokenBatch;
-use crate::datasets::example::Example;
+use crate::datasets::example_set::ExampleSet;
+use crate::datasets::layout::{MicroBatchRows, Rows};
 use crate::models::decoder::Decoder;
 use crate::ops::linear_cross_entropy::Gradient;
 
@@ -39,20 +44,48 @@ pub struct Stage<'a> {
     pub state: &'a CheckpointState,
 }
 
-fn longest(examples: &[&Example], batch_size: usize) -> TokenBatch {
-    let mut by_length = examples.to_vec();
-    by_length.sort_by_key(|example| std::cmp::Reverse(example.ids.len()));
+/// The micro-batch with most tokens, padding included, and all of them predicted: other examples of
+/// a step may have more targets than these.
+fn largest(
+    examples: &ExampleSet<'_>,
+    batches: impl Iterator<Item = MicroBatchRows>,
+) -> Option<TokenBatch> {
+    let lengths = examples.lengths();
+    let tokens_of = |row: &Vec<usize>| row.iter().map(|&number| lengths[number]).sum::<usize>();
+    let size = |rows: &MicroBatchRows| {
+        let seq = rows.iter().map(tokens_of).max().unwrap_or(0);
+        (rows.len() * seq, seq)
+    };
+    let largest = batches.max_by_key(size)?;
+    Some(examples.batch(&largest).predicting_everything())
+}
+
+/// The longest examples as if they met, each in a row of its own: no step is worse.
+fn longest(examples: &ExampleSet<'_>, batch_size: usize) -> MicroBatchRows {
+    let lengths = examples.lengths();
+    let mut by_length: Vec<usize> = (0..lengths.len()).collect();
+    by_length.sort_by_key(|&number| Reverse(lengths[number]));
     by_length.truncate(batch_size);
-    // Other examples of a step may have more targets than the longest.
-    TokenBatch::new(&by_length).predicting_everything()
+    by_length.into_iter().map(|number| vec![number]).collect()
 }
 
 impl Rehearsal {
     /// Of a run on these examples.
-    pub fn new(training: &[&Example], held_out: &[&Example], batch_size: usize) -> Self {
+    pub fn new(training: &ExampleSet<'_>, held_out: &ExampleSet<'_>, plan: &RunPlan) -> Self {
+        let layout = plan.layout;
+        let step = match layout.rows {
+            Rows::OneEach => largest(training, once(longest(training, layout.batch_size))),
+            // Which examples fill rows together is known only by arranging every step.
+            Rows::Packed { .. } => {
+                let mut stream = plan.stream.clone();
+                let steps = 1..=stream.steps();
+                let batches = steps.flat_map(|step| training.arrange(&stream.step(step), layout));
+                largest(training, batches)
+            }
+        };
         Self {
-            training: longest(training, batch_size),
-            evaluation: (!held_out.is_empty()).then(|| longest(held_out, batch_size)),
+            training: step.unwrap_or_else(|| TokenBatch::new(&[])),
+            evaluation: largest(held_out, held_out.arrange_all(layout).into_iter()),
         }
     }
 

@@ -15,11 +15,11 @@ use super::rehearsal::Rehearsal;
 use super::run_folder::RunFolder;
 use super::run_memory::MemoryWatch;
 use super::stop_flag::StopFlag;
-use super::trainer::{RunOutcome, Trainer, micro_batches};
+use super::trainer::{RunOutcome, Trainer};
 use crate::adapters::adapter_folder::AdapterConfig;
 use crate::adapters::network::Network;
 use crate::datasets::builtin;
-use crate::datasets::example::Example;
+use crate::datasets::example_set::ExampleSet;
 use crate::datasets::load::Dataset;
 use crate::datasets::reader::DataSource;
 use crate::datasets::split::{Split, split};
@@ -89,18 +89,13 @@ pub fn start(
         },
     )?;
     let Split { training, held_out } = split(&dataset.examples, config.held_out_fraction);
-    let pick = |indices: &[usize]| -> Vec<&Example> {
-        indices
-            .iter()
-            .filter_map(|&index| dataset.examples.get(index))
-            .collect()
-    };
-    let (examples, held_out) = (pick(&training), pick(&held_out));
-    let lengths: Vec<usize> = examples.iter().map(|example| example.ids.len()).collect();
-    let plan = RunPlan::resolve(&config, &model_plan, &lengths)?;
-    let dataset_hash = hash_of(&examples, &held_out);
-    let rehearsal = Rehearsal::new(&examples, &held_out, plan.batch_size);
-    let evaluation = Evaluation::new(micro_batches(held_out.clone(), plan.batch_size));
+    let dataset_hash = dataset.examples.fingerprint(&[&training, &held_out]);
+    let examples = ExampleSet::new(&dataset.examples, training);
+    let held_out = ExampleSet::new(&dataset.examples, held_out);
+    let plan = RunPlan::resolve(&config, &model_plan, &examples.lengths())?;
+    let rehearsal = Rehearsal::new(&examples, &held_out, &plan);
+    let held_out_examples = held_out.len();
+    let evaluation = Evaluation::new(held_out, plan.layout);
     let mut memory = MemoryWatch::begin(&config, &files, rehearsal.shape())?;
     if let Some(text) = memory.notice() {
         progress.notice(&text);
@@ -172,7 +167,7 @@ pub fn start(
         total_steps: plan.stream.steps(),
         first_step: state.step,
         training_examples: examples.len(),
-        held_out_examples: held_out.len(),
+        held_out_examples,
         trainable_parameters: network.parameters().count(),
         backbone_parameters: files.config.parameters(),
     });
@@ -234,22 +229,6 @@ pub(crate) fn data_sources(names: &[String]) -> Vec<DataSource> {
             path => DataSource::File(PathBuf::from(path)),
         })
         .collect()
-}
-
-/// Recognizes the examples of a run: their tokens and masks, in order.
-fn hash_of(training: &[&Example], held_out: &[&Example]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for examples in [training, held_out] {
-        hasher.update(&(examples.len() as u64).to_le_bytes());
-        for example in examples {
-            hasher.update(&(example.ids.len() as u64).to_le_bytes());
-            for (id, &target) in example.ids.iter().zip(&example.targets) {
-                hasher.update(&id.to_le_bytes());
-                hasher.update(&[u8::from(target)]);
-            }
-        }
-    }
-    hasher.finalize().to_hex().to_string()
 }
 
 fn dataset_changed(run: &Path) -> Error {

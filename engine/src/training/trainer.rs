@@ -21,7 +21,7 @@ use crate::adapters::adapter_folder::{self, AdapterConfig};
 use crate::adapters::network::Network;
 use crate::adapters::parameters::Parameters;
 use crate::datasets::batch::TokenBatch;
-use crate::datasets::example::Example;
+use crate::datasets::example_set::ExampleSet;
 use crate::models::decoder::Decoder;
 use crate::ops::linear_cross_entropy::Gradient;
 use crate::{Error, Result};
@@ -37,9 +37,9 @@ pub struct Trainer<'a> {
     /// What to do.
     pub plan: RunPlan,
     /// Trained on.
-    pub examples: Vec<&'a Example>,
+    pub examples: ExampleSet<'a>,
     /// Evaluated on.
-    pub evaluation: Evaluation,
+    pub evaluation: Evaluation<'a>,
     /// Done before the first step.
     pub(super) rehearsal: Rehearsal,
     /// Its memory, planned and measured.
@@ -207,16 +207,16 @@ impl Trainer<'_> {
     /// The loss of a step is the sum over its target tokens divided by their number, however the
     /// examples are cut into micro-batches.
     fn gather_gradients(
-        &self,
+        &mut self,
         step: usize,
         gradients: &Parameters,
         stop: &StopFlag,
     ) -> Result<Option<StepSums>> {
-        let examples = self.plan.stream.step(step);
-        let examples = examples
-            .into_iter()
-            .filter_map(|index| self.examples.get(index).copied());
-        let batches = micro_batches(examples.collect(), self.plan.batch_size);
+        let numbers = self.plan.stream.step(step);
+        let batches = self.examples.arrange(&numbers, self.plan.layout);
+        let batches: Vec<TokenBatch> = { batches.iter() }
+            .map(|rows| self.examples.batch(rows))
+            .collect();
         let target_tokens: usize = batches.iter().map(|batch| batch.target_ids.len()).sum();
         let gradient = Gradient::Scaled(1.0 / target_tokens as f64);
         gradients.scale(0.0)?;
@@ -339,11 +339,4 @@ impl Trainer<'_> {
         progress.phase(Phase::Training);
         Ok(())
     }
-}
-
-/// The examples in micro-batches of at most `batch_size`, neighbors in length together: within a
-/// step their order changes nothing, and little is spent on padding.
-pub fn micro_batches(mut examples: Vec<&Example>, batch_size: usize) -> Vec<TokenBatch> {
-    examples.sort_by_key(|example| example.ids.len());
-    examples.chunks(batch_size).map(TokenBatch::new).collect()
 }

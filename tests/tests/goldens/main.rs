@@ -22,6 +22,7 @@ mod lora;
 mod nf4;
 mod ops;
 mod optimizer;
+mod packing;
 mod second_witness;
 mod tiles;
 mod tokenizer;

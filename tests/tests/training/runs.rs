@@ -5,13 +5,12 @@ use stepladder_engine::adapters::ladder::wiring::{BackboneShape, WiringRequest};
 use stepladder_engine::adapters::ladder::{SideNetwork, Wiring};
 use stepladder_engine::adapters::parameters::Parameters;
 use stepladder_engine::datasets::load::Dataset;
-use stepladder_engine::datasets::{Example, builtin};
+use stepladder_engine::datasets::{Example, Layout, Rows, builtin};
 use stepladder_engine::models::decoder::Decoder;
 use stepladder_engine::models::model::ModelFiles;
 use stepladder_engine::models::quantization::BackboneQuantization;
 use stepladder_engine::ops::linear_cross_entropy::Gradient;
 use stepladder_engine::training::stop_flag::StopFlag;
-use stepladder_engine::training::trainer::micro_batches;
 use stepladder_engine::training::{RunTarget, start, targeted_input};
 use stepladder_protocol::{Downsample, Inject, Method, Optimizer, RunConfig};
 use stepladder_tests::{assert_close, numbers};
@@ -81,12 +80,19 @@ fn setting() -> Setting {
     let backbone = files.load_decoder(BackboneQuantization::AS_STORED).unwrap();
     Setting {
         backbone,
-        examples: dataset.examples.into_iter().take(4).collect(),
+        examples: dataset.examples.iter().take(4).collect(),
     }
 }
 
-fn gradients(setting: &Setting, network: &SideNetwork, batch_size: usize) -> (f64, Parameters) {
-    let batches = micro_batches(setting.examples.iter().collect(), batch_size);
+fn rows_of(batch_size: usize) -> Layout {
+    Layout {
+        batch_size,
+        rows: Rows::OneEach,
+    }
+}
+
+fn gradients(setting: &Setting, network: &SideNetwork, layout: Layout) -> (f64, Parameters) {
+    let batches = layout.batches(&setting.examples);
     let targets: usize = batches.iter().map(|batch| batch.target_ids.len()).sum();
     let gradients = network.parameters().zeros_like().unwrap();
     let mut loss = 0.0;
@@ -130,8 +136,8 @@ fn randomized(setting: &Setting) -> SideNetwork {
 fn four_times_one_equals_one_times_four() {
     let setting = setting();
     let network = randomized(&setting);
-    let (loss_of_four, four) = gradients(&setting, &network, 4);
-    let (loss_of_one, one) = gradients(&setting, &network, 1);
+    let (loss_of_four, four) = gradients(&setting, &network, rows_of(4));
+    let (loss_of_one, one) = gradients(&setting, &network, rows_of(1));
     assert!((loss_of_four - loss_of_one).abs() < 1e-5 * loss_of_four);
     for (name, expected) in four.iter() {
         let size = numbers(expected)
@@ -154,16 +160,16 @@ fn the_backbone_stays_frozen() {
     let head_before = numbers(&setting.backbone.head().weight().to_f32().unwrap());
     let norm_before = numbers(setting.backbone.final_norm());
     let network = randomized(&setting);
-    gradients(&setting, &network, 2);
+    gradients(&setting, &network, rows_of(2));
     assert_eq!(
         numbers(&setting.backbone.head().weight().to_f32().unwrap()),
         head_before
     );
     assert_eq!(numbers(setting.backbone.final_norm()), norm_before);
     // An upsample of zero gives the base model's loss, trained or not.
-    let (loss_before, _) = gradients(&setting, &zeroed(&network), 2);
+    let (loss_before, _) = gradients(&setting, &zeroed(&network), rows_of(2));
     let fresh = SideNetwork::initialize(network.wiring().clone(), 5).unwrap();
-    assert_eq!(gradients(&setting, &fresh, 2).0, loss_before);
+    assert_eq!(gradients(&setting, &fresh, rows_of(2)).0, loss_before);
 }
 
 fn zeroed(network: &SideNetwork) -> SideNetwork {

@@ -50,9 +50,9 @@ fn rows_become_examples_in_their_order() {
         .collect();
     assert_eq!(places, [(0, 1), (0, 3), (1, 1)]);
     // Both say the same.
-    assert_eq!(examples[0].hash, examples[2].hash);
-    assert_eq!(examples[0].ids, examples[2].ids);
-    assert_ne!(examples[0].hash, examples[1].hash);
+    assert_eq!(examples.get(0).hash, examples.get(2).hash);
+    assert_eq!(examples.get(0).ids, examples.get(2).ids);
+    assert_ne!(examples.get(0).hash, examples.get(1).hash);
     let formats: Vec<_> = report
         .sources
         .iter()
@@ -172,9 +172,9 @@ fn long_examples_are_cut_and_hopeless_ones_skipped() {
     let rows = format!("{ROW}\n{long_answer}\n{long_question}\n");
     let Dataset { examples, report } = load(&rows, 40).unwrap();
     assert_eq!(examples.len(), 2);
-    assert_eq!(examples[1].ids.len(), 40);
-    assert_eq!(examples[1].targets.len(), 40);
-    assert!(examples[1].targets[39]);
+    assert_eq!(examples.get(1).ids.len(), 40);
+    assert_eq!(examples.get(1).targets.len(), 40);
+    assert!(examples.get(1).targets[39]);
     assert_eq!(
         (report.cut, report.too_long, report.skipped_count),
         (1, 1, 1)
@@ -191,7 +191,7 @@ fn long_examples_are_cut_and_hopeless_ones_skipped() {
 #[test]
 fn a_context_too_short_for_all_names_one_that_fits() {
     let longer = ROW.replace("\"hi\"", "\"hi there\"");
-    let shortest = load(ROW, 4096).unwrap().examples[0].ids.len();
+    let shortest = load(ROW, 4096).unwrap().examples.get(0).ids.len();
     assert_eq!(
         shows(&load(&format!("{longer}\n{ROW}"), 8).unwrap_err()),
         format!(

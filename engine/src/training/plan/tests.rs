@@ -58,7 +58,11 @@ fn the_default_config_is_a_plan() {
     let plan = resolve(&RunConfig::default(), 570).unwrap();
     assert_eq!(plan.stream.steps(), 107);
     assert_eq!(
-        (plan.batch_size, plan.evaluate_every, plan.checkpoint_every),
+        (
+            plan.layout.batch_size,
+            plan.evaluate_every,
+            plan.checkpoint_every
+        ),
         (4, 11, 11)
     );
 }

@@ -33,7 +33,8 @@ fn as_tokens(sources: &[DataSource], files: &ModelFiles, show: usize) -> Result<
     // Loaded whole, so that what will be cut off can be shown as such.
     let whole = Dataset::load(sources, &files.tokenizer, template, usize::MAX, go_on)?;
     let fits = |example: &&Example| example.targets.iter().take(context).any(|target| *target);
-    let examples: Vec<&Example> = whole.examples.iter().filter(fits).collect();
+    let all: Vec<Example> = whole.examples.iter().collect();
+    let examples: Vec<&Example> = all.iter().filter(fits).collect();
     let report = &whole.report;
     let path = |example: &Example| {
         let source = report.sources.get(example.source.source);
@@ -50,7 +51,7 @@ fn as_tokens(sources: &[DataSource], files: &ModelFiles, show: usize) -> Result<
             reason: row.problem.clone(),
         })
         .collect();
-    let too_long = whole.examples.iter().filter(|example| !fits(example));
+    let too_long = all.iter().filter(|example| !fits(example));
     skipped_rows.extend(too_long.take(100).map(|example| SkippedRow {
         path: path(example),
         line: example.source.line,
