@@ -7,7 +7,7 @@ use super::generator::{AdapterInUse, Generator};
 use super::reasoning::{ReasoningTracker, Stretch, split_reply};
 use super::sampler::{Sampler, SamplerSettings};
 use crate::adapters::adapter_folder::{self, Adapter};
-use crate::models::chat_template::{GenerationPrompt, Message, Role};
+use crate::models::chat_template::{Dialog, GenerationPrompt, Message, Role};
 use crate::models::decoder::Decoder;
 use crate::models::model::ModelFiles;
 use crate::models::quantization::BackboneQuantization;
@@ -202,7 +202,7 @@ impl ChatSession {
         let prompt = self
             .files
             .template()?
-            .render(&messages, GenerationPrompt::Assistant)?;
+            .render(&Dialog::new(&messages), GenerationPrompt::Assistant)?;
         let ids = self.files.tokenizer.encode(&prompt)?.ids;
         let context = self.files.config.max_positions;
         if ids.is_empty() || ids.len() >= context {
