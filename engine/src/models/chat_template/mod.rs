@@ -9,24 +9,35 @@
 //! One hole is known: adding a list to itself more than about thirty times makes the interpreter
 //! fill the memory without spending fuel. It ends the worker process, not the program.
 
+mod chosen;
 mod clock;
 pub(crate) mod deep_stack;
 mod dialog;
 mod json;
+mod markers;
 mod message;
+mod named;
+mod probe;
 mod python;
 mod source;
+mod traits;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 
+pub(super) use chosen::Choosing;
+pub use chosen::{ChosenTemplate, TemplateOrigin};
 pub use clock::Clock;
 pub use dialog::{Dialog, GenerationPrompt, Thinking};
 pub use message::{Message, REASONING_FIELDS, Role};
+pub use named::{EndOfTurn, NamedTemplate};
 pub use source::find_source;
+pub(crate) use source::read_source;
+pub use traits::{THINK_CLOSE, THINK_OPEN, TemplateTraits};
 
 use crate::foreign_text::visible_excerpt;
 use crate::{Error, Result};
@@ -80,9 +91,11 @@ impl RenderProblem {
 }
 
 /// A parsed template with the tokens and the date it may print.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ChatTemplate {
     origin: PathBuf,
+    source: Arc<str>,
+    traits: OnceLock<TemplateTraits>,
     environment: Environment<'static>,
     special: SpecialTokens,
     clock: Clock,
@@ -119,6 +132,8 @@ impl ChatTemplate {
             .map_err(|error| invalid(describe(&error)))?;
         let template = Self {
             origin: origin.into(),
+            source: source.into(),
+            traits: OnceLock::new(),
             environment,
             special,
             clock: Clock::now(),
@@ -140,6 +155,16 @@ impl ChatTemplate {
     /// The date that the template sees.
     pub fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// The template as it was written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What the template does, asked of it once.
+    pub fn traits(&self) -> &TemplateTraits {
+        self.traits.get_or_init(|| TemplateTraits::of(self))
     }
 
     /// The special tokens that the template may print.
