@@ -367,19 +367,24 @@ def load_adapter(model, folder):
             "answers may differ slightly",
             file=sys.stderr,
         )
+    # Only there if it is not the model's own.
+    template = folder / "chat_template.jinja"
+    config["chat_template"] = template.read_text(encoding="utf-8") if template.is_file() else None
     return AdaptedModel(model.eval(), config, tensors)
 
 
 # ---- generation -----------------------------------------------------------------------------
 
 
-def prompt_ids(tokenizer, prompt, system=None):
+def prompt_ids(tokenizer, prompt, system=None, template=None):
     """`prompt` as the first message of a conversation, or as it is if there is no chat template."""
-    if not tokenizer.chat_template:
+    if not (template or tokenizer.chat_template):
         return tokenizer(prompt, return_tensors="pt").input_ids
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": prompt})
-    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    text = tokenizer.apply_chat_template(
+        messages, chat_template=template, add_generation_prompt=True, tokenize=False
+    )
     return tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
 
 
@@ -398,8 +403,9 @@ def can_cache(config):
 def generate(model, tokenizer, prompt, max_new_tokens=256, system=None):
     """The reply of an AdaptedModel, always taking the likeliest token."""
     base = model.model
-    ids = prompt_ids(tokenizer, prompt, system).to(base.get_input_embeddings().weight.device)
-    stop = stop_tokens(base, tokenizer)
+    template = model.config.get("chat_template")
+    ids = prompt_ids(tokenizer, prompt, system, template).to(base.get_input_embeddings().weight.device)
+    stop = stop_tokens(base, tokenizer) | set(model.config.get("stop_tokens", []))
     cache = model.new_cache() if can_cache(base.config) else None
     said, new = [], ids
     while len(said) < max_new_tokens:

@@ -1,5 +1,6 @@
 //! An adapter on disk: `adapter.safetensors` with its tensors and `adapter_config.json` with its
-//! wiring and the fingerprint of its base model. Both are written whole or not at all.
+//! wiring and the fingerprint of its base model; `chat_template.jinja` beside them where it was
+//! trained with another template than its base model's. Each is written whole or not at all.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use super::network::{AdapterShape, Network};
 use super::parameters::Parameters;
 use super::tensor_file;
 use crate::files::{create_atomically, write_atomically};
+use crate::models::chat_template::read_source;
 use crate::models::config::DecoderConfig;
 use crate::models::fingerprint::{BaseFingerprint, Likeness};
 use crate::models::quantization::{BackboneQuantization, Quantization};
@@ -22,6 +24,8 @@ use crate::{Error, Result};
 pub const TENSORS: &str = "adapter.safetensors";
 /// File of the description.
 pub const CONFIG: &str = "adapter_config.json";
+/// File of the chat template, as Hugging Face names it.
+pub const CHAT_TEMPLATE: &str = "chat_template.jinja";
 const FORMAT: &str = "stepladder-adapter";
 const VERSION: u32 = 1;
 
@@ -46,6 +50,13 @@ pub struct AdapterConfig {
     /// What stands before `layers` in the base model's module names.
     #[serde(default = "usual_module_root")]
     pub module_root: String,
+    /// Tokens that end an answer beside those that end one of the base model's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stop_tokens: Vec<u32>,
+    /// The chat template it was trained with, where that is not the base model's own. It lies in a
+    /// file of its own.
+    #[serde(skip)]
+    pub chat_template: Option<String>,
 }
 
 fn usual_module_root() -> String {
@@ -70,6 +81,8 @@ impl AdapterConfig {
             tap_dtype,
             quantization,
             module_root: usual_module_root(),
+            stop_tokens: Vec::new(),
+            chat_template: None,
         }
     }
 }
@@ -113,11 +126,33 @@ pub fn save(folder: &Path, config: &AdapterConfig, parameters: &Parameters) -> R
             &mut File::create(temporary)?,
         )
     })?;
+    save_chat_template(folder, config)?;
     let json = serde_json::to_vec_pretty(config).map_err(|error| Error::AdapterInvalid {
         path: folder.join(CONFIG),
         problem: error.to_string(),
     })?;
     write_atomically(&folder.join(CONFIG), &json)
+}
+
+/// Writes the chat template that the adapter has to be used with, and answers the file's name; nothing
+/// where that is the base model's own.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn save_chat_template(folder: &Path, config: &AdapterConfig) -> Result<Option<&'static str>> {
+    let Some(source) = &config.chat_template else {
+        return Ok(None);
+    };
+    write_atomically(&folder.join(CHAT_TEMPLATE), source.as_bytes())?;
+    Ok(Some(CHAT_TEMPLATE))
+}
+
+fn read_chat_template(folder: &Path) -> Result<Option<String>> {
+    let path = folder.join(CHAT_TEMPLATE);
+    match path.is_file() {
+        true => read_source(&path).map(Some),
+        false => Ok(None),
+    }
 }
 
 /// An adapter as it lies in its folder, not yet held against a base model.
@@ -172,7 +207,7 @@ fn read_described(folder: &Path, description: serde_json::Value) -> Result<Store
         path: path.to_path_buf(),
         problem,
     };
-    let config: AdapterConfig = serde_json::from_value(description)
+    let mut config: AdapterConfig = serde_json::from_value(description)
         .map_err(|error| invalid(&config_path, error.to_string()))?;
     if config.format != FORMAT || config.version != VERSION {
         return Err(invalid(
@@ -187,6 +222,7 @@ fn read_described(folder: &Path, description: serde_json::Value) -> Result<Store
         .shape
         .check_sizes()
         .map_err(|problem| invalid(&config_path, problem))?;
+    config.chat_template = read_chat_template(folder)?;
     let tensors_path = folder.join(TENSORS);
     let bytes = std::fs::read(&tensors_path).map_err(Error::io("read", &tensors_path))?;
     let network = tensor_file::read(&bytes)
@@ -249,13 +285,14 @@ fn from_peft(
     let warning = format!(
         "this adapter was made by PEFT for {name}; whether that is the model in use cannot be checked"
     );
-    let config = AdapterConfig::new(
+    let mut config = AdapterConfig::new(
         name.to_owned(),
         base.clone(),
         AdapterShape::Lora(lora.shape().clone()),
         stepladder_protocol::TapDtype::F32,
         BackboneQuantization::AS_STORED,
     );
+    config.chat_template = read_chat_template(folder)?;
     Ok(Adapter {
         config,
         network: Network::Lora(lora),

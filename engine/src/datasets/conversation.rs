@@ -35,6 +35,8 @@ pub struct Chat {
 pub struct Conversation {
     /// The turns in order; at least one is the assistant's.
     pub messages: Vec<Message>,
+    /// The tools that the assistant may call, a list of JSON descriptions.
+    pub tools: Option<serde_json::Value>,
     /// Where it came from.
     pub source: SourceLine,
 }
@@ -59,6 +61,11 @@ impl Conversation {
             }
             write("");
         }
+        // No role is called so. A conversation without tools keeps the number it always had.
+        if let Some(tools) = &self.tools {
+            write("tools");
+            write(&tools.to_string());
+        }
         let hash = hasher.finalize();
         let mut first = [0; 8];
         first.copy_from_slice(&hash.as_bytes()[..8]);
@@ -77,6 +84,7 @@ mod tests {
             .collect();
         Conversation {
             messages,
+            tools: None,
             source: SourceLine { source: 0, line },
         }
         .stable_hash()
@@ -96,5 +104,21 @@ mod tests {
         );
         // Held-out sets of finished runs hang on this number.
         assert_eq!(hash(&turns, 1), 17_817_955_355_216_028_181);
+    }
+
+    #[test]
+    fn tools_are_said_too() {
+        let with = |tools| {
+            let conversation = Conversation {
+                messages: vec![Message::new(Role::User, "hi")],
+                tools,
+                source: SourceLine { source: 0, line: 1 },
+            };
+            conversation.stable_hash()
+        };
+        let tool = |name: &str| Some(serde_json::json!([{ "name": name }]));
+        assert_eq!(with(tool("add")), with(tool("add")));
+        assert_ne!(with(tool("add")), with(tool("sub")));
+        assert_ne!(with(tool("add")), with(None));
     }
 }

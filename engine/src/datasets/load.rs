@@ -155,7 +155,11 @@ impl Load<'_> {
                 source,
                 line: row.line,
             };
-            let conversation = Conversation { messages, source };
+            let conversation = Conversation {
+                messages,
+                tools: None,
+                source,
+            };
             let built = build(&conversation, tokenizer, template, context)?;
             Ok(built)
         };

@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::conversation::{Conversation, Message, Role};
 use super::turns::{Turn, TurnText, common_prefix, find_turns};
 use crate::Error;
-use crate::models::chat_template::{ChatTemplate, GenerationPrompt, RenderProblem};
+use crate::models::chat_template::{ChatTemplate, Dialog, GenerationPrompt, RenderProblem};
 use crate::models::tokenizer::{Encoded, Tokenizer};
 
 /// Tokens of one example before it is fitted to the context length.
@@ -59,10 +59,14 @@ pub(super) fn mask_conversation(
         RenderProblem::OverLimit(_) => MaskProblem::Fatal(template.invalid(&problem)),
     };
     let messages = &conversation.messages;
+    let dialog = Dialog {
+        tools: conversation.tools.as_ref(),
+        ..Dialog::new(messages)
+    };
     let text = template
-        .try_render(messages, GenerationPrompt::None)
+        .try_render(&dialog, GenerationPrompt::None)
         .map_err(problem)?;
-    let turns = find_turns(template, messages, &text).map_err(problem)?;
+    let turns = find_turns(template, &dialog, &text).map_err(problem)?;
     let whole = Page::new(text, tokenizer)?;
 
     let mut masked = Masked {

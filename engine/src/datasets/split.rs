@@ -48,7 +48,12 @@ mod tests {
     fn example(text: &str) -> Example {
         let source = SourceLine { source: 0, line: 1 };
         let messages = vec![Message::new(Role::Assistant, text)];
-        let hash = Conversation { messages, source }.stable_hash();
+        let hash = Conversation {
+            messages,
+            tools: None,
+            source,
+        }
+        .stable_hash();
         Example {
             ids: vec![1, 2],
             targets: vec![false, true],

@@ -7,8 +7,10 @@
 //! earlier turns differently), the turn is found by rendering it with other words and looking what
 //! changed.
 
-use super::conversation::{Message, Role};
-use crate::models::chat_template::{ChatTemplate, GenerationPrompt, RenderProblem, SpecialTokens};
+use super::conversation::Role;
+use crate::models::chat_template::{
+    ChatTemplate, Dialog, GenerationPrompt, RenderProblem, SpecialTokens,
+};
 
 /// An assistant turn and the text it was found in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,22 +38,26 @@ pub(super) enum TurnText {
 /// in the text is missing from the answer.
 pub(super) fn find_turns(
     template: &ChatTemplate,
-    messages: &[Message],
+    dialog: &Dialog<'_>,
     whole: &str,
 ) -> Result<Vec<Turn>, RenderProblem> {
     let mut turns = Vec::new();
-    for (index, message) in messages.iter().enumerate() {
+    for (index, message) in dialog.messages.iter().enumerate() {
         if message.role != Role::Assistant {
             continue;
         }
-        let up_to = if index + 1 == messages.len() {
+        let until = Dialog {
+            messages: &dialog.messages[..=index],
+            ..*dialog
+        };
+        let up_to = if until.messages.len() == dialog.messages.len() {
             Some(whole.to_owned())
         } else {
-            allowed(template.try_render(&messages[..=index], GenerationPrompt::None))?
+            allowed(template.try_render(&until, GenerationPrompt::None))?
         };
         let turn = match up_to {
-            Some(text) => turn_at_end(template, messages, index, text)?,
-            None => turn_inside(template, messages, index, whole)?,
+            Some(text) => turn_at_end(template, &until, index, text)?,
+            None => turn_inside(template, dialog, index, whole)?,
         };
         turns.extend(turn);
     }
@@ -60,16 +66,19 @@ pub(super) fn find_turns(
 
 fn turn_at_end(
     template: &ChatTemplate,
-    messages: &[Message],
+    dialog: &Dialog<'_>,
     index: usize,
     text: String,
 ) -> Result<Option<Turn>, RenderProblem> {
-    let before = &messages[..index];
-    let prompt = allowed(template.try_render(before, GenerationPrompt::Assistant))?;
+    let before = Dialog {
+        messages: &dialog.messages[..index],
+        ..*dialog
+    };
+    let prompt = allowed(template.try_render(&before, GenerationPrompt::Assistant))?;
     let prompt = prompt.unwrap_or_default();
-    let (start, prompt_differs) = match after_prompt(template, before, &prompt, &text)? {
+    let (start, prompt_differs) = match after_prompt(template, &before, &prompt, &text)? {
         Some(start) => (start, start < prompt.len()),
-        None => match changed_range(template, &messages[..=index], index, &text)? {
+        None => match changed_range(template, dialog, index, &text)? {
             Some((start, _)) => (like_prompt(&prompt, &text, start), true),
             None => return Ok(None),
         },
@@ -85,11 +94,11 @@ fn turn_at_end(
 
 fn turn_inside(
     template: &ChatTemplate,
-    messages: &[Message],
+    dialog: &Dialog<'_>,
     index: usize,
     whole: &str,
 ) -> Result<Option<Turn>, RenderProblem> {
-    let changed = changed_range(template, messages, index, whole)?;
+    let changed = changed_range(template, dialog, index, whole)?;
     Ok(changed.map(|(start, content_end)| Turn {
         message: index,
         start,
@@ -102,14 +111,14 @@ fn turn_inside(
 /// `None` if the two tell what comes before differently.
 fn after_prompt(
     template: &ChatTemplate,
-    before: &[Message],
+    before: &Dialog<'_>,
     prompt: &str,
     text: &str,
 ) -> Result<Option<usize>, RenderProblem> {
     if prompt.is_empty() {
         return Ok(None);
     }
-    let told = if before.is_empty() {
+    let told = if before.messages.is_empty() {
         String::new()
     } else {
         match allowed(template.try_render(before, GenerationPrompt::None))? {
@@ -123,7 +132,7 @@ fn after_prompt(
     let stable = text.starts_with(told) && start >= told.len();
     // The opening of nothing lacks what templates put before the first message, and says nothing
     // about where it parts from one that has it.
-    let opens_nothing = before.is_empty() && start < prompt.len();
+    let opens_nothing = before.messages.is_empty() && start < prompt.len();
     Ok((stable && !opens_nothing).then_some(start))
 }
 
@@ -140,14 +149,18 @@ fn like_prompt(prompt: &str, text: &str, start: usize) -> usize {
 /// The bytes of `text` that change when a message says something else.
 fn changed_range(
     template: &ChatTemplate,
-    messages: &[Message],
+    dialog: &Dialog<'_>,
     index: usize,
     text: &str,
 ) -> Result<Option<(usize, usize)>, RenderProblem> {
     let render_with = |words: &str| {
-        let mut changed = messages.to_vec();
+        let mut changed = dialog.messages.to_vec();
         changed[index].content = words.to_owned();
         changed[index].reasoning = changed[index].reasoning.as_ref().map(|_| words.to_owned());
+        let changed = Dialog {
+            messages: &changed,
+            ..*dialog
+        };
         allowed(template.try_render(&changed, GenerationPrompt::None))
     };
     // Two replacements that begin and end differently: one of them may share a letter with the text.

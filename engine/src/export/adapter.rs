@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::Result;
-use crate::adapters::adapter_folder::{self, StoredAdapter};
+use crate::adapters::adapter_folder::{self, CHAT_TEMPLATE, StoredAdapter};
 use crate::files::write_atomically;
 
 const LOADER: &str = "stepladder_adapter.py";
@@ -15,13 +15,12 @@ static LOADER_SOURCE: &[u8] = include_bytes!(concat!(
 pub(super) fn write(source: &StoredAdapter, out: &Path) -> Result<(Vec<&'static str>, String)> {
     adapter_folder::save(out, &source.config, source.network.parameters())?;
     write_atomically(&out.join(LOADER), LOADER_SOURCE)?;
+    let mut files = vec![adapter_folder::CONFIG, adapter_folder::TENSORS, LOADER];
+    files.extend(source.config.chat_template.as_ref().map(|_| CHAT_TEMPLATE));
     let usage = format!(
         "python {} BASE_MODEL {} \"prompt\"",
         out.join(LOADER).display(),
         out.display()
     );
-    Ok((
-        vec![adapter_folder::CONFIG, adapter_folder::TENSORS, LOADER],
-        usage,
-    ))
+    Ok((files, usage))
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::adapters::adapter_folder::StoredAdapter;
+use crate::adapters::adapter_folder::{StoredAdapter, save_chat_template};
 use crate::adapters::lora::peft;
 use crate::adapters::network::Network;
 use crate::{Error, Result};
@@ -16,9 +16,11 @@ pub(super) fn write(source: &StoredAdapter, out: &Path) -> Result<(Vec<&'static 
     };
     let config = &source.config;
     peft::save(out, lora, &config.base_model, &config.module_root)?;
+    let mut files = vec![peft::CONFIG, peft::TENSORS];
+    files.extend(save_chat_template(out, config)?);
     let usage = format!(
         "PeftModel.from_pretrained(model, {:?})",
         out.display().to_string()
     );
-    Ok((vec![peft::CONFIG, peft::TENSORS], usage))
+    Ok((files, usage))
 }

@@ -7,7 +7,7 @@ use super::generator::{AdapterInUse, Generator};
 use super::reasoning::{ReasoningTracker, Stretch, split_reply};
 use super::sampler::{Sampler, SamplerSettings};
 use crate::adapters::adapter_folder::{self, Adapter};
-use crate::models::chat_template::{GenerationPrompt, Message, Role};
+use crate::models::chat_template::{ChosenTemplate, Dialog, GenerationPrompt, Message, Role};
 use crate::models::decoder::Decoder;
 use crate::models::model::ModelFiles;
 use crate::models::quantization::BackboneQuantization;
@@ -67,10 +67,25 @@ pub struct ChatSession {
     backbone: Decoder,
     /// How the backbone's weights are kept.
     quantization: BackboneQuantization,
-    opened_with: Option<Adapter>,
+    opened_with: Option<LoadedAdapter>,
     /// Loaded since, the one used last at the end.
-    others: Vec<(PathBuf, Adapter)>,
+    others: Vec<(PathBuf, LoadedAdapter)>,
     choice: AdapterChoice,
+}
+
+/// An adapter with the template it was trained with.
+struct LoadedAdapter {
+    adapter: Adapter,
+    template: ChosenTemplate,
+}
+
+impl LoadedAdapter {
+    fn read(path: &Path, files: &ModelFiles) -> Result<Self> {
+        let adapter = adapter_folder::load(path, &files.fingerprint(), &files.config)?;
+        let source = adapter.config.chat_template.as_deref();
+        let template = files.template_of_adapter(path, source, &adapter.config.stop_tokens)?;
+        Ok(Self { adapter, template })
+    }
 }
 
 /// Which adapter answers.
@@ -95,21 +110,19 @@ impl ChatSession {
     /// When either cannot be used, or they do not belong together.
     pub fn open(model: &str, adapter: Option<&Path>) -> Result<Self> {
         let files = ModelFiles::open(model)?;
-        files.template()?;
         // The adapter is small and most mistakes are in its choice: check it before the weights.
         let adapter = match adapter {
-            Some(path) => Some(adapter_folder::load(
-                path,
-                &files.fingerprint(),
-                &files.config,
-            )?),
-            None => None,
+            Some(path) => Some(LoadedAdapter::read(path, &files)?),
+            None => {
+                files.template()?;
+                None
+            }
         };
         // What an adapter was trained beside is what it is used beside.
         let quantization = adapter
             .as_ref()
-            .map_or(BackboneQuantization::AS_STORED, |adapter| {
-                adapter.config.quantization
+            .map_or(BackboneQuantization::AS_STORED, |loaded| {
+                loaded.adapter.config.quantization
             });
         let backbone = files.load_decoder(quantization)?;
         Ok(Self {
@@ -142,11 +155,10 @@ impl ChatSession {
         Ok(())
     }
 
-    fn load(&self, path: &Path) -> Result<Adapter> {
-        let base = self.files.fingerprint();
-        let adapter = adapter_folder::load(path, &base, &self.files.config)?;
-        if adapter.config.quantization == self.quantization {
-            return Ok(adapter);
+    fn load(&self, path: &Path) -> Result<LoadedAdapter> {
+        let loaded = LoadedAdapter::read(path, &self.files)?;
+        if loaded.adapter.config.quantization == self.quantization {
+            return Ok(loaded);
         }
         Err(Error::ConfigInvalid {
             field: "adapter",
@@ -159,12 +171,16 @@ impl ChatSession {
     }
 
     /// The adapter that answers.
-    fn adapter(&self) -> Option<&Adapter> {
+    fn loaded(&self) -> Option<&LoadedAdapter> {
         match &self.choice {
             AdapterChoice::Opened => self.opened_with.as_ref(),
             AdapterChoice::Base => None,
-            AdapterChoice::At(_) => self.others.last().map(|(_, adapter)| adapter),
+            AdapterChoice::At(_) => self.others.last().map(|(_, loaded)| loaded),
         }
+    }
+
+    fn adapter(&self) -> Option<&Adapter> {
+        self.loaded().map(|loaded| &loaded.adapter)
     }
 
     /// What is loaded.
@@ -199,10 +215,14 @@ impl ChatSession {
             .iter()
             .map(|&(role, content)| message(role, content))
             .collect::<Result<Vec<_>>>()?;
-        let prompt = self
-            .files
-            .template()?
-            .render(&messages, GenerationPrompt::Assistant)?;
+        // What an adapter was trained with is what it is used with.
+        let (template, further_stops) = match self.loaded() {
+            Some(LoadedAdapter { template, .. }) => {
+                (&template.template, template.stop_tokens.as_slice())
+            }
+            None => (self.files.template()?, [].as_slice()),
+        };
+        let prompt = template.render(&Dialog::new(&messages), GenerationPrompt::Assistant)?;
         let ids = self.files.tokenizer.encode(&prompt)?.ids;
         let context = self.files.config.max_positions;
         if ids.is_empty() || ids.len() >= context {
@@ -245,7 +265,7 @@ impl ChatSession {
                 break FinishReason::Cancelled;
             }
             let token = sampler.sample(&logits, &said)?;
-            if tokenizer.stop_tokens().contains(&token) {
+            if tokenizer.stop_tokens().contains(&token) || further_stops.contains(&token) {
                 break FinishReason::Stop;
             }
             said.push(token);
@@ -333,7 +353,7 @@ mod tests {
             let mut session = ChatSession::open("builtin", adapter).unwrap();
             let head = format!("{:?}", session.backbone.head().weight());
             assert!(head.starts_with(&format!("FrozenMatrix({form} ")), "{head}");
-            if let Some(adapter) = &session.opened_with {
+            if let Some(adapter) = session.adapter() {
                 assert_eq!(adapter.config.quantization, kept);
             }
             let choice = AdapterChoice::At(other.clone());

@@ -1,10 +1,7 @@
 //! Tells reasoning from answer while a reply streams. Reasoning is what stands up to the closing
 //! think marker, whether the reply opened the block itself or the prompt had already opened it.
 
-/// Opens a think block.
-pub const OPEN: &str = "<think>";
-/// Closes it.
-pub const CLOSE: &str = "</think>";
+use crate::models::chat_template::{THINK_CLOSE as CLOSE, THINK_OPEN as OPEN};
 
 /// A stretch of a reply. All stretches joined are the reply exactly as the model said it.
 #[derive(Clone, Debug, PartialEq, Eq)]

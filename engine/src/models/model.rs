@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::builtin;
-use super::chat_template::{ChatTemplate, Clock, find_source};
+use super::chat_template::{ChatTemplate, Choosing, ChosenTemplate, Clock, find_source};
 use super::checkpoint::{Checkpoint, ModelSource};
 use super::config::DecoderConfig;
 use super::decoder::Decoder;
@@ -27,6 +27,8 @@ pub struct ModelFiles {
     /// Weights.
     pub checkpoint: Checkpoint,
     template: Option<ChatTemplate>,
+    /// The date that templates see, where it is not today's.
+    clock: Option<Clock>,
 }
 
 /// The small files of a model.
@@ -141,6 +143,7 @@ impl ModelFiles {
             tokenizer,
             checkpoint,
             template,
+            clock: None,
         })
     }
 
@@ -155,8 +158,41 @@ impl ModelFiles {
         self.template.as_ref().ok_or_else(missing)
     }
 
-    /// Fixes the date that the chat template sees.
+    /// The chat template to use this model with: `auto` is its own, else the name of one that comes
+    /// with the program, or the path of a file.
+    ///
+    /// # Errors
+    /// When there is no such template, or it does not parse.
+    pub fn template_for(&self, choice: &str) -> Result<ChosenTemplate> {
+        self.choosing().choose(choice)
+    }
+
+    /// The chat template that an adapter was trained with: `source`, as it lies in the adapter's
+    /// folder, or the model's own.
+    ///
+    /// # Errors
+    /// When it does not parse, or there is none.
+    pub fn template_of_adapter(
+        &self,
+        folder: &Path,
+        source: Option<&str>,
+        stop_tokens: &[u32],
+    ) -> Result<ChosenTemplate> {
+        self.choosing().of_adapter(folder, source, stop_tokens)
+    }
+
+    fn choosing(&self) -> Choosing<'_> {
+        Choosing {
+            model: &self.origin,
+            tokenizer: &self.tokenizer,
+            own: self.template.as_ref(),
+            clock: self.clock,
+        }
+    }
+
+    /// Fixes the date that chat templates see.
     pub fn set_clock(&mut self, clock: Clock) {
+        self.clock = Some(clock);
         self.template = self
             .template
             .take()

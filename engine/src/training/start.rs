@@ -71,14 +71,18 @@ pub fn start(
         files.set_clock(Clock::at_unix_secs(saved.template_unix_secs));
     }
     let model_plan = ModelPlan::resolve(&config, &files.config)?;
-    let template = files.template()?;
+    let chosen = files.template_for(&config.data_options.template)?;
+    let tokenizer = files.tokenizer.stopping_also_at(&chosen.stop_tokens);
+    for text in chosen.notices(&files.tokenizer) {
+        progress.notice(&text);
+    }
 
     progress.phase(Phase::LoadingData);
     let sources = data_sources(&config.data);
     let dataset = Dataset::load(
         &sources,
-        &files.tokenizer,
-        template,
+        &tokenizer,
+        &chosen.template,
         model_plan.context,
         &mut |_| {
             if stop.is_raised() {
@@ -121,7 +125,7 @@ pub fn start(
         evaluations_since_best: 0,
         elapsed_secs: 0.0,
         peak_bytes: 0,
-        template_unix_secs: template.clock().unix_secs(),
+        template_unix_secs: chosen.template.clock().unix_secs(),
         dataset: dataset_hash.clone(),
         checksum: String::new(),
     };
@@ -179,6 +183,8 @@ pub fn start(
         model_plan.quantization,
     );
     adapter_config.module_root = files.module_root().to_owned();
+    adapter_config.chat_template = chosen.source_to_keep().map(str::to_owned);
+    adapter_config.stop_tokens = chosen.stop_tokens;
     let trainer = Trainer {
         backbone: &backbone,
         network,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use stepladder_engine::models::chat_template::{
-    ChatTemplate, GenerationPrompt, Message, Role, find_source,
+    ChatTemplate, Dialog, GenerationPrompt, Message, Role, find_source,
 };
 use stepladder_engine::models::gguf::{GgufHeader, TokenizerDocuments, documents};
 use stepladder_engine::models::tokenizer::{SpecialTokenText, Tokenizer};
@@ -246,7 +246,7 @@ fn conversations_render_to_the_same_text_and_tokens() {
             })
             .collect();
         let rendered = template
-            .render(&messages, GenerationPrompt::Assistant)
+            .render(&Dialog::new(&messages), GenerationPrompt::Assistant)
             .unwrap();
         assert_eq!(rendered, style.golden["rendered"]["text"].as_str().unwrap());
         let tokens = tokenizer.encode(&rendered).unwrap().ids;

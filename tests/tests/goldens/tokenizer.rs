@@ -2,7 +2,7 @@
 //! follows from them.
 
 use serde_json::Value;
-use stepladder_engine::models::chat_template::{GenerationPrompt, Message, Role};
+use stepladder_engine::models::chat_template::{Dialog, GenerationPrompt, Message, Role};
 use stepladder_engine::models::model::ModelFiles;
 use stepladder_engine::models::tokenizer::SpecialTokenText;
 use stepladder_tests::golden_path;
@@ -76,7 +76,11 @@ fn conversations_render_to_the_same_text_and_tokens() {
                 "ids_with_generation_prompt",
             ),
         ] {
-            let rendered = files.template().unwrap().render(&messages, prompt).unwrap();
+            let rendered = files
+                .template()
+                .unwrap()
+                .render(&Dialog::new(&messages), prompt)
+                .unwrap();
             assert_eq!(rendered, case[text].as_str().unwrap());
             assert_eq!(
                 files.tokenizer.encode(&rendered).unwrap().ids,

@@ -46,6 +46,7 @@ fn mask(source: &str, stops: &[&str], messages: &[Message]) -> (Masked, Tokenize
     let source_line = SourceLine { source: 0, line: 1 };
     let conversation = Conversation {
         messages: messages.to_vec(),
+        tools: None,
         source: source_line,
     };
     (
@@ -148,7 +149,11 @@ fn refusals_are_told_in_the_templates_words() {
     let source = SourceLine { source: 0, line: 1 };
     let messages = vec![Message::new(Role::System, "x"), user("hi"), assistant("ho")];
     let problem = mask_conversation(
-        &Conversation { messages, source },
+        &Conversation {
+            messages,
+            tools: None,
+            source,
+        },
         &tokenizer(&[]),
         &template(GEMMA),
     )

@@ -96,7 +96,7 @@ impl Message {
 /// The names under which datasets and templates know the reasoning, the most common first.
 pub const REASONING_FIELDS: [&str; 3] = ["reasoning_content", "reasoning", "thinking"];
 
-fn json_bytes(value: &serde_json::Value) -> usize {
+pub(super) fn json_bytes(value: &serde_json::Value) -> usize {
     match value {
         serde_json::Value::String(text) => text.len(),
         serde_json::Value::Array(items) => items.iter().map(json_bytes).sum::<usize>() + 8,

@@ -9,22 +9,35 @@
 //! One hole is known: adding a list to itself more than about thirty times makes the interpreter
 //! fill the memory without spending fuel. It ends the worker process, not the program.
 
+mod chosen;
 mod clock;
 pub(crate) mod deep_stack;
+mod dialog;
 mod json;
+mod markers;
 mod message;
+mod named;
+mod probe;
 mod python;
 mod source;
+mod traits;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 
+pub(super) use chosen::Choosing;
+pub use chosen::{ChosenTemplate, TemplateOrigin};
 pub use clock::Clock;
+pub use dialog::{Dialog, GenerationPrompt, Thinking};
 pub use message::{Message, REASONING_FIELDS, Role};
+pub use named::{EndOfTurn, NamedTemplate};
 pub use source::find_source;
+pub(crate) use source::read_source;
+pub use traits::{THINK_CLOSE, THINK_OPEN, TemplateTraits};
 
 use crate::foreign_text::visible_excerpt;
 use crate::{Error, Result};
@@ -58,15 +71,6 @@ pub struct SpecialTokens {
     pub unk: Option<String>,
 }
 
-/// What follows the last message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GenerationPrompt {
-    /// Nothing: the conversation as it is trained on.
-    None,
-    /// The opening of an assistant turn, which the model then fills.
-    Assistant,
-}
-
 /// Why a render gave no text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RenderProblem {
@@ -87,9 +91,11 @@ impl RenderProblem {
 }
 
 /// A parsed template with the tokens and the date it may print.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ChatTemplate {
     origin: PathBuf,
+    source: Arc<str>,
+    traits: OnceLock<TemplateTraits>,
     environment: Environment<'static>,
     special: SpecialTokens,
     clock: Clock,
@@ -126,6 +132,8 @@ impl ChatTemplate {
             .map_err(|error| invalid(describe(&error)))?;
         let template = Self {
             origin: origin.into(),
+            source: source.into(),
+            traits: OnceLock::new(),
             environment,
             special,
             clock: Clock::now(),
@@ -149,14 +157,24 @@ impl ChatTemplate {
         self.clock
     }
 
+    /// The template as it was written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What the template does, asked of it once.
+    pub fn traits(&self) -> &TemplateTraits {
+        self.traits.get_or_init(|| TemplateTraits::of(self))
+    }
+
     /// The special tokens that the template may print.
     pub fn special_tokens(&self) -> &SpecialTokens {
         &self.special
     }
 
     /// The text of a conversation, special tokens included: encode it without adding any.
-    pub fn render(&self, messages: &[Message], prompt: GenerationPrompt) -> Result<String> {
-        self.try_render(messages, prompt)
+    pub fn render(&self, dialog: &Dialog<'_>, prompt: GenerationPrompt) -> Result<String> {
+        self.try_render(dialog, prompt)
             .map_err(|problem| self.invalid(&problem))
     }
 
@@ -174,31 +192,31 @@ impl ChatTemplate {
     /// Like [`render`](Self::render), telling a refusal from a defect.
     pub(crate) fn try_render(
         &self,
-        messages: &[Message],
+        dialog: &Dialog<'_>,
         prompt: GenerationPrompt,
     ) -> Result<String, RenderProblem> {
-        deep_stack::run(|| self.render_here(messages, prompt)).unwrap_or_else(|error| {
+        deep_stack::run(|| self.render_here(dialog, prompt)).unwrap_or_else(|error| {
             Err(RenderProblem::OverLimit(format!("cannot be run: {error}")))
         })
     }
 
     fn render_here(
         &self,
-        messages: &[Message],
+        dialog: &Dialog<'_>,
         prompt: GenerationPrompt,
     ) -> Result<String, RenderProblem> {
-        let input_bytes: usize = messages.iter().map(Message::text_bytes).sum();
+        let input_bytes = dialog.text_bytes();
         let fuel = BASE_FUEL
-            + FUEL_PER_MESSAGE * messages.len() as u64
+            + FUEL_PER_MESSAGE * dialog.messages.len() as u64
             + input_bytes as u64 / INPUT_BYTES_PER_FUEL;
         let mut environment = self.environment.clone();
         environment.set_fuel(Some(fuel.min(deep_stack::MAX_FUEL)));
         let mut out = LimitedOutput {
-            text: Vec::with_capacity(input_bytes + 64 * messages.len()),
+            text: Vec::with_capacity(input_bytes + 64 * dialog.messages.len()),
             limit: input_bytes.saturating_mul(OUTPUT_PER_INPUT_BYTE) + BASE_OUTPUT_BYTES,
         };
         let rendered = environment.get_template(NAME).and_then(|template| {
-            template.render_captured_to(self.context(messages, prompt), &mut out)
+            template.render_captured_to(context(&self.special, dialog, prompt), &mut out)
         });
         match rendered.map(drop).map_err(|error| classify(&error)) {
             Ok(()) => String::from_utf8(out.text)
@@ -210,32 +228,34 @@ impl ChatTemplate {
             Err(problem) => Err(problem),
         }
     }
+}
 
-    fn context(&self, messages: &[Message], prompt: GenerationPrompt) -> Value {
-        let mut pairs = vec![
-            (
-                "messages",
-                messages.iter().map(Message::template_value).collect(),
-            ),
-            (
-                "add_generation_prompt",
-                Value::from(prompt == GenerationPrompt::Assistant),
-            ),
-            ("tools", Value::from(())),
-            ("documents", Value::from(())),
-        ];
-        // As in transformers, a token the tokenizer lacks is undefined, not none.
-        let SpecialTokens { bos, eos, pad, unk } = &self.special;
-        for (name, token) in [
-            ("bos_token", bos),
-            ("eos_token", eos),
-            ("pad_token", pad),
-            ("unk_token", unk),
-        ] {
-            pairs.extend(token.as_deref().map(|text| (name, Value::from(text))));
-        }
-        Value::from_pairs(pairs)
+/// Everything that the template can see.
+fn context(special: &SpecialTokens, dialog: &Dialog<'_>, prompt: GenerationPrompt) -> Value {
+    let messages = dialog.messages.iter().map(Message::template_value);
+    let tools = dialog.tools.map_or(Value::from(()), json::template_value);
+    let mut pairs = vec![
+        ("messages", messages.collect()),
+        (
+            "add_generation_prompt",
+            Value::from(prompt == GenerationPrompt::Assistant),
+        ),
+        ("tools", tools),
+        ("documents", Value::from(())),
+    ];
+    // As in transformers, a token the tokenizer lacks is undefined, not none.
+    let SpecialTokens { bos, eos, pad, unk } = special;
+    for (name, token) in [
+        ("bos_token", bos),
+        ("eos_token", eos),
+        ("pad_token", pad),
+        ("unk_token", unk),
+    ] {
+        pairs.extend(token.as_deref().map(|text| (name, Value::from(text))));
     }
+    let thinking = dialog.thinking.enabled();
+    pairs.extend(thinking.map(|enabled| ("enable_thinking", Value::from(enabled))));
+    Value::from_pairs(pairs)
 }
 
 /// Marks an error as the template's own `raise_exception`.

@@ -1,9 +1,12 @@
 //! Where a template's source comes from, and the one tag that is rewritten before it is parsed.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use serde_json::Value;
 
+use super::MAX_SOURCE_BYTES;
 use crate::{Error, Result};
 
 /// The template of a model folder: `chat_template.jinja` if there, else `chat_template` of
@@ -60,6 +63,22 @@ pub fn find_source(
             "chat_template: neither a text nor a list of templates".to_owned(),
         )),
     }
+}
+
+/// A source from a file of its own. One that is too long stays too long, so that the template says so.
+pub(crate) fn read_source(path: &Path) -> Result<String> {
+    let file = File::open(path).map_err(Error::io("read", path))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_SOURCE_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(Error::io("read", path))?;
+    String::from_utf8(bytes).map_err(|error| Error::ChatTemplateInvalid {
+        path: path.to_path_buf(),
+        problem: format!(
+            "not UTF-8 text after byte {}",
+            error.utf8_error().valid_up_to()
+        ),
+    })
 }
 
 /// A source as the interpreter takes it.

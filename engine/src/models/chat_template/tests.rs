@@ -14,7 +14,7 @@ fn template(source: &str) -> ChatTemplate {
 }
 
 fn render(source: &str, messages: &[Message]) -> Result<String> {
-    template(source).render(messages, GenerationPrompt::None)
+    template(source).render(&Dialog::new(messages), GenerationPrompt::None)
 }
 
 fn user(text: &str) -> Message {
@@ -27,11 +27,12 @@ fn blocks_are_trimmed_and_the_prompt_is_optional() {
     let chat = template(source);
     let messages = [user("hi"), Message::new(Role::Assistant, "ho")];
     assert_eq!(
-        chat.render(&messages, GenerationPrompt::None).unwrap(),
+        chat.render(&Dialog::new(&messages), GenerationPrompt::None)
+            .unwrap(),
         "<|user|>hi\n<|assistant|>ho\n"
     );
     assert_eq!(
-        chat.render(&messages[..1], GenerationPrompt::Assistant)
+        chat.render(&Dialog::new(&messages[..1]), GenerationPrompt::Assistant)
             .unwrap(),
         "<|user|>hi\n<|assistant|>"
     );
@@ -112,10 +113,48 @@ fn reasoning_and_further_fields_reach_the_template() {
 }
 
 #[test]
+fn tools_and_the_wish_to_think_reach_the_template() {
+    let source = "{% if tools %}{{ tools | tojson }}{% else %}{{ tools is none }}{% endif %} {{ enable_thinking is defined }} {{ enable_thinking }}";
+    let chat = template(source);
+    let tools = serde_json::json!([{"type": "function", "function": {"name": "add"}}]);
+    let told = |tools, thinking| {
+        let dialog = Dialog {
+            tools,
+            thinking,
+            ..Dialog::new(&[])
+        };
+        chat.render(&dialog, GenerationPrompt::None).unwrap()
+    };
+    assert_eq!(told(None, Thinking::Unsaid), "True False ");
+    assert_eq!(
+        told(Some(&tools), Thinking::On),
+        r#"[{"type": "function", "function": {"name": "add"}}] True True"#
+    );
+    assert_eq!(told(None, Thinking::Off), "True True False");
+}
+
+#[test]
+fn tools_pay_for_their_own_telling() {
+    let source = "{% for tool in tools %}{{ tool | tojson }}{% endfor %}";
+    let words = "word ".repeat(100);
+    let tool = serde_json::json!({"name": "look_up", "description": words});
+    let many = serde_json::Value::Array(vec![tool; 40_000]);
+    let dialog = Dialog {
+        tools: Some(&many),
+        ..Dialog::new(&[])
+    };
+    let text = template(source)
+        .render(&dialog, GenerationPrompt::None)
+        .unwrap();
+    assert!(text.len() > 40_000 * 500);
+}
+
+#[test]
 fn the_date_is_fixed() {
     let chat = template("{{ strftime_now('%d %b %Y') }}").with_clock(Clock::at_unix_secs(0));
     assert_eq!(
-        chat.render(&[], GenerationPrompt::None).unwrap(),
+        chat.render(&Dialog::new(&[]), GenerationPrompt::None)
+            .unwrap(),
         "01 Jan 1970"
     );
     assert_eq!(chat.clock().unix_secs(), 0);
@@ -125,7 +164,7 @@ fn the_date_is_fixed() {
 fn refusals_and_defects_are_told_apart() {
     let problem = |source: &str| {
         template(source)
-            .try_render(&[user("x")], GenerationPrompt::None)
+            .try_render(&Dialog::new(&[user("x")]), GenerationPrompt::None)
             .unwrap_err()
     };
     assert_eq!(

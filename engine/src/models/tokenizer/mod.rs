@@ -9,6 +9,7 @@ mod stream;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use config::GenerationDefaults;
 pub use stream::StreamDecoder;
@@ -36,10 +37,10 @@ pub struct Encoded {
 }
 
 /// A tokenizer with what the model's configuration says about its special tokens.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tokenizer {
     path: PathBuf,
-    inner: tokenizers::Tokenizer,
+    inner: Arc<tokenizers::Tokenizer>,
     vocabulary_size: usize,
     special: SpecialTokens,
     stop_tokens: Vec<u32>,
@@ -92,7 +93,7 @@ impl Tokenizer {
         }
         Ok(Self {
             path,
-            inner,
+            inner: Arc::new(inner),
             vocabulary_size,
             special,
             stop_tokens,
@@ -140,6 +141,15 @@ impl Tokenizer {
     /// model's config.json, in that order.
     pub fn stop_tokens(&self) -> &[u32] {
         &self.stop_tokens
+    }
+
+    /// The same tokenizer for a use in which further tokens end a turn.
+    #[must_use]
+    pub fn stopping_also_at(&self, tokens: &[u32]) -> Self {
+        let mut tokenizer = self.clone();
+        let further = tokens.iter().filter(|id| !self.stop_tokens.contains(id));
+        tokenizer.stop_tokens.extend(further);
+        tokenizer
     }
 
     /// The special tokens as text, for the chat template.
