@@ -8,8 +8,13 @@
 
 use std::ops::Range;
 
-use super::conversation::{Conversation, Message, Role};
-use super::turns::{Turn, TurnText, common_prefix, find_turns};
+use serde_json::Value;
+use stepladder_protocol::LossOn;
+
+use super::conversation::{Chat, Message, Role};
+use super::recipe::Recipe;
+use super::telling::{Told, TraceAccount};
+use super::turns::{Turn, TurnText, answer_start, common_prefix, find_turns};
 use crate::Error;
 use crate::models::chat_template::{ChatTemplate, Dialog, GenerationPrompt, RenderProblem};
 use crate::models::tokenizer::{Encoded, Tokenizer};
@@ -25,14 +30,36 @@ pub(super) struct MaskedTokens {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Masked {
     pub(super) examples: Vec<MaskedTokens>,
+    pub(super) account: TurnAccount,
+}
+
+/// What was noticed about the assistant's turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TurnAccount {
     /// Turns behind which no token tells the model to stop.
-    pub(super) turns_without_end: usize,
+    pub without_end: usize,
     /// Turns that do not continue the text generation would begin from.
-    pub(super) turns_off_prompt: usize,
-    /// Turns whose reasoning the template leaves out.
-    pub(super) turns_without_reasoning: usize,
-    /// Assistant turns that leave no trace in the text.
-    pub(super) turns_not_found: usize,
+    pub off_prompt: usize,
+    /// Turns whose trace the template leaves out.
+    pub trace_lost: usize,
+    /// Turns that leave no trace in the text.
+    pub not_found: usize,
+    /// Texts in which a second token that begins a sequence was taken out.
+    pub begun_twice: usize,
+    /// Their traces.
+    pub traces: TraceAccount,
+}
+
+impl TurnAccount {
+    /// Adds those of another conversation.
+    pub fn add(&mut self, other: Self) {
+        self.without_end += other.without_end;
+        self.off_prompt += other.off_prompt;
+        self.trace_lost += other.trace_lost;
+        self.not_found += other.not_found;
+        self.begun_twice += other.begun_twice;
+        self.traces.add(other.traces);
+    }
 }
 
 /// Why a conversation became nothing.
@@ -47,9 +74,9 @@ pub(super) enum MaskProblem {
 /// Renders, encodes and masks a conversation. One example carries all turns if the text up to each
 /// is the beginning of the whole text; otherwise (templates that drop the reasoning of earlier
 /// turns) each turn gets an example of its own, told as the model will see it at that turn.
-pub(super) fn mask_conversation(
-    conversation: &Conversation,
-    tokenizer: &Tokenizer,
+pub(super) fn mask_chat(
+    chat: &Chat,
+    recipe: &Recipe<'_>,
     template: &ChatTemplate,
 ) -> Result<Masked, MaskProblem> {
     let problem = |problem: RenderProblem| match problem {
@@ -58,55 +85,145 @@ pub(super) fn mask_conversation(
         }
         RenderProblem::OverLimit(_) => MaskProblem::Fatal(template.invalid(&problem)),
     };
-    let messages = &conversation.messages;
+    let told = Told::new(&chat.messages, template.traits(), recipe.options.traces);
     let dialog = Dialog {
-        tools: conversation.tools.as_ref(),
-        ..Dialog::new(messages)
+        tools: chat.tools.as_ref(),
+        ..Dialog::new(&told.messages)
     };
     let text = template
         .try_render(&dialog, GenerationPrompt::None)
         .map_err(problem)?;
     let turns = find_turns(template, &dialog, &text).map_err(problem)?;
-    let whole = Page::new(text, tokenizer)?;
+    let whole = Page::new(text, recipe.tokenizer)?;
 
-    let mut masked = Masked {
-        turns_not_found: assistant_turns(messages) - turns.len(),
-        ..Masked::default()
-    };
-    for turn in &turns {
-        masked.turns_off_prompt += usize::from(turn.prompt_differs);
-        masked.turns_without_reasoning +=
-            usize::from(reasoning_is_lost(&messages[turn.message], turn, &whole));
-    }
-    let placed: Option<Vec<Span>> = turns
-        .iter()
-        .map(|turn| whole.place(turn, tokenizer))
-        .collect();
-    if let Some(spans) = placed {
-        masked.push(&whole, &spans);
-        return Ok(masked);
-    }
-    let mut inside = Vec::new();
-    for turn in &turns {
-        match &turn.text {
-            TurnText::Whole { .. } => inside.extend(whole.place(turn, tokenizer)),
-            TurnText::UpTo(text) => {
-                let page = Page::new(text.clone(), tokenizer)?;
-                let span = page.place(turn, tokenizer);
-                masked.push(&page, span.as_slice());
+    let mut masked = Masked::default();
+    masked.account.traces = told.traces;
+    masked.account.not_found = told.traces.answers - turns.len();
+    let mut answers = Vec::with_capacity(turns.len());
+    for turn in turns {
+        let text = turn.text_in(&whole.text);
+        let said = text.get(turn.start..).unwrap_or_default();
+        let lost = told.has_trace(turn.message) && !said.contains(told.trace(turn.message));
+        masked.account.trace_lost += usize::from(lost);
+        masked.account.off_prompt += usize::from(turn.prompt_differs);
+        let answer_start = match told.has_trace(turn.message) && !lost && !recipe.trains_traces() {
+            true => {
+                let place = (turn.message, told.trace_bytes[turn.message]);
+                let until = turn.dialog(&dialog);
+                answer_start(template, &until, place, text).map_err(problem)?
             }
-        }
+            false => None,
+        };
+        answers.push(Answer {
+            is_trained: is_trained(&told.messages, turn.message, recipe.options.loss_on),
+            answer_start,
+            turn,
+        });
     }
-    if !inside.is_empty() {
-        masked.push(&whole, &inside);
+    match recipe.options.loss_on {
+        LossOn::Everything => masked.push_everything(&whole, &answers),
+        LossOn::Responses | LossOn::LastTurn => {
+            masked.push_answers(&whole, &answers, recipe.tokenizer)?;
+        }
     }
     Ok(masked)
 }
 
+/// A text without turns: all of it is trained, and the end behind it.
+pub(super) fn mask_text(text: &str, tokenizer: &Tokenizer) -> Result<Masked, MaskProblem> {
+    let mut ids = tokenizer.document_start().to_vec();
+    let encoded = tokenizer.encode(text).map_err(MaskProblem::Fatal)?;
+    ids.extend(&encoded.ids);
+    if let Some(end) = tokenizer.document_end().filter(|end| ids.last() != Some(end)) {
+        ids.push(end);
+    }
+    let mut page = Page {
+        text: String::new(),
+        encoded: Encoded {
+            offsets: vec![(0, 0); ids.len()],
+            ids,
+        },
+        stops: Vec::new(),
+        begun_twice: false,
+    };
+    page.begin_once(tokenizer);
+    let mut masked = Masked::default();
+    masked.account.begun_twice += usize::from(page.begun_twice);
+    masked.examples.push(page.mask(|_| true));
+    Ok(masked)
+}
+
+/// A turn, and what of it is trained.
+struct Answer {
+    turn: Turn,
+    is_trained: bool,
+    /// Where its words begin, if its trace is not trained.
+    answer_start: Option<usize>,
+}
+
+/// Whether the loss is taken over a turn. Datasets in OpenAI's format can say so themselves.
+fn is_trained(messages: &[Message], index: usize, loss_on: LossOn) -> bool {
+    let is_last = || {
+        let later = messages.iter().skip(index + 1);
+        !{ later }.any(|message| message.role == Role::Assistant)
+    };
+    let weight = messages[index].extra.get("weight").and_then(Value::as_f64);
+    weight != Some(0.0) && (loss_on != LossOn::LastTurn || is_last())
+}
+
 impl Masked {
+    /// One example of every token, but for the traces that are not trained.
+    fn push_everything(&mut self, whole: &Page, answers: &[Answer]) {
+        let untrained: Vec<Range<usize>> = answers
+            .iter()
+            .filter_map(|answer| {
+                let start = answer.answer_start?;
+                let told = answer.turn.text_in(&whole.text).get(..start)?;
+                whole.text.starts_with(told).then_some(answer.turn.start..start)
+            })
+            .collect();
+        self.account.begun_twice += usize::from(whole.begun_twice);
+        let inside = |begin: usize| untrained.iter().any(|range| range.contains(&begin));
+        self.examples.push(whole.mask(|begin| !inside(begin)));
+    }
+
+    fn push_answers(
+        &mut self,
+        whole: &Page,
+        answers: &[Answer],
+        tokenizer: &Tokenizer,
+    ) -> Result<(), MaskProblem> {
+        let placed: Option<Vec<Span>> = answers
+            .iter()
+            .map(|answer| whole.place(answer, tokenizer))
+            .collect();
+        if let Some(spans) = placed {
+            self.push(whole, &spans);
+            return Ok(());
+        }
+        let mut inside = Vec::new();
+        for answer in answers {
+            match &answer.turn.text {
+                TurnText::Whole { .. } => inside.extend(whole.place(answer, tokenizer)),
+                TurnText::UpTo(_) if !answer.is_trained => {}
+                TurnText::UpTo(text) => {
+                    let page = Page::new(text.clone(), tokenizer)?;
+                    let span = page.place(answer, tokenizer);
+                    self.push(&page, span.as_slice());
+                }
+            }
+        }
+        if !inside.is_empty() {
+            self.push(whole, &inside);
+        }
+        Ok(())
+    }
+
     fn push(&mut self, page: &Page, spans: &[Span]) {
-        self.turns_without_end += spans.iter().filter(|span| span.end_missing).count();
-        self.examples.push(page.mask(spans));
+        self.account.without_end += spans.iter().filter(|span| span.end_missing).count();
+        self.account.begun_twice += usize::from(page.begun_twice);
+        let trained = |begin: usize| spans.iter().any(|span| span.bytes.contains(&begin));
+        self.examples.push(page.mask(trained));
     }
 }
 
@@ -123,6 +240,8 @@ struct Page {
     encoded: Encoded,
     /// Byte ranges of the tokens that end a turn.
     stops: Vec<(usize, usize)>,
+    /// Whether a second token that begins a sequence was taken out.
+    begun_twice: bool,
 }
 
 impl Page {
@@ -135,15 +254,44 @@ impl Page {
             .filter(|(id, _)| tokenizer.stop_tokens().contains(id))
             .map(|(_, range)| *range)
             .collect();
-        Ok(Self {
+        let mut page = Self {
             text,
             encoded,
             stops,
-        })
+            begun_twice: false,
+        };
+        page.begin_once(tokenizer);
+        Ok(page)
     }
 
-    /// The trained range of a turn, or `None` if this text does not tell the turn as its own does.
-    fn place(&self, turn: &Turn, tokenizer: &Tokenizer) -> Option<Span> {
+    /// Takes out the second of two tokens that begin a sequence: one comes from the template, the
+    /// other from data that were told by a template before.
+    fn begin_once(&mut self, tokenizer: &Tokenizer) {
+        let bos = tokenizer.bos_token();
+        let Encoded { ids, offsets } = &mut self.encoded;
+        while let ([first, second, ..], Some(bos)) = (ids.as_slice(), bos) {
+            if (*first, *second) != (bos, bos) {
+                break;
+            }
+            ids.remove(1);
+            offsets.remove(1);
+            self.begun_twice = true;
+        }
+    }
+
+    /// The trained range of a turn, empty if it is not trained, or `None` if this text does not tell
+    /// the turn as its own does.
+    fn place(&self, answer: &Answer, tokenizer: &Tokenizer) -> Option<Span> {
+        let mut span = self.place_turn(&answer.turn, tokenizer)?;
+        if !answer.is_trained {
+            span.bytes.end = span.bytes.start;
+        } else if let Some(start) = answer.answer_start {
+            span.bytes.start = start.min(span.bytes.end);
+        }
+        Some(span)
+    }
+
+    fn place_turn(&self, turn: &Turn, tokenizer: &Tokenizer) -> Option<Span> {
         let start = turn.start;
         let up_to = match &turn.text {
             TurnText::UpTo(text) => text,
@@ -201,8 +349,7 @@ impl Page {
         Some(end)
     }
 
-    fn mask(&self, spans: &[Span]) -> MaskedTokens {
-        let trained = |begin: usize| spans.iter().any(|span| span.bytes.contains(&begin));
+    fn mask(&self, trained: impl Fn(usize) -> bool) -> MaskedTokens {
         let targets = self
             .encoded
             .offsets
@@ -234,23 +381,4 @@ fn is_end_matter(text: &str, tokenizer: &Tokenizer) -> bool {
         }
     }
     true
-}
-
-fn assistant_turns(messages: &[Message]) -> usize {
-    messages
-        .iter()
-        .filter(|message| message.role == Role::Assistant)
-        .count()
-}
-
-fn reasoning_is_lost(message: &Message, turn: &Turn, whole: &Page) -> bool {
-    let text = match &turn.text {
-        TurnText::UpTo(text) => text,
-        TurnText::Whole { .. } => &whole.text,
-    };
-    let begin = text.get(turn.start..).unwrap_or_default();
-    message
-        .reasoning
-        .as_ref()
-        .is_some_and(|reasoning| !begin.contains(reasoning.trim()))
 }

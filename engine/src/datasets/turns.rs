@@ -7,7 +7,7 @@
 //! earlier turns differently), the turn is found by rendering it with other words and looking what
 //! changed.
 
-use super::conversation::Role;
+use super::conversation::{Message, Role};
 use crate::models::chat_template::{
     ChatTemplate, Dialog, GenerationPrompt, RenderProblem, SpecialTokens,
 };
@@ -32,6 +32,27 @@ pub(super) enum TurnText {
     UpTo(String),
     /// The whole conversation, in which the turn's own words end at a byte.
     Whole { content_end: usize },
+}
+
+impl Turn {
+    /// The text that the turn was found in; `whole` is the whole conversation's.
+    pub(super) fn text_in<'a>(&'a self, whole: &'a str) -> &'a str {
+        match &self.text {
+            TurnText::UpTo(text) => text,
+            TurnText::Whole { .. } => whole,
+        }
+    }
+
+    /// The part of the conversation that this text tells.
+    pub(super) fn dialog<'a>(&self, whole: &Dialog<'a>) -> Dialog<'a> {
+        match &self.text {
+            TurnText::UpTo(_) => Dialog {
+                messages: &whole.messages[..=self.message],
+                ..*whole
+            },
+            TurnText::Whole { .. } => *whole,
+        }
+    }
 }
 
 /// The assistant's turns of a conversation whose whole text is `whole`. A turn that leaves no trace
@@ -146,17 +167,46 @@ fn like_prompt(prompt: &str, text: &str, start: usize) -> usize {
         .unwrap_or(start)
 }
 
-/// The bytes of `text` that change when a message says something else.
+/// Where the words of an answer begin in `text`, behind its trace: the first byte that changes when
+/// the message says something else behind the first `trace_bytes` of its content.
+pub(super) fn answer_start(
+    template: &ChatTemplate,
+    dialog: &Dialog<'_>,
+    (index, trace_bytes): (usize, usize),
+    text: &str,
+) -> Result<Option<usize>, RenderProblem> {
+    let reword = |message: &mut Message, words: &str| {
+        message.content.truncate(trace_bytes);
+        message.content.push_str(words);
+    };
+    let changed = changed_by(template, dialog, index, text, &reword)?;
+    Ok(changed.map(|(start, _)| start))
+}
+
+/// The bytes of `text` that change when a message says and thinks something else.
 fn changed_range(
     template: &ChatTemplate,
     dialog: &Dialog<'_>,
     index: usize,
     text: &str,
 ) -> Result<Option<(usize, usize)>, RenderProblem> {
+    let reword = |message: &mut Message, words: &str| {
+        message.content = words.to_owned();
+        message.reasoning = message.reasoning.as_ref().map(|_| words.to_owned());
+    };
+    changed_by(template, dialog, index, text, &reword)
+}
+
+fn changed_by(
+    template: &ChatTemplate,
+    dialog: &Dialog<'_>,
+    index: usize,
+    text: &str,
+    reword: &dyn Fn(&mut Message, &str),
+) -> Result<Option<(usize, usize)>, RenderProblem> {
     let render_with = |words: &str| {
         let mut changed = dialog.messages.to_vec();
-        changed[index].content = words.to_owned();
-        changed[index].reasoning = changed[index].reasoning.as_ref().map(|_| words.to_owned());
+        reword(&mut changed[index], words);
         let changed = Dialog {
             messages: &changed,
             ..*dialog

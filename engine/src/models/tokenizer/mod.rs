@@ -44,6 +44,8 @@ pub struct Tokenizer {
     vocabulary_size: usize,
     special: SpecialTokens,
     stop_tokens: Vec<u32>,
+    /// What the tokenizer's file adds before a text.
+    document_start: Vec<u32>,
     generation_defaults: GenerationDefaults,
 }
 
@@ -58,10 +60,11 @@ impl Tokenizer {
         model_config_eos: &[u32],
     ) -> Result<Self> {
         let path = origin.join("tokenizer.json");
-        let inner = parse(tokenizer_json).map_err(|problem| Error::ModelFileInvalid {
-            path: path.clone(),
-            problem,
-        })?;
+        let (inner, document_start) =
+            parse(tokenizer_json).map_err(|problem| Error::ModelFileInvalid {
+                path: path.clone(),
+                problem,
+            })?;
         let vocabulary = inner.get_vocab(true);
         let vocabulary_size = vocabulary
             .values()
@@ -97,6 +100,7 @@ impl Tokenizer {
             vocabulary_size,
             special,
             stop_tokens,
+            document_start,
             generation_defaults: generation.defaults,
         })
     }
@@ -152,6 +156,21 @@ impl Tokenizer {
         tokenizer
     }
 
+    /// The token that begins a sequence, if there is one.
+    pub fn bos_token(&self) -> Option<u32> {
+        self.token_id(self.special.bos.as_deref()?)
+    }
+
+    /// The tokens that the tokenizer puts before a text that stands for itself.
+    pub fn document_start(&self) -> &[u32] {
+        &self.document_start
+    }
+
+    /// The token that ends a text that stands for itself.
+    pub fn document_end(&self) -> Option<u32> {
+        self.token_id(self.special.eos.as_deref()?)
+    }
+
     /// The special tokens as text, for the chat template.
     pub fn special_tokens(&self) -> &SpecialTokens {
         &self.special
@@ -170,16 +189,24 @@ impl Tokenizer {
     }
 }
 
-fn parse(tokenizer_json: &[u8]) -> Result<tokenizers::Tokenizer, String> {
+/// The tokenizer, which adds nothing to a text, and the tokens that its file adds before one.
+fn parse(tokenizer_json: &[u8]) -> Result<(tokenizers::Tokenizer, Vec<u32>), String> {
     let mut inner = guarded(|| tokenizers::Tokenizer::from_bytes(tokenizer_json))
         .map_err(|problem| format!("not a tokenizer: {problem}"))?;
     inner
         .with_truncation(None)
         .map_err(|error| format!("truncation: {error}"))?;
     inner.with_padding(None);
+    let told = guarded(|| inner.encode("a", true))
+        .map_err(|problem| format!("cannot encode a text: {problem}"))?;
+    let tokens = told.get_ids().iter().zip(told.get_special_tokens_mask());
+    let document_start = tokens
+        .take_while(|(_, special)| **special == 1)
+        .map(|(id, _)| *id)
+        .collect();
     // Besides adding special tokens it would cut spaces off the offsets.
     inner.with_post_processor(None::<tokenizers::PostProcessorWrapper>);
-    Ok(inner)
+    Ok((inner, document_start))
 }
 
 /// Runs the library on foreign data: an error or a panic of it becomes a problem in words.
