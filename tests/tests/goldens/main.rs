@@ -23,5 +23,6 @@ mod nf4;
 mod ops;
 mod optimizer;
 mod second_witness;
+mod templates;
 mod tiles;
 mod tokenizer;
