@@ -303,7 +303,7 @@ fn message(role: &str, content: &str) -> Result<Message> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::adapter_folder::{AdapterConfig, CONFIG};
+    use crate::adapters::adapter_folder::{AdapterConfig, CHAT_TEMPLATE, CONFIG};
     use crate::adapters::network::Network;
     use crate::models::quantization::Quantization;
     use crate::training::plan::ModelPlan;
@@ -360,5 +360,58 @@ mod tests {
             let error = session.choose(&choice).unwrap_err().to_string();
             assert!(error.contains("a backbone kept in another form"), "{error}");
         }
+    }
+
+    fn reply(session: &ChatSession) -> Result<ReplyStats> {
+        let settings = SamplerSettings {
+            max_tokens: Some(3),
+            ..SamplerSettings::default()
+        };
+        let question = [("user", "What is 2 + 3?")];
+        session.reply(&question, &settings, &StopFlag::default(), &mut |_| ())
+    }
+
+    #[test]
+    fn an_adapter_answers_with_the_template_and_the_ends_it_was_trained_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let adapter = folder.path().join("adapter");
+        let mut description = save(&adapter, Switch::Off);
+        let own = "{{ raise_exception('the template of the adapter') }}";
+        std::fs::write(adapter.join(CHAT_TEMPLATE), own).unwrap();
+        let mut session = ChatSession::open("builtin", Some(&adapter)).unwrap();
+        let error = reply(&session).unwrap_err().to_string();
+        assert!(error.ends_with("the template of the adapter"), "{error}");
+        session.choose(&AdapterChoice::Base).unwrap();
+        assert_eq!(reply(&session).unwrap().total_tokens, 3);
+        session.choose(&AdapterChoice::At(adapter.clone())).unwrap();
+        reply(&session).unwrap_err();
+
+        // With every token an end, nothing is said.
+        std::fs::write(adapter.join(CHAT_TEMPLATE), "{{ messages[0].content }}").unwrap();
+        let every: Vec<u32> = (0..session.files.tokenizer.vocabulary_size() as u32).collect();
+        description["stop_tokens"] = serde_json::json!(every);
+        std::fs::write(adapter.join(CONFIG), description.to_string()).unwrap();
+        let session = ChatSession::open("builtin", Some(&adapter)).unwrap();
+        let stats = reply(&session).unwrap();
+        assert_eq!((stats.total_tokens, stats.finish), (0, FinishReason::Stop));
+    }
+
+    #[test]
+    fn an_adapter_folder_keeps_its_template() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (folder.path().join("a"), folder.path().join("b"));
+        save(&first, Switch::Off);
+        assert!(!first.join(CHAT_TEMPLATE).exists());
+        let mut stored = adapter_folder::read(&first).unwrap();
+        assert_eq!(stored.config.chat_template, None);
+        stored.config.chat_template = Some("{{ messages }}".to_owned());
+        stored.config.stop_tokens = vec![3];
+        adapter_folder::save(&second, &stored.config, stored.network.parameters()).unwrap();
+        let stored = adapter_folder::read(&second).unwrap();
+        assert_eq!(
+            stored.config.chat_template.as_deref(),
+            Some("{{ messages }}")
+        );
+        assert_eq!(stored.config.stop_tokens, [3]);
     }
 }

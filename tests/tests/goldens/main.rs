@@ -24,5 +24,6 @@ mod ops;
 mod optimizer;
 mod packing;
 mod second_witness;
+mod templates;
 mod tiles;
 mod tokenizer;
