@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use rayon::prelude::*;
+use stepladder_protocol::DataOptions;
 
-use super::conversation::{Conversation, SourceLine};
+use super::conversation::{Conversation, Message, Sample, SourceLine};
 use super::example::{Built, Example, build};
-use super::formats::{Format, RowProblem};
+use super::formats::{DETECTION_ROWS, Detection, Fields, RowProblem, detect};
 use super::reader::{DataSource, RowReader};
 use super::report::{DatasetReport, SourceReport};
 use super::row::Row;
@@ -106,25 +107,23 @@ impl Load<'_> {
     ) -> Result<()> {
         let path = source.path();
         let mut reader = RowReader::open(source)?;
-        let mut format = None;
+        let mut detection = None;
         let mut rows = 0;
         loop {
             let chunk = next_chunk(&mut reader)?;
             let Some(first) = chunk.first() else {
                 break;
             };
-            let format = match format {
-                Some(format) => format,
-                None => *format.insert(
-                    first
-                        .clone()
-                        .into_fields()
-                        .and_then(|fields| Format::detect(&fields))
-                        .map_err(|problem| row_error(path, first.line, problem))?,
-                ),
+            let detection = match &detection {
+                Some(detection) => detection,
+                None => {
+                    let found = detect_in(&chunk);
+                    let found = found.map_err(|problem| row_error(path, first.line, problem))?;
+                    &*detection.insert(found)
+                }
             };
             rows += chunk.len();
-            self.chunk(index, path, format, &chunk)?;
+            self.chunk(index, path, detection, &chunk)?;
             let so_far = LoadProgress {
                 rows: self.report.rows_read,
                 bytes_read: self.bytes_before + reader.bytes_read(),
@@ -135,7 +134,7 @@ impl Load<'_> {
             }
         }
         self.bytes_before += reader.bytes_read();
-        let format = format.map_or("empty", |format| format.name);
+        let format = detection.map_or("empty", |detection| detection.format.name());
         self.report.sources.push(SourceReport {
             path: path.to_path_buf(),
             format,
@@ -145,13 +144,19 @@ impl Load<'_> {
     }
 
     /// Works on rows side by side and takes the results in their order, errors included.
-    fn chunk(&mut self, source: usize, path: &Path, format: Format, rows: &[Row]) -> Result<()> {
+    fn chunk(
+        &mut self,
+        source: usize,
+        path: &Path,
+        detection: &Detection,
+        rows: &[Row],
+    ) -> Result<()> {
         let (tokenizer, template, context) = (self.tokenizer, self.template, self.report.context);
         let work = |row: &Row| {
             let messages = row
                 .clone()
                 .into_fields()
-                .and_then(|fields| format.parse(fields))
+                .and_then(|fields| messages(detection.parse(fields)?))
                 .map_err(|problem| row_error(path, row.line, problem))?;
             let source = SourceLine {
                 source,
@@ -172,6 +177,33 @@ impl Load<'_> {
                 .extend(built.fitted.into_iter().map(|fitted| fitted.example));
         }
         Ok(())
+    }
+}
+
+/// The format of the first rows. Where no row can be read, the first says why.
+pub(crate) fn detect_in(rows: &[Row]) -> std::result::Result<Detection, RowProblem> {
+    let mut problem = None;
+    let mut readable: Vec<Fields> = Vec::new();
+    for row in rows.iter().take(DETECTION_ROWS) {
+        match row.clone().into_fields() {
+            Ok(fields) => readable.push(fields),
+            Err(unreadable) => problem = problem.or(Some(unreadable)),
+        }
+    }
+    match problem {
+        Some(problem) if readable.is_empty() => Err(problem),
+        _ => detect(&readable, &DataOptions::default()),
+    }
+}
+
+/// The turns of a sample; texts without turns are not trained on yet.
+pub(crate) fn messages(sample: Sample) -> std::result::Result<Vec<Message>, RowProblem> {
+    match sample {
+        Sample::Chat(chat) => Ok(chat.messages),
+        Sample::Text(_) => Err(RowProblem::new(
+            "the row is a text without turns",
+            "write it as a conversation, with a column for the question and one for the answer",
+        )),
     }
 }
 

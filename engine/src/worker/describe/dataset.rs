@@ -8,8 +8,8 @@ use stepladder_protocol::{
 
 use crate::datasets::conversation::{Message, Role};
 use crate::datasets::example::Example;
-use crate::datasets::formats::Format;
-use crate::datasets::load::Dataset;
+use crate::datasets::formats::{DETECTION_ROWS, RowProblem};
+use crate::datasets::load::{Dataset, detect_in, messages};
 use crate::datasets::reader::{DataSource, RowReader};
 use crate::models::model::ModelFiles;
 use crate::models::tokenizer::SpecialTokenText;
@@ -140,27 +140,43 @@ fn as_rows(sources: &[DataSource], show: usize) -> Result<DatasetPreview> {
     };
     for source in sources {
         let mut reader = RowReader::open(source)?;
-        let mut format: Option<Format> = None;
+        let row_error = |line: usize, problem: RowProblem| Error::DatasetRow {
+            path: source.path().to_path_buf(),
+            line,
+            problem: problem.problem,
+            hint: problem.hint.into_owned(),
+        };
+        let mut first_rows = Vec::new();
+        while first_rows.len() < DETECTION_ROWS
+            && let Some(row) = reader.next_row()?
+        {
+            first_rows.push(row);
+        }
+        let detection = match first_rows.first() {
+            Some(first) => {
+                let found = detect_in(&first_rows);
+                Some(found.map_err(|problem| row_error(first.line, problem))?)
+            }
+            None => None,
+        };
         let mut rows = 0;
-        while let Some(row) = reader.next_row()? {
-            let parsed = row.clone().into_fields().and_then(|fields| {
-                let known = match format {
-                    Some(known) => known,
-                    None => *format.insert(Format::detect(&fields)?),
-                };
-                known.parse(fields)
-            });
-            let messages = parsed.map_err(|problem| Error::DatasetRow {
-                path: source.path().to_path_buf(),
-                line: row.line,
-                problem: problem.problem,
-                hint: problem.hint.into_owned(),
-            })?;
+        let mut first_rows = first_rows.into_iter();
+        while let Some(detection) = &detection
+            && let Some(row) = match first_rows.next() {
+                Some(row) => Some(row),
+                None => reader.next_row()?,
+            }
+        {
+            let line = row.line;
+            let parsed = row
+                .into_fields()
+                .and_then(|fields| messages(detection.parse(fields)?));
+            let messages = parsed.map_err(|problem| row_error(line, problem))?;
             rows += 1;
             if preview.shown.len() < show {
                 preview.shown.push(ExamplePreview {
                     path: source.path().display().to_string(),
-                    line: row.line,
+                    line,
                     tokens: None,
                     segments: messages.iter().flat_map(of_message).collect(),
                 });
@@ -169,7 +185,9 @@ fn as_rows(sources: &[DataSource], show: usize) -> Result<DatasetPreview> {
         preview.examples += rows;
         preview.files.push(DatasetFile {
             path: source.path().display().to_string(),
-            format: format.map_or("empty", |format| format.name).to_owned(),
+            format: detection
+                .map_or("empty", |found| found.format.name())
+                .to_owned(),
             examples: rows,
         });
     }
