@@ -179,7 +179,11 @@ impl Jobs for FakeJobs {
         })
     }
 
-    fn inspect(&self, command: &InspectCommand) -> Result<Finished> {
+    fn inspect(
+        &self,
+        command: &InspectCommand,
+        _: &mut dyn FnMut(Told) -> ControlFlow<()>,
+    ) -> Result<Finished> {
         Err(Error::ModelFileMissing {
             folder: command.target.clone().into(),
             file: "x".to_owned(),

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatMessage, CheckCommand, ExportFormat, Method, RunConfig, SamplerSettings};
+use crate::{
+    ChatMessage, CheckCommand, DataOptions, ExportFormat, Method, RunConfig, SamplerSettings,
+};
 
 /// A job's name, chosen by the client and unique among the jobs that have not ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -182,8 +184,8 @@ pub struct EstimateCommand {
 pub struct InspectCommand {
     /// The job's name.
     pub job: JobId,
-    /// A model (`builtin`, a folder) or a dataset (a file). `builtin` means the built-in dataset
-    /// when `model` or `show` is given.
+    /// A model (`builtin`, a folder, a .gguf file) or a dataset (a file, a folder of them). `builtin`
+    /// means the built-in dataset when something is asked that only datasets have.
     pub target: String,
     /// The model whose chat template and tokenizer a dataset is shown with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -191,6 +193,15 @@ pub struct InspectCommand {
     /// Examples of a dataset to show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub show: Option<usize>,
+    /// The row of a dataset that is shown first, counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<usize>,
+    /// The context length that examples are made to fit; none: what a run would take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<usize>,
+    /// How a dataset's rows become examples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_options: Option<DataOptions>,
     /// Whether the weight files of a model are hashed, which reads them whole.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hash: bool,

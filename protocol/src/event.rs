@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ChatReady, ChatSummary, CheckSummary, CheckedCell, DatasetPreview, DeviceReport, ErrorReport,
-    EvaluationRow, ExportReport, JobId, MemoryReport, ModelInfo, ReplyStats, RunMemory, StepRow,
+    EvaluationRow, ExportReport, JobId, MemoryReport, ModelInfo, ReadingProgress, ReplyStats,
+    RunMemory, StepRow,
 };
 
 /// An event and the job it is about: `{"event":"step","step":12,...,"job":"train"}`.
@@ -43,6 +44,10 @@ pub enum Event {
         /// One sentence.
         text: String,
     },
+    /// A dataset is being read; about ten of these come in a second.
+    Reading(ReadingProgress),
+    /// A first look at a dataset, before all of it is read.
+    Preview(Box<DatasetPreview>),
     /// A run's worst step was rehearsed.
     Memory(RunMemory),
     /// A check of the memory plan has measured a cell.
@@ -159,7 +164,7 @@ pub enum Finished {
     /// A model was inspected.
     Model(ModelInfo),
     /// A dataset was inspected.
-    Dataset(DatasetPreview),
+    Dataset(Box<DatasetPreview>),
     /// The memory of runs was estimated.
     Memory(MemoryReport),
     /// The memory plan was held against measurements.

@@ -30,7 +30,8 @@ pub use command::{
 };
 pub use data_options::{DataFormat, DataOptions, LossOn, TooLong, Traces};
 pub use dataset_preview::{
-    DatasetFile, DatasetPreview, ExamplePreview, Segment, SkippedRow, TokenLengths, TokenUse,
+    DatasetFile, DatasetPreview, ExamplePreview, HeldOut, LengthRange, ReadingProgress,
+    ReasonCount, Segment, SkippedRow, TokenLengths, TokenUse, TraceCounts,
 };
 pub use device_info::{DeviceInfo, DeviceReport};
 pub use error_report::ErrorReport;

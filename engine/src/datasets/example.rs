@@ -1,10 +1,12 @@
 //! An example: what one row became, ready to be laid into a batch.
 
-use super::conversation::{Conversation, SourceLine};
-use super::loss_mask::{MaskProblem, Masked, MaskedTokens, mask_conversation};
+use stepladder_protocol::{DataOptions, TooLong};
+
+use super::conversation::{Sample, SourceLine};
+use super::fitting::{Shortened, Unfit, fit};
+use super::loss_mask::{MaskProblem, MaskedTokens, TurnAccount, mask_chat, mask_text};
+use super::recipe::Recipe;
 use crate::Result;
-use crate::models::chat_template::ChatTemplate;
-use crate::models::tokenizer::Tokenizer;
 
 /// Tokens with the mask of those that are trained.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub struct Example {
     pub targets: Vec<bool>,
     /// The row it came from.
     pub source: SourceLine,
-    /// The conversation's stable hash; examples of one conversation share it.
+    /// The stable hash of what the row says; examples of one row share it.
     pub hash: u64,
 }
 
@@ -26,105 +28,78 @@ impl Example {
     }
 }
 
-/// What a conversation became at a context length.
+/// What a row became at a context length.
 #[derive(Debug, Default)]
 pub(super) struct Built {
-    /// The examples that fit, cut where they had to be.
-    pub(super) fitted: Vec<FittedExample>,
-    /// Those of which nothing trained is left.
+    /// The examples, cut or split where they had to be.
+    pub(super) examples: Vec<Example>,
+    /// Length of each before that.
+    pub(super) full_lengths: Vec<usize>,
+    /// How many were cut, how many split.
+    pub(super) cut: usize,
+    pub(super) split: usize,
+    /// Parts of which nothing trained is left.
     pub(super) unfit: Vec<Unfit>,
     /// What was noticed about its turns.
-    pub(super) masked: Masked,
+    pub(super) turns: TurnAccount,
 }
 
-#[derive(Debug)]
-pub(super) struct FittedExample {
-    pub(super) example: Example,
-    /// Its length before it was cut.
-    pub(super) full_tokens: usize,
-}
-
-/// Why a conversation or a part of it is not trained on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
-    /// The chat template does not take it.
-    Refused { problem: String },
-    /// The first trained token lies behind the context length.
-    TooLong {
-        full_tokens: usize,
-        first_target: usize,
-    },
-    /// No token of it is an answer's.
-    NothingTrained,
-}
-
-impl Unfit {
-    pub(super) fn problem(&self, context: usize) -> String {
-        match self {
-            Self::Refused { problem } => format!("the chat template does not take it: {problem}"),
-            Self::TooLong {
-                full_tokens,
-                first_target,
-            } => format!(
-                "its answer begins at token {} of {full_tokens}, behind the context length of {context} tokens",
-                first_target + 1
-            ),
-            Self::NothingTrained => "the chat template leaves nothing of the answer".to_owned(),
+/// Tokens and mask of a sample before it is made to fit. Fails only if the model's files are at
+/// fault.
+pub(super) fn mask(sample: &Sample, recipe: &Recipe<'_>) -> Result<(Vec<MaskedTokens>, Built)> {
+    let masked = match (sample, recipe.template) {
+        (Sample::Text(text), _) => mask_text(text, recipe.tokenizer),
+        (Sample::Chat(chat), Some(template)) => mask_chat(chat, recipe, template),
+        (Sample::Chat(_), None) => Err(MaskProblem::Fatal(recipe.template_missing())),
+    };
+    let mut built = Built::default();
+    match masked {
+        Ok(masked) => {
+            built.turns = masked.account;
+            built.full_lengths = { masked.examples.iter() }
+                .map(|tokens| tokens.ids.len())
+                .collect();
+            Ok((masked.examples, built))
+        }
+        Err(MaskProblem::Fatal(error)) => Err(error),
+        Err(MaskProblem::Refused(problem)) => {
+            built.unfit.push(Unfit::Refused { problem });
+            Ok((Vec::new(), built))
         }
     }
 }
 
-/// Builds the examples of a conversation. Fails only if the model's files are at fault.
-pub(super) fn build(
-    conversation: &Conversation,
-    tokenizer: &Tokenizer,
-    template: &ChatTemplate,
-    context: usize,
-) -> Result<Built> {
-    let mut masked = match mask_conversation(conversation, tokenizer, template) {
-        Ok(masked) => masked,
-        Err(MaskProblem::Fatal(error)) => return Err(error),
-        Err(MaskProblem::Refused(problem)) => {
-            return Ok(Built {
-                unfit: vec![Unfit::Refused { problem }],
-                ..Built::default()
-            });
-        }
-    };
-    let hash = conversation.stable_hash();
-    let mut built = Built::default();
-    for tokens in std::mem::take(&mut masked.examples) {
-        match fit(tokens, context) {
-            Ok((MaskedTokens { ids, targets }, full_tokens)) => built.fitted.push(FittedExample {
-                example: Example {
+/// What becomes of a sample that is too long.
+pub(super) fn wish(sample: &Sample, options: &DataOptions) -> TooLong {
+    options.too_long.unwrap_or(match sample {
+        Sample::Text(_) => TooLong::Split,
+        Sample::Chat(_) => TooLong::CutRight,
+    })
+}
+
+/// Builds the examples of a sample. Fails only if the model's files are at fault.
+pub(super) fn build(sample: &Sample, source: SourceLine, recipe: &Recipe<'_>) -> Result<Built> {
+    let (masked, mut built) = mask(sample, recipe)?;
+    let hash = sample.stable_hash();
+    let wish = wish(sample, recipe.options);
+    let bos = recipe.tokenizer.bos_token();
+    for tokens in masked {
+        match fit(tokens, recipe.context, wish, bos) {
+            Ok(fitted) => {
+                built.cut += usize::from(fitted.shortened == Some(Shortened::Cut));
+                built.split += usize::from(fitted.shortened == Some(Shortened::Split));
+                let example = |MaskedTokens { ids, targets }| Example {
                     ids,
                     targets,
-                    source: conversation.source,
+                    source,
                     hash,
-                },
-                full_tokens,
-            }),
+                };
+                built
+                    .examples
+                    .extend(fitted.pieces.into_iter().map(example));
+            }
             Err(unfit) => built.unfit.push(unfit),
         }
     }
-    built.masked = masked;
     Ok(built)
-}
-
-/// Cuts on the right to the context length. Gives the length before the cut as well.
-fn fit(mut tokens: MaskedTokens, context: usize) -> Result<(MaskedTokens, usize), Unfit> {
-    let full_tokens = tokens.ids.len();
-    let first_target = tokens.targets.iter().position(|target| *target);
-    match first_target {
-        None => Err(Unfit::NothingTrained),
-        Some(first_target) if first_target >= context => Err(Unfit::TooLong {
-            full_tokens,
-            first_target,
-        }),
-        Some(_) => {
-            tokens.ids.truncate(context);
-            tokens.targets.truncate(context);
-            Ok((tokens, full_tokens))
-        }
-    }
 }

@@ -3,27 +3,19 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use rayon::prelude::*;
-
-use super::conversation::{Conversation, SourceLine};
+use super::conversation::{Sample, SourceLine};
 use super::example::{Built, build};
-use super::formats::{Format, RowProblem};
-use super::reader::{DataSource, RowReader};
-use super::report::{DatasetReport, SourceReport};
-use super::row::Row;
+use super::reader::DataSource;
+use super::reading::{Made, Reading};
+use super::recipe::Recipe;
+use super::report::{DatasetReport, SkippedRow};
 use super::store::{ExampleStore, StoreWriter};
-use crate::models::chat_template::{ChatTemplate, deep_stack};
-use crate::models::tokenizer::Tokenizer;
 use crate::{Error, Result};
-
-/// Rows that are worked on side by side, and between which a load can be stopped.
-const CHUNK_ROWS: usize = 256;
-const CHUNK_BYTES: usize = 8 << 20;
 
 /// How far a load has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoadProgress {
-    /// Rows made into examples.
+    /// Rows read.
     pub rows: usize,
     /// Bytes read.
     pub bytes_read: u64,
@@ -44,158 +36,55 @@ impl Dataset {
     /// Reads, renders, encodes and masks every row. `progress` is called now and then and may break
     /// the load off, which gives [`Error::Stopped`].
     ///
-    /// A row that says nothing usable is an error that names its line. A row that is in order but
-    /// cannot be trained with this model and context length is skipped and reported; if no row is
-    /// left, that is an error with the first reasons.
+    /// A row that cannot be read, understood or trained is skipped and reported; if no row is left,
+    /// that is an error with the first reasons. A file whose rows have no known format is an error
+    /// that says which columns it has.
     pub fn load(
         sources: &[DataSource],
-        tokenizer: &Tokenizer,
-        template: &ChatTemplate,
-        context: usize,
+        recipe: &Recipe<'_>,
         progress: &mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
     ) -> Result<Self> {
-        let threads =
-            deep_stack::pool().map_err(Error::io("start threads for", "the chat template"))?;
-        let mut load = Load {
-            threads,
-            tokenizer,
-            template,
-            examples: StoreWriter::new(),
-            report: DatasetReport {
-                context,
-                ..DatasetReport::default()
-            },
-            bytes_before: 0,
-            bytes_total: sources.iter().map(DataSource::size_bytes).sum(),
+        let mut reading = Reading::new(recipe.options, sources)?;
+        let mut examples = StoreWriter::new();
+        let traits = recipe.template.map(|template| template.traits());
+        let mut report = DatasetReport {
+            context: recipe.context,
+            model_thinks: traits.is_some_and(|traits| traits.thinks),
+            has_empty_trace: traits.is_some_and(|traits| traits.empty_trace.is_some()),
+            ..DatasetReport::default()
         };
+        let work = |place: SourceLine, sample: Sample| build(&sample, place, recipe);
         for (index, source) in sources.iter().enumerate() {
-            load.source(index, source, progress)?;
+            let path = source.path();
+            let before = report.examples;
+            let take = |place: SourceLine, made: Made<Built>| {
+                report.rows_read += 1;
+                match made {
+                    Ok(built) => {
+                        report.count(path, place.line, &built);
+                        built
+                            .examples
+                            .iter()
+                            .try_for_each(|example| examples.push(example))
+                    }
+                    Err(problem) => {
+                        report
+                            .skipped
+                            .add(SkippedRow::new(path, place.line, problem));
+                        Ok(())
+                    }
+                }
+            };
+            let mut read = reading.source((index, source), work, take, progress)?;
+            read.examples = report.examples - before;
+            report.sources.push(read);
         }
-        let Load {
-            examples,
-            mut report,
-            ..
-        } = load;
         let examples = examples.finish()?;
-        report.duplicates = examples.duplicates()?.rows;
+        report.duplicates = examples.duplicates()?;
         if examples.is_empty() {
             return Err(nothing_left(sources, &report));
         }
         Ok(Self { examples, report })
-    }
-}
-
-struct Load<'a> {
-    threads: rayon::ThreadPool,
-    tokenizer: &'a Tokenizer,
-    template: &'a ChatTemplate,
-    examples: StoreWriter,
-    report: DatasetReport,
-    bytes_before: u64,
-    bytes_total: u64,
-}
-
-impl Load<'_> {
-    fn source(
-        &mut self,
-        index: usize,
-        source: &DataSource,
-        progress: &mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
-    ) -> Result<()> {
-        let path = source.path();
-        let mut reader = RowReader::open(source)?;
-        let mut format = None;
-        let mut rows = 0;
-        loop {
-            let chunk = next_chunk(&mut reader)?;
-            let Some(first) = chunk.first() else {
-                break;
-            };
-            let format = match format {
-                Some(format) => format,
-                None => *format.insert(
-                    first
-                        .clone()
-                        .into_fields()
-                        .and_then(|fields| Format::detect(&fields))
-                        .map_err(|problem| row_error(path, first.line, problem))?,
-                ),
-            };
-            rows += chunk.len();
-            self.chunk(index, path, format, &chunk)?;
-            let so_far = LoadProgress {
-                rows: self.report.rows_read,
-                bytes_read: self.bytes_before + reader.bytes_read(),
-                bytes_total: self.bytes_total,
-            };
-            if progress(so_far).is_break() {
-                return Err(Error::Stopped);
-            }
-        }
-        self.bytes_before += reader.bytes_read();
-        let format = format.map_or("empty", |format| format.name);
-        self.report.sources.push(SourceReport {
-            path: path.to_path_buf(),
-            format,
-            rows,
-        });
-        Ok(())
-    }
-
-    /// Works on rows side by side and takes the results in their order, errors included.
-    fn chunk(&mut self, source: usize, path: &Path, format: Format, rows: &[Row]) -> Result<()> {
-        let (tokenizer, template, context) = (self.tokenizer, self.template, self.report.context);
-        let work = |row: &Row| {
-            let messages = row
-                .clone()
-                .into_fields()
-                .and_then(|fields| format.parse(fields))
-                .map_err(|problem| row_error(path, row.line, problem))?;
-            let source = SourceLine {
-                source,
-                line: row.line,
-            };
-            let conversation = Conversation {
-                messages,
-                tools: None,
-                source,
-            };
-            let built = build(&conversation, tokenizer, template, context)?;
-            Ok(built)
-        };
-        let results: Vec<Result<Built>> =
-            self.threads.install(|| rows.par_iter().map(work).collect());
-        for (row, result) in rows.iter().zip(results) {
-            let built = result?;
-            self.report.rows_read += 1;
-            self.report.count(path, row.line, &built);
-            for fitted in &built.fitted {
-                self.examples.push(&fitted.example)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn next_chunk(reader: &mut RowReader<'_>) -> Result<Vec<Row>> {
-    let mut chunk = Vec::new();
-    let mut bytes = 0;
-    while chunk.len() < CHUNK_ROWS && bytes < CHUNK_BYTES {
-        let Some(row) = reader.next_row()? else {
-            break;
-        };
-        bytes += row.size_bytes();
-        chunk.push(row);
-    }
-    Ok(chunk)
-}
-
-fn row_error(path: &Path, line: usize, problem: RowProblem) -> Error {
-    Error::DatasetRow {
-        path: path.to_path_buf(),
-        line,
-        problem: problem.problem,
-        hint: problem.hint.into_owned(),
     }
 }
 
@@ -209,13 +98,17 @@ fn nothing_left(sources: &[DataSource], report: &DatasetReport) -> Error {
         problem,
         hint,
     };
+    let ended = report
+        .sources
+        .iter()
+        .find_map(|source| source.ended.clone());
     if report.rows_read == 0 {
         return empty(
-            "the dataset holds no rows".to_owned(),
+            ended.unwrap_or_else(|| "the dataset holds no rows".to_owned()),
             "add at least one row with `messages` or `prompt` and `completion`".to_owned(),
         );
     }
-    if report.too_long == report.skipped_count {
+    if report.too_long == report.skipped.count {
         return empty(
             format!(
                 "no example fits into the context length of {} tokens; the shortest has {}",
@@ -226,17 +119,22 @@ fn nothing_left(sources: &[DataSource], report: &DatasetReport) -> Error {
     }
     let reasons: Vec<String> = report
         .skipped
+        .first
         .iter()
         .take(3)
         .map(|skipped| format!("line {}: {}", skipped.line, skipped.problem))
         .collect();
+    let hints = report.skipped.first.iter().map(|skipped| &skipped.hint);
+    let hint = { hints }.find(|hint| !hint.is_empty()).cloned();
     empty(
         format!(
             "none of the {} rows can be trained on; {}",
             report.rows_read,
             reasons.join("; ")
         ),
-        "change the rows so that the model's chat template takes them, or choose another model"
-            .to_owned(),
+        hint.unwrap_or_else(|| {
+            "change the rows so that the model's chat template takes them, or choose another model"
+                .to_owned()
+        }),
     )
 }

@@ -134,7 +134,10 @@ pub(super) fn mask_text(text: &str, tokenizer: &Tokenizer) -> Result<Masked, Mas
     let mut ids = tokenizer.document_start().to_vec();
     let encoded = tokenizer.encode(text).map_err(MaskProblem::Fatal)?;
     ids.extend(&encoded.ids);
-    if let Some(end) = tokenizer.document_end().filter(|end| ids.last() != Some(end)) {
+    if let Some(end) = tokenizer
+        .document_end()
+        .filter(|end| ids.last() != Some(end))
+    {
         ids.push(end);
     }
     let mut page = Page {
@@ -179,7 +182,10 @@ impl Masked {
             .filter_map(|answer| {
                 let start = answer.answer_start?;
                 let told = answer.turn.text_in(&whole.text).get(..start)?;
-                whole.text.starts_with(told).then_some(answer.turn.start..start)
+                whole
+                    .text
+                    .starts_with(told)
+                    .then_some(answer.turn.start..start)
             })
             .collect();
         self.account.begun_twice += usize::from(whole.begun_twice);

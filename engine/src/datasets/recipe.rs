@@ -2,6 +2,7 @@
 
 use stepladder_protocol::{DataOptions, Switch};
 
+use crate::Error;
 use crate::models::chat_template::ChatTemplate;
 use crate::models::tokenizer::Tokenizer;
 
@@ -19,6 +20,13 @@ pub struct Recipe<'a> {
 }
 
 impl Recipe<'_> {
+    /// What is said where messages need a template and there is none.
+    pub(super) fn template_missing(&self) -> Error {
+        Error::ChatTemplateMissing {
+            path: self.tokenizer.model().to_path_buf(),
+        }
+    }
+
     /// Whether the loss is taken over traces too.
     pub(super) fn trains_traces(&self) -> bool {
         self.options.loss_on_traces == Switch::On

@@ -1,21 +1,48 @@
 //! The account of a load: what was read, what became of it, and what the user should know.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use super::example::{Built, Unfit};
+use stepladder_protocol::DataFormat;
+
+use super::example::Built;
+use super::fitting::Unfit;
+use super::lengths::LengthCounts;
+use super::loss_mask::TurnAccount;
+use super::row::RowProblem;
+use super::store::Duplicates;
 
 /// Skipped rows that are named one by one; all of them are counted.
 const MAX_NAMED: usize = 100;
+/// Reasons that are told apart; what comes after them is counted together.
+const MAX_REASONS: usize = 40;
+const OTHER_REASONS: &str = "other reasons";
 
 /// A source as it was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceReport {
     /// The file, or the name of a dataset in memory.
     pub path: PathBuf,
-    /// The format its first row was recognized as.
-    pub format: &'static str,
+    /// What kind of file it is: "JSONL", "CSV", ...
+    pub container: &'static str,
+    /// How its rows are written; `Auto` if there is none.
+    pub format: DataFormat,
+    /// How sure that is, from 0 to 1.
+    pub confidence: f32,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// The column that each field was read from.
+    pub columns: Vec<(String, String)>,
     /// Rows in it.
     pub rows: usize,
+    /// Examples from it.
+    pub examples: usize,
+    /// Recognizes its content; none if it was not read to its end.
+    pub fingerprint: Option<String>,
+    /// What was noticed about the file.
+    pub notices: Vec<String>,
+    /// Why reading ended before the end of the file.
+    pub ended: Option<String>,
 }
 
 /// A row, or one example of a row with several, that is not trained on.
@@ -23,14 +50,77 @@ pub struct SourceReport {
 pub struct SkippedRow {
     /// The file, or the name of a dataset in memory.
     pub file: PathBuf,
-    /// 1-based line number.
+    /// 1-based line number, or the row's where the file has no lines.
     pub line: usize,
     /// Why.
     pub problem: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl SkippedRow {
+    pub(super) fn new(file: &Path, line: usize, problem: RowProblem) -> Self {
+        Self {
+            file: file.to_path_buf(),
+            line,
+            problem: problem.problem,
+            hint: problem.hint.into_owned(),
+        }
+    }
+}
+
+/// What was left out, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// The first of them.
+    pub first: Vec<SkippedRow>,
+    /// All of them.
+    pub count: usize,
+    /// How many for each reason.
+    pub reasons: BTreeMap<String, usize>,
+}
+
+impl Skipped {
+    /// Counts a row, and names it if it is one of the first.
+    pub fn add(&mut self, row: SkippedRow) {
+        self.count += 1;
+        let reason = reason_of(&row.problem);
+        let known = self.reasons.contains_key(&reason) || self.reasons.len() < MAX_REASONS;
+        let reason = if known {
+            reason
+        } else {
+            OTHER_REASONS.to_owned()
+        };
+        *self.reasons.entry(reason).or_default() += 1;
+        if self.first.len() < MAX_NAMED {
+            self.first.push(row);
+        }
+    }
+}
+
+/// A problem without what differs from row to row: numbers, and what is quoted.
+fn reason_of(problem: &str) -> String {
+    let mut reason = String::with_capacity(problem.len());
+    let mut characters = problem.chars().peekable();
+    while let Some(c) = characters.next() {
+        match c {
+            '0'..='9' => {
+                while characters.next_if(char::is_ascii_digit).is_some() {}
+                reason.push('N');
+            }
+            '"' => {
+                while characters.next_if(|c| *c != '"').is_some() {}
+                characters.next();
+                reason.push_str("\"...\"");
+            }
+            _ => reason.push(c),
+        }
+    }
+    reason
 }
 
 /// What became of the rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DatasetReport {
     /// The sources in the order given; `SourceLine::source` is an index into it.
     pub sources: Vec<SourceReport>,
@@ -41,134 +131,231 @@ pub struct DatasetReport {
     /// Examples to train on.
     pub examples: usize,
     /// Rows that say the same as an earlier one.
-    pub duplicates: usize,
-    /// The first skipped rows.
-    pub skipped: Vec<SkippedRow>,
-    /// All skipped rows and parts of rows.
-    pub skipped_count: usize,
-    /// Those of them whose answer lies behind the context length.
+    pub duplicates: Duplicates,
+    /// Rows and parts of rows that are not trained on.
+    pub skipped: Skipped,
+    /// Those of them whose answer lies behind the context length, or that were left out as too long.
     pub too_long: usize,
     /// Length of the shortest of those, in tokens; 0 if there is none.
     pub shortest_too_long_tokens: usize,
-    /// Examples that lost their end to the context length.
+    /// Examples that lost an end to the context length.
     pub cut: usize,
+    /// Examples that were split.
+    pub split: usize,
     /// Tokens of all examples, after cutting.
     pub tokens: usize,
     /// Trained tokens of all examples, after cutting.
     pub target_tokens: usize,
-    /// Length of the longest example before cutting.
-    pub longest_tokens: usize,
-    /// Length of the shortest example.
-    pub shortest_tokens: usize,
-    /// Turns behind which no token tells the model to stop.
-    pub turns_without_end: usize,
-    /// Turns that do not continue the text that generation begins from.
-    pub turns_off_prompt: usize,
-    /// Turns whose reasoning the chat template leaves out.
-    pub turns_without_reasoning: usize,
-    /// Assistant turns of which the chat template leaves nothing.
-    pub turns_not_found: usize,
+    /// Lengths before cutting and splitting, of what is trained on at all.
+    pub full_lengths: LengthCounts,
+    /// What was noticed about the assistant's turns.
+    pub turns: TurnAccount,
+    /// Whether the model may think before it answers.
+    pub model_thinks: bool,
+    /// What an answer without thinking opens with, if the model's template has something for that.
+    pub has_empty_trace: bool,
 }
 
 impl DatasetReport {
-    pub(super) fn count(&mut self, file: &std::path::Path, line: usize, built: &Built) {
-        for fitted in &built.fitted {
-            let tokens = fitted.example.ids.len();
-            self.shortest_tokens = if self.examples == 0 {
-                tokens
-            } else {
-                self.shortest_tokens.min(tokens)
-            };
-            self.longest_tokens = self.longest_tokens.max(fitted.full_tokens);
+    pub(super) fn count(&mut self, file: &Path, line: usize, built: &Built) {
+        for tokens in &built.full_lengths {
+            self.full_lengths.add(*tokens);
+        }
+        self.cut += built.cut;
+        self.split += built.split;
+        for example in &built.examples {
             self.examples += 1;
-            self.cut += usize::from(fitted.full_tokens > tokens);
-            self.tokens += tokens;
-            self.target_tokens += fitted.example.target_tokens();
+            self.tokens += example.ids.len();
+            self.target_tokens += example.target_tokens();
         }
         for unfit in &built.unfit {
-            if let Unfit::TooLong { full_tokens, .. } = unfit {
+            if let Unfit::TooLong { full_tokens } | Unfit::AnswerCutOff { full_tokens, .. } = unfit
+            {
                 self.shortest_too_long_tokens = match self.too_long {
                     0 => *full_tokens,
                     _ => self.shortest_too_long_tokens.min(*full_tokens),
                 };
                 self.too_long += 1;
             }
-            self.skipped_count += 1;
-            if self.skipped.len() < MAX_NAMED {
-                let problem = unfit.problem(self.context);
-                self.skipped.push(SkippedRow {
-                    file: file.to_path_buf(),
-                    line,
-                    problem,
-                });
-            }
+            self.skipped.add(SkippedRow {
+                file: file.to_path_buf(),
+                line,
+                problem: unfit.problem(self.context),
+                hint: String::new(),
+            });
         }
-        self.turns_without_end += built.masked.turns_without_end;
-        self.turns_off_prompt += built.masked.turns_off_prompt;
-        self.turns_without_reasoning += built.masked.turns_without_reasoning;
-        self.turns_not_found += built.masked.turns_not_found;
+        self.turns.add(built.turns);
     }
 
     /// What the user should know before the run, one sentence each.
     pub fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
-        if let Some(first) = self.skipped.first() {
+        for source in &self.sources {
+            let path = source.path.display();
+            notices.extend(
+                source
+                    .notices
+                    .iter()
+                    .map(|notice| format!("{path}: {notice}")),
+            );
+            notices.extend(source.ended.iter().map(|problem| {
+                format!("reading ended early, what stands before it is used: {problem}")
+            }));
+        }
+        if let Some(first) = self.skipped.first.first() {
             notices.push(format!(
                 "{} skipped, the first is {}:{}: {}",
-                counted(self.skipped_count, "row was", "rows were"),
+                counted(self.skipped.count, "row was", "rows were"),
                 first.file.display(),
                 first.line,
                 first.problem
             ));
         }
-        let mut note = |count: usize, one: &str, many: &str, rest: &str| {
-            if count > 0 {
-                notices.push(format!("{} {rest}", counted(count, one, many)));
-            }
-        };
+        self.note_lengths(&mut notices);
+        self.note_turns(&mut notices);
+        self.note_traces(&mut notices);
+        notices
+    }
+
+    fn note_lengths(&self, notices: &mut Vec<String>) {
+        let mut note = noting(notices);
+        let (context, longest) = (self.context, self.full_lengths.longest());
         note(
             self.cut,
             "example is",
             "examples are",
             &format!(
-                "longer than the context length of {} tokens and cut there; the longest has {}",
-                self.context, self.longest_tokens
+                "longer than the context length of {context} tokens and cut there; the longest has {longest}"
             ),
         );
         note(
-            self.duplicates,
+            self.split,
+            "example is",
+            "examples are",
+            &format!(
+                "longer than the context length of {context} tokens and split; the longest has {longest}"
+            ),
+        );
+        note(
+            self.duplicates.rows,
             "row repeats",
             "rows repeat",
             "an earlier row",
         );
+    }
+
+    fn note_turns(&self, notices: &mut Vec<String>) {
+        let mut note = noting(notices);
         note(
-            self.turns_without_end,
+            self.turns.without_end,
             "answer has",
             "answers have",
             "no end-of-turn token in the model's chat template, so the model does not learn to stop there",
         );
         note(
-            self.turns_off_prompt,
+            self.turns.off_prompt,
             "answer does",
             "answers do",
             "not continue the prompt that the model's chat template opens an answer with",
         );
         note(
-            self.turns_without_reasoning,
+            self.turns.trace_lost,
             "answer loses its",
             "answers lose their",
             "reasoning, because the model's chat template leaves it out",
         );
         note(
-            self.turns_not_found,
+            self.turns.not_found,
             "answer is",
             "answers are",
             "not trained, because the model's chat template leaves nothing of it in the text",
         );
-        notices
+        note(
+            self.turns.begun_twice,
+            "example began",
+            "examples began",
+            "with the token that begins a sequence twice; one was taken out",
+        );
+    }
+
+    fn note_traces(&self, notices: &mut Vec<String>) {
+        let traces = self.turns.traces;
+        noting(notices)(
+            traces.unclosed,
+            "answer opens",
+            "answers open",
+            "a think block and never close it",
+        );
+        let without = traces.answers - traces.with_trace - traces.empty - traces.unclosed;
+        if self.model_thinks && without > 0 {
+            let remedy = match self.has_empty_trace {
+                true => {
+                    "; add traces, or use --traces insert_empty to teach answers without thinking \
+                     beside its thinking"
+                }
+                false => "; add traces to keep it",
+            };
+            notices.push(format!(
+                "this model thinks before it answers, and {} of {} answers show no thinking: training \
+                 on them unlearns it{remedy}",
+                without, traces.answers
+            ));
+        }
+    }
+}
+
+/// Notes what occurs at all.
+fn noting(notices: &mut Vec<String>) -> impl FnMut(usize, &str, &str, &str) {
+    |count, one, many, rest| {
+        if count > 0 {
+            notices.push(format!("{} {rest}", counted(count, one, many)));
+        }
     }
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_one_reason_are_counted_together() {
+        let mut skipped = Skipped::default();
+        for line in 1..=250 {
+            skipped.add(SkippedRow {
+                file: "a.jsonl".into(),
+                line,
+                problem: match line % 2 {
+                    0 => format!("not valid JSON: expected value at column {line}"),
+                    _ => format!("`messages[{line}].role` is \"r{line}\""),
+                },
+                hint: String::new(),
+            });
+        }
+        assert_eq!((skipped.count, skipped.first.len()), (250, 100));
+        let reasons: Vec<_> = skipped.reasons.iter().collect();
+        assert_eq!(
+            reasons,
+            [
+                (&"`messages[N].role` is \"...\"".to_owned(), &125),
+                (
+                    &"not valid JSON: expected value at column N".to_owned(),
+                    &125
+                )
+            ]
+        );
+        for number in 0..100u8 {
+            skipped.add(SkippedRow {
+                file: "a.jsonl".into(),
+                line: 1,
+                problem: "x".repeat(usize::from(number)),
+                hint: String::new(),
+            });
+        }
+        assert_eq!(skipped.reasons.len(), MAX_REASONS + 1);
+        assert_eq!(skipped.reasons.values().sum::<usize>(), 350);
+    }
 }

@@ -5,7 +5,7 @@ use stepladder_protocol::Traces;
 
 use super::conversation::{Message, Role};
 use super::traces::{TraceFound, recognize};
-use crate::models::chat_template::{TemplateTraits, THINK_CLOSE, THINK_OPEN};
+use crate::models::chat_template::{THINK_CLOSE, THINK_OPEN, TemplateTraits};
 
 /// A conversation as it is handed to the template.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,6 +104,10 @@ fn placed(
             };
             (without, 0)
         }
+        (_, Some(reasoning)) if reasoning.trim().is_empty() => match &template.empty_trace {
+            Some(trace) => within_words(trace, &recognized),
+            None => (written.clone(), 0),
+        },
         (_, Some(_)) if template.prints_reasoning => (recognized, 0),
         // Within the words, where the template does not touch it: as it was written, if it was.
         (_, Some(_)) if written.reasoning.is_none() => {

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::datasets::load::LoadProgress;
 use stepladder_protocol::{EvaluationRow, RunMemory, StepRow, finite};
 
 /// The stage a run is in.
@@ -105,6 +106,8 @@ impl From<&EvaluationMetrics> for EvaluationRow {
 pub trait Progress {
     /// The run entered a stage.
     fn phase(&mut self, phase: Phase);
+    /// The dataset was read this far.
+    fn reading(&mut self, so_far: &LoadProgress);
     /// Everything is loaded; steps follow.
     fn started(&mut self, started: &RunStarted);
     /// The worst step was rehearsed.

@@ -21,7 +21,8 @@ use crate::adapters::network::Network;
 use crate::datasets::builtin;
 use crate::datasets::example_set::ExampleSet;
 use crate::datasets::load::Dataset;
-use crate::datasets::reader::DataSource;
+use crate::datasets::reader::{FoundSources, find_sources};
+use crate::datasets::recipe::Recipe;
 use crate::datasets::split::{Split, split};
 use crate::models::chat_template::Clock;
 use crate::models::model::ModelFiles;
@@ -71,27 +72,34 @@ pub fn start(
         files.set_clock(Clock::at_unix_secs(saved.template_unix_secs));
     }
     let model_plan = ModelPlan::resolve(&config, &files.config)?;
-    let chosen = files.template_for(&config.data_options.template)?;
-    let tokenizer = files.tokenizer.stopping_also_at(&chosen.stop_tokens);
-    for text in chosen.notices(&files.tokenizer) {
+    let chosen = match files.template_for(&config.data_options.template) {
+        // Text without turns needs none, and rows that do will say so.
+        Err(Error::ChatTemplateMissing { .. }) => None,
+        other => Some(other?),
+    };
+    let stops = chosen
+        .as_ref()
+        .map_or(&[][..], |chosen| &chosen.stop_tokens);
+    let tokenizer = files.tokenizer.stopping_also_at(stops);
+    for text in { chosen.iter() }.flat_map(|chosen| chosen.notices(&files.tokenizer)) {
         progress.notice(&text);
     }
 
     progress.phase(Phase::LoadingData);
-    let sources = data_sources(&config.data);
-    let dataset = Dataset::load(
-        &sources,
-        &tokenizer,
-        &chosen.template,
-        model_plan.context,
-        &mut |_| {
-            if stop.is_raised() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        },
-    )?;
+    let found = data_sources(&config.data)?;
+    let recipe = Recipe {
+        tokenizer: &tokenizer,
+        template: chosen.as_ref().map(|chosen| &chosen.template),
+        options: &config.data_options,
+        context: model_plan.context,
+    };
+    let dataset = Dataset::load(&found.sources, &recipe, &mut |so_far| {
+        progress.reading(&so_far);
+        match stop.is_raised() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    })?;
     let Split { training, held_out } = split(&dataset.examples, config.held_out_fraction);
     let dataset_hash = dataset.examples.fingerprint(&[&training, &held_out]);
     let examples = ExampleSet::new(&dataset.examples, training);
@@ -125,7 +133,9 @@ pub fn start(
         evaluations_since_best: 0,
         elapsed_secs: 0.0,
         peak_bytes: 0,
-        template_unix_secs: chosen.template.clock().unix_secs(),
+        template_unix_secs: { chosen.as_ref() }
+            .map_or_else(Clock::now, |chosen| chosen.template.clock())
+            .unix_secs(),
         dataset: dataset_hash.clone(),
         checksum: String::new(),
     };
@@ -183,8 +193,10 @@ pub fn start(
         model_plan.quantization,
     );
     adapter_config.module_root = files.module_root().to_owned();
-    adapter_config.chat_template = chosen.source_to_keep().map(str::to_owned);
-    adapter_config.stop_tokens = chosen.stop_tokens;
+    if let Some(chosen) = &chosen {
+        adapter_config.chat_template = chosen.source_to_keep().map(str::to_owned);
+        adapter_config.stop_tokens.clone_from(&chosen.stop_tokens);
+    }
     let trainer = Trainer {
         backbone: &backbone,
         network,
@@ -226,15 +238,20 @@ fn newest_checkpoint(
     Ok(saved)
 }
 
-/// `builtin`, or files.
-pub(crate) fn data_sources(names: &[String]) -> Vec<DataSource> {
-    names
-        .iter()
-        .map(|name| match name.as_str() {
-            "builtin" => builtin::dataset(),
-            path => DataSource::File(PathBuf::from(path)),
-        })
-        .collect()
+/// `builtin`, files or folders.
+pub(crate) fn data_sources(names: &[String]) -> Result<FoundSources> {
+    let mut found = FoundSources::default();
+    for name in names {
+        match name.as_str() {
+            "builtin" => found.sources.push(builtin::dataset()),
+            path => {
+                let at_path = find_sources(&[path])?;
+                found.sources.extend(at_path.sources);
+                found.ignored.extend(at_path.ignored);
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn dataset_changed(run: &Path) -> Error {

@@ -1,6 +1,7 @@
 //! What each kind of job does, as calls into the engine. Behind a trait, so that the worker's
 //! queue, stop and panic handling are tested without a model.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use stepladder_protocol::{
@@ -9,7 +10,9 @@ use stepladder_protocol::{
     InspectCommand, MemoryReport, ReplyStats, RunConfig, SamplerSettings, finite,
 };
 
-use super::{describe, estimated};
+use super::describe::{self, Told};
+use super::estimated;
+use crate::datasets::reader::{find_sources, is_dataset_name};
 use crate::training::{self, progress::Progress, stop_flag::StopFlag};
 use crate::{Result, device, export, generation};
 
@@ -29,8 +32,12 @@ pub trait Jobs: Send + Sync + 'static {
     /// Loads a model to chat with.
     fn open_chat(&self, command: &ChatCommand) -> Result<Box<dyn Chat>>;
 
-    /// Describes a model or a dataset.
-    fn inspect(&self, command: &InspectCommand) -> Result<Finished>;
+    /// Describes a model or a dataset, and tells how far it has come and what it saw first.
+    fn inspect(
+        &self,
+        command: &InspectCommand,
+        told: &mut dyn FnMut(Told) -> ControlFlow<()>,
+    ) -> Result<Finished>;
 
     /// Says what memory runs will take.
     fn estimate(&self, command: &EstimateCommand) -> Result<MemoryReport>;
@@ -111,22 +118,20 @@ impl Jobs for EngineJobs {
         export::export(&command.adapter, command.to, &command.out)
     }
 
-    fn inspect(&self, command: &InspectCommand) -> Result<Finished> {
-        let InspectCommand {
-            target,
-            model,
-            show,
-            hash,
-            ..
-        } = command;
-        let hashing = match hash {
+    fn inspect(
+        &self,
+        command: &InspectCommand,
+        told: &mut dyn FnMut(Told) -> ControlFlow<()>,
+    ) -> Result<Finished> {
+        let hashing = match command.hash {
             true => describe::Hashing::On,
             false => describe::Hashing::Off,
         };
         if is_model(command) {
-            describe::model(target, hashing).map(Finished::Model)
+            describe::model(&command.target, hashing).map(Finished::Model)
         } else {
-            describe::dataset(target, model.as_deref(), show.unwrap_or(3)).map(Finished::Dataset)
+            let preview = describe::dataset(command, told)?;
+            Ok(Finished::Dataset(Box::new(preview)))
         }
     }
 
@@ -135,22 +140,25 @@ impl Jobs for EngineJobs {
     }
 }
 
-/// Endings of files that hold datasets.
-const DATASET_ENDINGS: [&str; 7] = ["jsonl", "json", "ndjson", "csv", "tsv", "parquet", "txt"];
-
-/// A folder and a `.gguf` file are models, and so is a name that is no file; any other file is a
-/// dataset. Where what only a dataset has was asked for, the target is one, `builtin` included.
+/// A folder with a configuration and a `.gguf` file are models, and so is a name that is no file; any
+/// other file or folder is a dataset. Where what only a dataset has was asked for, the target is one,
+/// `builtin` included.
 fn is_model(command: &InspectCommand) -> bool {
     let path = Path::new(&command.target);
-    let ending = path
-        .extension()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_ascii_lowercase();
-    let dataset_asked = command.model.is_some() || command.show.is_some();
-    let looks_like_dataset = DATASET_ENDINGS.contains(&ending.as_str());
-    let is_other_file = path.is_file() && ending != "gguf";
-    !(dataset_asked || looks_like_dataset || is_other_file)
+    let dataset_asked = command.model.is_some()
+        || command.show.is_some()
+        || command.from.is_some()
+        || command.data_options.is_some();
+    let is_gguf = || {
+        path.extension()
+            .is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"))
+    };
+    let is_model_folder = || path.join("config.json").is_file();
+    let is_other = match path.is_dir() {
+        true => !is_model_folder() && find_sources(&[path]).is_ok(),
+        false => !is_gguf() && (path.is_file() || is_dataset_name(path)),
+    };
+    !(dataset_asked || is_other)
 }
 
 struct EngineChat(generation::ChatSession);
@@ -230,6 +238,9 @@ mod tests {
             target: target.to_owned(),
             model: model.map(ToOwned::to_owned),
             show,
+            from: None,
+            context: None,
+            data_options: None,
             hash: false,
         }
     }

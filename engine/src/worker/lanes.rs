@@ -3,20 +3,22 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use stepladder_protocol::{
-    ChatCommand, ChatSummary, CheckCommand, ErrorReport, Event, Finished, TrainCommand,
-    TrainSummary,
+    ChatCommand, ChatSummary, CheckCommand, ErrorReport, Event, Finished, InspectCommand,
+    TrainCommand, TrainSummary,
 };
 
+use super::describe::Told;
 use super::jobs::{Jobs, RunTarget};
 use super::outbox::Outbox;
 use super::panics;
-use super::run_progress::RunProgress;
+use super::run_progress::{READING_INTERVAL, RunProgress};
 use super::schedule::{Job, Lane, Schedule, Turn, Work};
 use crate::Error;
 
@@ -53,7 +55,7 @@ fn perform(job: &Job, jobs: &dyn Jobs, outbox: &Outbox) -> Event {
     let end = match &job.work {
         Work::Train(command) => train(job, command, jobs, outbox),
         Work::Chat(command, turns) => chat(job, command, turns, jobs, outbox),
-        Work::Inspect(command) => jobs.inspect(command).map(Event::Finished),
+        Work::Inspect(command) => inspect(job, command, jobs, outbox),
         Work::Estimate(command) => jobs
             .estimate(command)
             .map(|report| Event::Finished(Finished::Memory(report))),
@@ -155,6 +157,27 @@ fn chat(
         return Err(Error::Stopped);
     }
     Ok(Event::Finished(Finished::Chat(ChatSummary { replies })))
+}
+
+fn inspect(
+    job: &Job,
+    command: &InspectCommand,
+    jobs: &dyn Jobs,
+    outbox: &Outbox,
+) -> Result<Event, Error> {
+    let finished = jobs.inspect(command, &mut |told| {
+        let open = match told {
+            Told::Preview(preview) => outbox.send(Event::Preview(preview).of(&job.id)),
+            Told::Progress(progress) => {
+                outbox.send_merged(Event::Reading(progress).of(&job.id), READING_INTERVAL)
+            }
+        };
+        match open && !job.stop.is_raised() {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    })?;
+    Ok(Event::Finished(finished))
 }
 
 fn check(

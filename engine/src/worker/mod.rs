@@ -6,7 +6,7 @@
 //! are stopped, a run saves its checkpoint, their ends are told to whoever still reads, and the
 //! process ends. So no worker ever outlives its client.
 
-mod describe;
+pub mod describe;
 mod estimated;
 pub mod jobs;
 mod lanes;

@@ -1,16 +1,30 @@
 //! A training run's news as events.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stepladder_protocol::{
-    EvaluationRow, Event, JobId, Phase, RunMemory, RunStarted, StepRow, finite,
+    EvaluationRow, Event, JobId, Phase, ReadingProgress, RunMemory, RunStarted, StepRow, finite,
 };
 
 use super::outbox::Outbox;
+use crate::datasets::load::LoadProgress;
 use crate::device;
 use crate::training::progress::{self, Progress};
 use crate::training::stop_flag::StopFlag;
+
+/// The shortest time between two events of a reading.
+pub(super) const READING_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How far a reading has come after some time.
+pub(super) fn reading_progress(so_far: &LoadProgress, elapsed: Duration) -> ReadingProgress {
+    ReadingProgress {
+        rows: so_far.rows,
+        bytes_read: so_far.bytes_read,
+        bytes_total: so_far.bytes_total,
+        bytes_per_second: so_far.bytes_read as f64 / elapsed.as_secs_f64().max(1e-9),
+    }
+}
 
 /// Sends the news of one run.
 pub struct RunProgress<'a> {
@@ -20,6 +34,7 @@ pub struct RunProgress<'a> {
     stop: &'a StopFlag,
     interval: Duration,
     elapsed_secs: Option<f64>,
+    reading_since: Option<Instant>,
 }
 
 impl<'a> RunProgress<'a> {
@@ -31,6 +46,7 @@ impl<'a> RunProgress<'a> {
             stop,
             interval,
             elapsed_secs: None,
+            reading_since: None,
         }
     }
 
@@ -57,6 +73,15 @@ impl Progress for RunProgress<'_> {
             progress::Phase::Checkpointing => Phase::Checkpointing,
         };
         self.send(Event::Phase { phase });
+    }
+
+    fn reading(&mut self, so_far: &LoadProgress) {
+        let began = *self.reading_since.get_or_insert_with(Instant::now);
+        let progress = reading_progress(so_far, began.elapsed());
+        let event = Event::Reading(progress).of(self.job);
+        if !self.outbox.send_merged(event, READING_INTERVAL) {
+            self.stop.raise();
+        }
     }
 
     fn started(&mut self, started: &progress::RunStarted) {

@@ -24,6 +24,7 @@ struct Listener {
 
 impl Progress for Listener {
     fn phase(&mut self, _: Phase) {}
+    fn reading(&mut self, _: &LoadProgress) {}
     fn started(&mut self, _: &RunStarted) {}
     fn memory(&mut self, memory: &RunMemory) {
         assert_eq!(self.steps, 0, "rehearsed before the first step");

@@ -35,6 +35,8 @@ impl Progress for Recorder {
         }
     }
 
+    fn reading(&mut self, _: &LoadProgress) {}
+
     fn started(&mut self, started: &RunStarted) {
         self.started = Some(started.clone());
     }

@@ -1,87 +1,101 @@
-//! `{"prompt": ..., "completion": ...}`: one question and its answer. A `system` text beside them
-//! stands above the conversation.
+//! `{"prompt": ..., "completion": ...}`: what is given, and what is learned. Both are texts or, as
+//! TRL writes conversations, lists of turns; an assistant's turn within the prompt is given and
+//! therefore not trained.
 
-use serde_json::Value;
+use stepladder_protocol::DataFormat;
 
-use super::{Fields, Format, RowProblem, text_field};
+use super::assembly::{answered, chat};
+use super::field::{Field, FieldKind, REASONING, SYSTEM, Shape, TOOLS};
+use super::message_list::messages_or_text;
+use super::values::{Cell, RowValues, asked_text};
+use super::{RowProblem, Sample};
 use crate::datasets::conversation::{Message, Role};
 
-pub(super) const FORMAT: Format = Format {
-    name: "prompt/completion",
-    recognizes,
+pub(super) static SHAPE: Shape = Shape {
+    format: DataFormat::PromptCompletion,
+    fields: &[
+        Field::required(
+            "prompt",
+            FieldKind::TextOrTurns,
+            &["prompt", "input", "inputs", "source"],
+            &[
+                "eingabe",
+                "aufforderung",
+                "invite",
+                "entree",
+                "entrada",
+                "quelle",
+            ],
+        ),
+        Field::required(
+            "completion",
+            FieldKind::TextOrTurns,
+            &[
+                "completion",
+                "response",
+                "output",
+                "outputs",
+                "target",
+                "targets",
+                "answer",
+                "solution",
+            ],
+            &[
+                "ausgabe",
+                "fortsetzung",
+                "ziel",
+                "sortie",
+                "cible",
+                "salida",
+                "finalizacion",
+            ],
+        ),
+        SYSTEM,
+        REASONING,
+        TOOLS,
+    ],
+    signatures: &[
+        &["prompt", "completion"],
+        &["prompt", "response"],
+        &["input", "output"],
+        &["source", "target"],
+        &["inputs", "targets"],
+        &["prompt", "output"],
+        &["prompt", "answer"],
+        &["prompt", "solution"],
+        &["input", "completion"],
+        &["input", "response"],
+        &["input", "target"],
+        &["input", "answer"],
+        &["inputs", "outputs"],
+    ],
     parse,
 };
 
-fn recognizes(fields: &Fields) -> bool {
-    fields.contains_key("prompt") && fields.contains_key("completion")
+fn parse(row: &mut RowValues) -> Result<Sample, RowProblem> {
+    let place = row.place("prompt");
+    let mut messages = given_turns(row.require("prompt")?)?;
+    match row.require("completion")? {
+        turns if turns.is_turns() => messages.extend(messages_or_text(turns, Role::Assistant)?),
+        text => messages.push(answered(row, text)?),
+    }
+    chat(row, messages, &place)
 }
 
-fn parse(fields: Fields) -> Result<Vec<Message>, RowProblem> {
-    let prompt = text_field(fields.get("prompt"), "prompt")?;
-    let completion = text_field(fields.get("completion"), "completion")?;
-    if completion.trim().is_empty() {
-        return Err(RowProblem::new(
-            "`completion` is empty",
-            "an empty answer teaches the model to say nothing; fill it in or remove the row",
-        ));
-    }
-    let mut messages = Vec::new();
-    if let Some(system) = fields.get("system").filter(|value| **value != Value::Null) {
-        messages.push(Message::new(
-            Role::System,
-            text_field(Some(system), "system")?,
-        ));
-    }
-    messages.push(Message::new(Role::User, prompt));
-    messages.push(Message::new(Role::Assistant, completion));
+/// The turns of a prompt, none of which is trained.
+pub(super) fn given_turns(prompt: Cell) -> Result<Vec<Message>, RowProblem> {
+    let mut messages = if prompt.is_turns() {
+        messages_or_text(prompt, Role::User)?
+    } else {
+        vec![Message::new(Role::User, asked_text(prompt)?)]
+    };
+    untrained(&mut messages);
     Ok(messages)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::parse_row;
-    use super::*;
-
-    #[test]
-    fn becomes_a_user_and_an_assistant() {
-        assert_eq!(
-            parse_row(r#"{"prompt": "hi", "completion": "ho", "source": 3}"#).unwrap(),
-            [
-                Message::new(Role::User, "hi"),
-                Message::new(Role::Assistant, "ho")
-            ]
-        );
-        let with_system =
-            parse_row(r#"{"prompt": "hi", "completion": "ho", "system": "be kind"}"#).unwrap();
-        assert_eq!(with_system[0], Message::new(Role::System, "be kind"));
-    }
-
-    #[test]
-    fn every_problem_names_its_field() {
-        let cases = [
-            (
-                r#"{"prompt": ["hi"], "completion": "ho"}"#,
-                "`prompt` is a list, not a text",
-            ),
-            (
-                r#"{"prompt": "hi", "completion": null}"#,
-                "`completion` is null, not a text",
-            ),
-            (
-                r#"{"prompt": "hi", "completion": "\n"}"#,
-                "`completion` is empty",
-            ),
-            (
-                r#"{"prompt": "hi", "completion": "ho", "system": 1}"#,
-                "`system` is a number, not a text",
-            ),
-        ];
-        for (row, expected) in cases {
-            assert_eq!(parse_row(row).unwrap_err(), expected, "{row}");
-        }
-        assert_eq!(
-            FORMAT.parse(Fields::new()).unwrap_err().problem,
-            "`prompt` is missing"
-        );
+/// Takes the weight of what an assistant says in a prompt.
+pub(super) fn untrained(messages: &mut [Message]) {
+    for message in messages.iter_mut().filter(|m| m.role == Role::Assistant) {
+        message.extra.insert("weight".to_owned(), 0.into());
     }
 }

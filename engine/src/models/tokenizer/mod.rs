@@ -156,6 +156,11 @@ impl Tokenizer {
         tokenizer
     }
 
+    /// The model's folder or file, for messages.
+    pub fn model(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
     /// The token that begins a sequence, if there is one.
     pub fn bos_token(&self) -> Option<u32> {
         self.token_id(self.special.bos.as_deref()?)

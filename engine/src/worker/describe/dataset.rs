@@ -1,192 +1,208 @@
-//! What `inspect` says of a dataset: its rows as they are, or as a model will see them.
+//! What `inspect` says of a dataset: its rows as they are, or as a model will see them. A first look
+//! comes as soon as the first rows are read, the account of all of them at the end.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Instant;
 
 use stepladder_protocol::{
-    DatasetFile, DatasetPreview, ExamplePreview, Segment, SkippedRow, TokenLengths, TokenUse,
+    DatasetFile, DatasetPreview, HeldOut, InspectCommand, LengthRange, ReadingProgress,
+    ReasonCount, SkippedRow, TokenLengths, TraceCounts,
 };
 
-use crate::datasets::conversation::{Message, Role};
-use crate::datasets::example::Example;
-use crate::datasets::formats::Format;
-use crate::datasets::load::Dataset;
-use crate::datasets::reader::{DataSource, RowReader};
+use crate::datasets::first_look::FirstLook;
+use crate::datasets::load::{Dataset, LoadProgress};
+use crate::datasets::near_duplicates::near_duplicates;
+use crate::datasets::reader::FoundSources;
+use crate::datasets::report::{DatasetReport, SourceReport};
+use crate::datasets::survey::survey;
+use crate::datasets::{Recipe, SourceLine, split};
 use crate::models::model::ModelFiles;
-use crate::models::tokenizer::SpecialTokenText;
 use crate::training::data_sources;
 use crate::training::plan::default_context;
 use crate::{Error, Result};
 
-/// A dataset's files, lengths and first `show` examples; lengths need a model.
-pub fn dataset(name: &str, model: Option<&str>, show: usize) -> Result<DatasetPreview> {
-    let sources = data_sources(&[name.to_owned()]);
-    match model {
-        None => as_rows(&sources, show),
-        Some(model) => as_tokens(&sources, &ModelFiles::open(model)?, show),
-    }
+use super::examples::shown;
+use crate::worker::run_progress::reading_progress;
+
+/// Examples shown where nobody says how many.
+const DEFAULT_SHOWN: usize = 3;
+/// Bars of the histogram of lengths.
+const BINS: usize = 32;
+/// Held-out part of a run that says nothing else.
+const HELD_OUT_FRACTION: f64 = 0.05;
+
+/// What is told while a dataset is read.
+pub enum Told {
+    /// A first look.
+    Preview(Box<DatasetPreview>),
+    /// How far the reading has come.
+    Progress(ReadingProgress),
 }
 
-fn as_tokens(sources: &[DataSource], files: &ModelFiles, show: usize) -> Result<DatasetPreview> {
-    let context = default_context(&files.config);
-    let template = files.template()?;
-    let go_on = &mut |_| ControlFlow::Continue(());
-    // Loaded whole, so that what will be cut off can be shown as such.
-    let whole = Dataset::load(sources, &files.tokenizer, template, usize::MAX, go_on)?;
-    let fits = |example: &&Example| example.targets.iter().take(context).any(|target| *target);
-    let all: Vec<Example> = whole.examples.iter().collect();
-    let examples: Vec<&Example> = all.iter().filter(fits).collect();
-    let report = &whole.report;
-    let path = |example: &Example| {
-        let source = report.sources.get(example.source.source);
-        source
-            .map(|source| source.path.display().to_string())
-            .unwrap_or_default()
+/// Reads a dataset whole and says what is in it.
+pub fn dataset(
+    command: &InspectCommand,
+    told: &mut dyn FnMut(Told) -> ControlFlow<()>,
+) -> Result<DatasetPreview> {
+    let options = command.data_options.clone().unwrap_or_default();
+    let found = data_sources(std::slice::from_ref(&command.target))?;
+    let files = command.model.as_deref().map(ModelFiles::open).transpose()?;
+    let chosen = match &files {
+        Some(files) => match files.template_for(&options.template) {
+            // Text without turns needs none, and rows that do will say so.
+            Err(Error::ChatTemplateMissing { .. }) => None,
+            other => Some(other?),
+        },
+        None => None,
     };
-    let mut skipped_rows: Vec<SkippedRow> = report
-        .skipped
-        .iter()
+    let stops = chosen
+        .as_ref()
+        .map_or(&[][..], |chosen| &chosen.stop_tokens);
+    let tokenizer = { files.as_ref() }.map(|files| files.tokenizer.stopping_also_at(stops));
+    let recipe = match (&files, &tokenizer) {
+        (Some(files), Some(tokenizer)) => Some(Recipe {
+            tokenizer,
+            template: chosen.as_ref().map(|chosen| &chosen.template),
+            options: &options,
+            context: command
+                .context
+                .unwrap_or_else(|| default_context(&files.config)),
+        }),
+        _ => None,
+    };
+
+    let look = FirstLook {
+        from: command.from.unwrap_or(1).max(1),
+        rows: command.show.unwrap_or(DEFAULT_SHOWN),
+    };
+    let look = look.at(&found.sources, &options, recipe.as_ref())?;
+    let mut preview = DatasetPreview {
+        files: look.sources.iter().map(file).collect(),
+        ignored: found
+            .ignored
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect(),
+        rows: look.sources.iter().map(|source| source.rows).sum(),
+        shown: shown(&look, recipe.as_ref())?,
+        ..DatasetPreview::default()
+    };
+    if let (Some(chosen), Some(files)) = (&chosen, &files) {
+        preview.notices = chosen.notices(&files.tokenizer);
+    }
+    if told(Told::Preview(Box::new(preview.clone()))).is_break() {
+        return Err(Error::Stopped);
+    }
+
+    let progress = &mut telling_progress(told);
+    match &recipe {
+        None => fill(&mut preview, &survey(&found.sources, &options, progress)?),
+        Some(recipe) => tokenized(&mut preview, &found, recipe, progress)?,
+    }
+    preview.complete = true;
+    Ok(preview)
+}
+
+fn telling_progress(
+    told: &mut dyn FnMut(Told) -> ControlFlow<()>,
+) -> impl FnMut(LoadProgress) -> ControlFlow<()> {
+    let started = Instant::now();
+    move |so_far| told(Told::Progress(reading_progress(&so_far, started.elapsed())))
+}
+
+fn tokenized(
+    preview: &mut DatasetPreview,
+    found: &FoundSources,
+    recipe: &Recipe<'_>,
+    progress: &mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
+) -> Result<()> {
+    let Dataset { examples, report } = Dataset::load(&found.sources, recipe, progress)?;
+    fill(preview, &report);
+    let sides = split(&examples, HELD_OUT_FRACTION);
+    let near = near_duplicates(&examples, &sides);
+    let place = |place: SourceLine| {
+        let source = report.sources.get(place.source);
+        let path = source.map_or(Path::new(""), |source| &source.path);
+        format!("{}:{}", path.display(), place.line)
+    };
+    preview.held_out = Some(HeldOut {
+        examples: sides.held_out.len(),
+        near_duplicates: near.held_out,
+        first_near_duplicate: near.first.map(|(one, other)| (place(one), place(other))),
+    });
+    let lengths = &report.full_lengths;
+    preview.lengths = Some(TokenLengths {
+        context: report.context,
+        shortest: lengths.shortest(),
+        median: lengths.percentile(50),
+        p90: lengths.percentile(90),
+        p95: lengths.percentile(95),
+        p99: lengths.percentile(99),
+        longest: lengths.longest(),
+        total: report.tokens,
+        trained: report.target_tokens,
+        cut: report.cut,
+        split: report.split,
+        too_long: report.too_long,
+        histogram: { lengths.histogram(BINS).into_iter() }
+            .map(|bin| LengthRange {
+                from: bin.from,
+                to: bin.to,
+                examples: bin.examples,
+            })
+            .collect(),
+    });
+    let traces = report.turns.traces;
+    preview.traces = Some(TraceCounts {
+        answers: traces.answers,
+        with_trace: traces.with_trace,
+        empty: traces.empty,
+        unclosed: traces.unclosed,
+        model_thinks: report.model_thinks,
+    });
+    Ok(())
+}
+
+/// The account of the rows.
+fn fill(preview: &mut DatasetPreview, report: &DatasetReport) {
+    preview.files = report.sources.iter().map(file).collect();
+    preview.rows = report.rows_read;
+    preview.examples = report.examples;
+    preview.skipped = report.skipped.count;
+    preview.duplicates = report.duplicates.rows;
+    preview.notices.extend(report.notices());
+    preview.skipped_rows = { report.skipped.first.iter() }
         .map(|row| SkippedRow {
             path: row.file.display().to_string(),
             line: row.line,
             reason: row.problem.clone(),
+            hint: row.hint.clone(),
         })
         .collect();
-    let too_long = all.iter().filter(|example| !fits(example));
-    skipped_rows.extend(too_long.take(100).map(|example| SkippedRow {
-        path: path(example),
-        line: example.source.line,
-        reason: format!("its answer begins behind the context length of {context} tokens"),
-    }));
-    let mut lengths: Vec<usize> = examples
-        .iter()
-        .map(|example| example.ids.len().min(context))
+    preview.skipped_reasons = { report.skipped.reasons.iter() }
+        .map(|(reason, rows)| ReasonCount {
+            reason: reason.clone(),
+            rows: *rows,
+        })
         .collect();
-    lengths.sort_unstable();
-    let trained = |example: &&Example| {
-        example
-            .targets
-            .iter()
-            .take(context)
-            .filter(|target| **target)
-            .count()
-    };
-    let shown = examples
-        .iter()
-        .take(show)
-        .map(|example| {
-            Ok(ExamplePreview {
-                path: path(example),
-                line: example.source.line,
-                tokens: Some(example.ids.len()),
-                segments: segments(files, example, context)?,
-            })
-        })
-        .collect::<Result<_>>()?;
-    Ok(DatasetPreview {
-        files: report
-            .sources
-            .iter()
-            .enumerate()
-            .map(|(index, source)| DatasetFile {
-                path: source.path.display().to_string(),
-                format: source.format.to_owned(),
-                examples: examples.iter().filter(|e| e.source.source == index).count(),
-            })
-            .collect(),
-        examples: examples.len(),
-        skipped: report.skipped_count + (whole.examples.len() - examples.len()),
-        skipped_rows,
-        lengths: Some(TokenLengths {
-            shortest: lengths.first().copied().unwrap_or(0),
-            median: lengths.get(lengths.len() / 2).copied().unwrap_or(0),
-            longest: lengths.last().copied().unwrap_or(0),
-            total: lengths.iter().sum(),
-            trained: examples.iter().map(trained).sum(),
-        }),
-        shown,
-    })
+    preview
+        .skipped_reasons
+        .sort_by_key(|reason| std::cmp::Reverse(reason.rows));
 }
 
-/// The example's text, split where the use of its tokens changes.
-fn segments(files: &ModelFiles, example: &Example, context: usize) -> Result<Vec<Segment>> {
-    let used = |index: usize| match (index >= context, example.targets.get(index)) {
-        (true, _) => TokenUse::CutOff,
-        (false, Some(true)) => TokenUse::Trained,
-        (false, _) => TokenUse::Context,
-    };
-    let mut segments = Vec::new();
-    let mut start = 0;
-    for index in 1..=example.ids.len() {
-        if index == example.ids.len() || used(index) != used(start) {
-            let ids = &example.ids[start..index];
-            let text = files.tokenizer.decode(ids, SpecialTokenText::Keep)?;
-            segments.push(Segment {
-                text,
-                used: used(start),
-            });
-            start = index;
-        }
+fn file(source: &SourceReport) -> DatasetFile {
+    DatasetFile {
+        path: source.path.display().to_string(),
+        container: source.container.to_owned(),
+        format: source.format,
+        confidence: source.confidence,
+        reason: source.reason.clone(),
+        columns: source.columns.iter().cloned().collect::<BTreeMap<_, _>>(),
+        rows: source.rows,
+        examples: source.examples,
+        fingerprint: source.fingerprint.clone(),
+        ended: source.ended.clone(),
     }
-    Ok(segments)
-}
-
-fn as_rows(sources: &[DataSource], show: usize) -> Result<DatasetPreview> {
-    let mut preview = DatasetPreview {
-        files: Vec::new(),
-        examples: 0,
-        skipped: 0,
-        skipped_rows: Vec::new(),
-        lengths: None,
-        shown: Vec::new(),
-    };
-    for source in sources {
-        let mut reader = RowReader::open(source)?;
-        let mut format: Option<Format> = None;
-        let mut rows = 0;
-        while let Some(row) = reader.next_row()? {
-            let parsed = row.clone().into_fields().and_then(|fields| {
-                let known = match format {
-                    Some(known) => known,
-                    None => *format.insert(Format::detect(&fields)?),
-                };
-                known.parse(fields)
-            });
-            let messages = parsed.map_err(|problem| Error::DatasetRow {
-                path: source.path().to_path_buf(),
-                line: row.line,
-                problem: problem.problem,
-                hint: problem.hint.into_owned(),
-            })?;
-            rows += 1;
-            if preview.shown.len() < show {
-                preview.shown.push(ExamplePreview {
-                    path: source.path().display().to_string(),
-                    line: row.line,
-                    tokens: None,
-                    segments: messages.iter().flat_map(of_message).collect(),
-                });
-            }
-        }
-        preview.examples += rows;
-        preview.files.push(DatasetFile {
-            path: source.path().display().to_string(),
-            format: format.map_or("empty", |format| format.name).to_owned(),
-            examples: rows,
-        });
-    }
-    Ok(preview)
-}
-
-fn of_message(message: &Message) -> Vec<Segment> {
-    let used = match message.role {
-        Role::Assistant => TokenUse::Trained,
-        _ => TokenUse::Context,
-    };
-    let texts = message.reasoning.iter().chain([&message.content]);
-    texts
-        .map(|text| Segment {
-            text: format!("{text}\n"),
-            used,
-        })
-        .collect()
 }

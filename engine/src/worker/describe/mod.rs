@@ -1,7 +1,8 @@
 //! What `inspect` says.
 
 mod dataset;
+mod examples;
 mod model;
 
-pub use dataset::dataset;
+pub use dataset::{Told, dataset};
 pub use model::{Hashing, model};

@@ -1,0 +1,169 @@
+//! Held-out examples that nearly repeat one that is trained on: an evaluation on them measures
+//! memory. Found by MinHash (Broder 1997) over runs of tokens, with the bands of locality-sensitive
+//! hashing in a library.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use gaoya::minhash::{MinHashIndex, MinHasher, MinHasher32};
+use rayon::prelude::*;
+
+use super::conversation::SourceLine;
+use super::split::Split;
+use super::store::ExampleStore;
+
+/// Tokens of a run.
+const RUN: usize = 5;
+/// Two examples are near when they share this part of all their runs.
+const SIMILARITY: f64 = 0.8;
+/// 12 bands of 5 hashes find 99 of 100 pairs as near as that, and 1 in 250 that share a fifth.
+const BANDS: usize = 12;
+const BAND_WIDTH: usize = 5;
+/// Held-out examples that are looked at.
+const MAX_HELD_OUT: usize = 20_000;
+/// Runs of tokens that more than this part of the examples have are the template's or a system
+/// prompt's, and say nothing.
+const COMMON: f64 = 0.2;
+/// Examples among which common runs are counted.
+const SAMPLE: usize = 1_000;
+/// Examples with fewer runs than this of their own are too short to be told apart.
+const FEWEST_RUNS: usize = 8;
+
+/// Held-out examples that nearly repeat one that is trained on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NearDuplicates {
+    /// How many.
+    pub held_out: usize,
+    /// The first of them, and an example that it nearly repeats.
+    pub first: Option<(SourceLine, SourceLine)>,
+}
+
+/// Compares the sides of a split.
+pub fn near_duplicates(examples: &ExampleStore, split: &Split) -> NearDuplicates {
+    let held_out = &split.held_out[..split.held_out.len().min(MAX_HELD_OUT)];
+    let signing = Signing::new(examples, held_out, &split.training);
+    let mut index = MinHashIndex::new(BANDS, BAND_WIDTH, SIMILARITY);
+    let signed: Vec<(usize, Vec<u32>)> = signing.all(held_out);
+    for (example, signature) in signed {
+        index.insert(example, signature);
+    }
+    let mut repeats: HashMap<usize, usize> = HashMap::new();
+    for part in split.training.chunks(SAMPLE) {
+        for (trained, signature) in signing.all(part) {
+            for found in index.query_owned(&signature) {
+                repeats.entry(found).or_insert(trained);
+            }
+        }
+    }
+    let first = repeats.iter().min_by_key(|(held_out, _)| **held_out);
+    NearDuplicates {
+        held_out: repeats.len(),
+        first: first.map(|(one, other)| (examples.source(*one), examples.source(*other))),
+    }
+}
+
+struct Signing<'a> {
+    examples: &'a ExampleStore,
+    common: HashSet<u64>,
+    hasher: MinHasher32<fnv::FnvBuildHasher>,
+}
+
+impl<'a> Signing<'a> {
+    fn new(examples: &'a ExampleStore, held_out: &[usize], training: &[usize]) -> Self {
+        let sample = { held_out.iter().chain(training) }.take(SAMPLE);
+        let mut counts: HashMap<u64, usize> = HashMap::new();
+        let mut sampled = 0;
+        for &example in sample {
+            sampled += 1;
+            for run in runs(examples, example) {
+                *counts.entry(run).or_default() += 1;
+            }
+        }
+        let most = (COMMON * sampled as f64).max(2.0) as usize;
+        Self {
+            examples,
+            common: { counts.into_iter() }
+                .filter(|(_, count)| *count > most)
+                .map(|(run, _)| run)
+                .collect(),
+            hasher: MinHasher32::new(BANDS * BAND_WIDTH),
+        }
+    }
+
+    /// Signatures of those examples that are long enough.
+    fn all(&self, examples: &[usize]) -> Vec<(usize, Vec<u32>)> {
+        let sign = |&example: &usize| {
+            let own = runs(self.examples, example);
+            let own: Vec<u64> = { own.into_iter() }
+                .filter(|run| !self.common.contains(run))
+                .collect();
+            let signature = self.hasher.create_signature(own.iter());
+            (own.len() >= FEWEST_RUNS).then_some((example, signature))
+        };
+        examples.par_iter().filter_map(sign).collect()
+    }
+}
+
+/// The runs of tokens of an example, each once.
+fn runs(examples: &ExampleStore, example: usize) -> HashSet<u64> {
+    let ids: Vec<u32> = examples.ids(example).collect();
+    let hash = |run: &[u32]| {
+        let mut hasher = DefaultHasher::new();
+        run.hash(&mut hasher);
+        hasher.finish()
+    };
+    ids.windows(RUN).map(hash).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datasets::example::Example;
+
+    /// A beginning that all share, then words of their own.
+    fn example(number: u32, words: impl Iterator<Item = u32>) -> Example {
+        let ids: Vec<u32> = (0..40).chain(words).collect();
+        Example {
+            targets: vec![false; ids.len()],
+            ids,
+            source: SourceLine {
+                source: 0,
+                line: number as usize + 1,
+            },
+            hash: u64::from(number),
+        }
+    }
+
+    fn own_words(number: u32) -> impl Iterator<Item = u32> {
+        (0..60).map(move |t| 100 + (number * 7919 + t * t * 31 + t * number) % 5000)
+    }
+
+    #[test]
+    fn near_copies_are_found_and_shared_beginnings_are_none() {
+        let mut examples: Vec<Example> = (0..100).map(|n| example(n, own_words(n))).collect();
+        // One word in 60 differs.
+        let changed = own_words(50).enumerate();
+        let changed = changed.map(|(t, word)| if t == 30 { 1 } else { word });
+        examples[3] = example(3, changed);
+        let store = ExampleStore::from(examples.as_slice());
+        let split = Split {
+            held_out: (0..10).collect(),
+            training: (10..100).collect(),
+        };
+        let line = |number: usize| SourceLine {
+            source: 0,
+            line: number + 1,
+        };
+        assert_eq!(
+            near_duplicates(&store, &split),
+            NearDuplicates {
+                held_out: 1,
+                first: Some((line(3), line(50)))
+            }
+        );
+        assert_eq!(
+            near_duplicates(&store, &Split::default()),
+            NearDuplicates::default()
+        );
+    }
+}

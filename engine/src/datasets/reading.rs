@@ -1,0 +1,174 @@
+//! Sources to samples: rows are read one after the other, understood side by side, and handed on in
+//! their order. A row that cannot be understood is handed on as a problem; the rows behind it go on.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use rayon::prelude::*;
+use stepladder_protocol::{DataFormat, DataOptions};
+
+use super::conversation::{Sample, SourceLine};
+use super::formats::{DETECTION_ROWS, Detection, RowProblem, detect};
+use super::load::LoadProgress;
+use super::reader::{DataSource, RowReader};
+use super::report::SourceReport;
+use super::row::{Fields, Row};
+use crate::models::chat_template::deep_stack;
+use crate::{Error, Result};
+
+/// Rows that are worked on side by side, and between which a load can be stopped.
+const CHUNK_ROWS: usize = 256;
+const CHUNK_BYTES: usize = 8 << 20;
+
+/// Reads sources.
+pub(super) struct Reading<'a> {
+    options: &'a DataOptions,
+    threads: rayon::ThreadPool,
+    so_far: LoadProgress,
+}
+
+/// What became of a row: what was made of it, or why nothing.
+pub(super) type Made<T> = std::result::Result<T, RowProblem>;
+
+impl<'a> Reading<'a> {
+    /// Of sources of this many bytes in all.
+    pub(super) fn new(options: &'a DataOptions, sources: &[DataSource]) -> Result<Self> {
+        let threads =
+            deep_stack::pool().map_err(Error::io("start threads for", "the chat template"))?;
+        Ok(Self {
+            options,
+            threads,
+            so_far: LoadProgress {
+                rows: 0,
+                bytes_read: 0,
+                bytes_total: sources.iter().map(DataSource::size_bytes).sum(),
+            },
+        })
+    }
+
+    /// Reads a source. `work` is done on several threads; `take` gets what it made, row by row in
+    /// their order.
+    pub(super) fn source<T: Send>(
+        &mut self,
+        (index, source): (usize, &DataSource),
+        work: impl Fn(SourceLine, Sample) -> Result<T> + Sync,
+        mut take: impl FnMut(SourceLine, Made<T>) -> Result<()>,
+        progress: &mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
+    ) -> Result<SourceReport> {
+        let mut reader = RowReader::open(source)?;
+        let bytes_before = self.so_far.bytes_read;
+        let mut report = SourceReport {
+            path: source.path().to_path_buf(),
+            ..SourceReport::default()
+        };
+        let mut detection = None;
+        loop {
+            let (chunk, ended) = next_chunk(&mut reader);
+            report.rows += chunk.len();
+            self.so_far.rows += chunk.len();
+            let places: Vec<SourceLine> = chunk
+                .iter()
+                .map(|row| SourceLine {
+                    source: index,
+                    line: row.line,
+                })
+                .collect();
+            let is_last = chunk.is_empty() || ended.is_some();
+            let rows: Vec<Made<Fields>> = self
+                .threads
+                .install(|| chunk.into_par_iter().map(Row::into_fields).collect());
+            if detection.is_none() {
+                detection = self.detect(source.path(), &places, &rows)?;
+            }
+            let made = self.threads.install(|| {
+                let make = |(place, fields): (&SourceLine, Made<Fields>)| {
+                    let sample = match (&detection, fields) {
+                        (_, Err(problem)) => return Ok(Err(problem)),
+                        (Some(detection), Ok(fields)) => detection.parse(fields),
+                        // Only where there is none to detect from.
+                        (None, Ok(_)) => return Ok(Err(RowProblem::new("no format", ""))),
+                    };
+                    sample.map_or_else(
+                        |problem| Ok(Err(problem)),
+                        |sample| work(*place, sample).map(Ok),
+                    )
+                };
+                let rows = places.par_iter().zip(rows.into_par_iter());
+                rows.map(make).collect::<Vec<Result<Made<T>>>>()
+            });
+            for (place, made) in places.iter().zip(made) {
+                take(*place, made?)?;
+            }
+            self.so_far.bytes_read = bytes_before + reader.bytes_read();
+            if progress(self.so_far).is_break() {
+                return Err(Error::Stopped);
+            }
+            report.ended = ended.map(|error| error.to_string());
+            if is_last {
+                break;
+            }
+        }
+        report.container = reader.container().name();
+        report.notices = reader.notices().to_vec();
+        report.fingerprint = reader.fingerprint();
+        if let Some(found) = detection {
+            report.describe(&found);
+        }
+        Ok(report)
+    }
+
+    /// The format by the first rows that can be read; none if no row of them can.
+    fn detect(
+        &self,
+        path: &Path,
+        places: &[SourceLine],
+        rows: &[Made<Fields>],
+    ) -> Result<Option<Detection>> {
+        let readable = rows.iter().flatten().take(DETECTION_ROWS);
+        let readable: Vec<Fields> = readable.cloned().collect();
+        let first = rows.iter().position(std::result::Result::is_ok);
+        let Some(first) = first else {
+            return Ok(None);
+        };
+        detect(&readable, self.options)
+            .map(Some)
+            .map_err(|problem| Error::dataset_row(path, places[first].line, problem))
+    }
+}
+
+impl SourceReport {
+    pub(super) fn describe(&mut self, found: &Detection) {
+        self.format = found.format;
+        self.confidence = found.confidence;
+        self.reason.clone_from(&found.reason);
+        let columns = found.columns.iter();
+        self.columns = columns
+            .map(|(field, column)| (field.name.to_owned(), column.to_owned()))
+            .collect();
+    }
+
+    /// The format's name, `empty` if there was no row.
+    pub fn format_name(&self) -> &'static str {
+        match self.format {
+            DataFormat::Auto => "empty",
+            format => format.name(),
+        }
+    }
+}
+
+/// Some rows, and the error that ended the reading behind them.
+fn next_chunk(reader: &mut RowReader<'_>) -> (Vec<Row>, Option<Error>) {
+    let mut chunk = Vec::new();
+    let mut bytes = 0;
+    while chunk.len() < CHUNK_ROWS && bytes < CHUNK_BYTES {
+        match reader.next_row() {
+            Ok(Some(row)) => {
+                bytes += row.size_bytes();
+                chunk.push(row);
+            }
+            Ok(None) => break,
+            Err(error) => return (chunk, Some(error)),
+        }
+    }
+    (chunk, None)
+}

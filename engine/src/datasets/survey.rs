@@ -1,0 +1,60 @@
+//! A dataset's account without a model: every row is read and understood, none is made into tokens.
+
+use std::ops::ControlFlow;
+
+use stepladder_protocol::DataOptions;
+
+use super::conversation::{Sample, SourceLine};
+use super::example::Example;
+use super::load::LoadProgress;
+use super::reader::DataSource;
+use super::reading::{Made, Reading};
+use super::report::{DatasetReport, SkippedRow};
+use super::store::StoreWriter;
+use crate::Result;
+
+/// Reads everything.
+///
+/// # Errors
+/// When a source cannot be opened or its rows have no known format; [`crate::Error::Stopped`] when
+/// `progress` breaks it off.
+pub fn survey(
+    sources: &[DataSource],
+    options: &DataOptions,
+    progress: &mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
+) -> Result<DatasetReport> {
+    let mut reading = Reading::new(options, sources)?;
+    let mut report = DatasetReport::default();
+    // Examples without tokens: only which rows say the same is asked of them.
+    let mut seen = StoreWriter::new();
+    let work = |source: SourceLine, sample: Sample| {
+        Ok(Example {
+            ids: Vec::new(),
+            targets: Vec::new(),
+            source,
+            hash: sample.stable_hash(),
+        })
+    };
+    for (index, source) in sources.iter().enumerate() {
+        let before = report.examples;
+        let take = |place: SourceLine, made: Made<Example>| {
+            report.rows_read += 1;
+            match made {
+                Ok(example) => {
+                    report.examples += 1;
+                    seen.push(&example)
+                }
+                Err(problem) => {
+                    let row = SkippedRow::new(source.path(), place.line, problem);
+                    report.skipped.add(row);
+                    Ok(())
+                }
+            }
+        };
+        let mut read = reading.source((index, source), work, take, progress)?;
+        read.examples = report.examples - before;
+        report.sources.push(read);
+    }
+    report.duplicates = seen.finish()?.duplicates()?;
+    Ok(report)
+}
