@@ -2,9 +2,11 @@
 
     tokenizer.json  a small tokenizer that has the special tokens of all of them
     STYLE.json      one template: its special tokens, and for each conversation what it becomes
+    expressions.json what single expressions of Jinja and Python become, null where they fail
 
 The templates are `witness/templates/STYLE.jinja`, written in the styles of well-known families, and
-those that come with the program (`assets/templates`). In a STYLE.json a case has `text`, with
+those that come with the program (`assets/templates`). `witness/templates/expressions.txt` has what
+templates may ask of the interpreter, one a line. In a STYLE.json a case has `text`, with
 `tokens` and `ids_fnv` (FNV-1a over the ids as four bytes each, the lowest first) or `ids`, or it has
 `refused`, the template's own words, or `failed`.
 """
@@ -230,6 +232,19 @@ def golden(tokenizer, source, special):
     return {"special": special, "cases": cases}
 
 
+def expression_told(source):
+    try:
+        return chat_template_utils.render_jinja_template([[user("hi")]], chat_template=source)[0][0]
+    except (AttributeError, IndexError, TemplateError, TypeError, ValueError):
+        return None
+
+
+def expressions():
+    sources = (STYLES / "expressions.txt").read_text().splitlines()
+    lines = [json.dumps([source, expression_told(source)], ensure_ascii=False) for source in sources]
+    return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
 def as_json(value):
     """One line per case, so that a change reads well in a diff."""
     cases = ",\n".join(json.dumps(case, ensure_ascii=False) for case in value["cases"])
@@ -254,6 +269,7 @@ def main():
         assert len(told) >= 10, style
         (folder / f"{style}.json").write_text(as_json(value))
         print(f"wrote {style}: {len(told)} of {len(value['cases'])} told")
+    (folder / "expressions.json").write_text(expressions())
     print(f"{sum(file.stat().st_size for file in folder.iterdir()):,} bytes in all")
 
 

@@ -56,7 +56,7 @@ fn styles() -> Vec<(String, Value)> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), path))
-        .filter(|(name, _)| name != "tokenizer" && name != "conversations")
+        .filter(|(name, _)| !["tokenizer", "conversations", "expressions"].contains(&name.as_str()))
         .map(|(name, path)| (name, json(&path)))
         .collect();
     styles.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -158,6 +158,27 @@ fn conversations_become_the_same_text_and_tokens() {
     assert!(
         told >= 550 && refused >= 30,
         "{told} told, {refused} refused"
+    );
+}
+
+#[test]
+fn expressions_become_the_same_text() {
+    let messages = [Message::new(Role::User, "hi")];
+    let cases = json(&folder().join("expressions.json"));
+    let cases = cases.as_array().unwrap();
+    let mut failing = 0;
+    for case in cases {
+        let source = case[0].as_str().unwrap();
+        let special = SpecialTokens::default();
+        let found = ChatTemplate::new(Path::new("expression"), source, special)
+            .and_then(|one| one.render(&Dialog::new(&messages), GenerationPrompt::None));
+        failing += usize::from(found.is_err());
+        assert_eq!(found.ok().as_deref(), case[1].as_str(), "{source}");
+    }
+    assert!(
+        cases.len() >= 120 && failing >= 10,
+        "{failing} of {}",
+        cases.len()
     );
 }
 

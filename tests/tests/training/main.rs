@@ -11,3 +11,4 @@
 mod recorder;
 mod resume;
 mod runs;
+mod templates;

@@ -239,6 +239,16 @@ fn hostile_templates_end_fast() {
 }
 
 #[test]
+fn a_template_without_end_has_no_traits() {
+    let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}{{ messages[0].content }}";
+    let start = Instant::now();
+    assert_eq!(*template(endless).traits(), TemplateTraits::default());
+    assert!(start.elapsed() < Duration::from_secs(5));
+    let refusing = template("{{ raise_exception('no') }}");
+    assert_eq!(*refusing.traits(), TemplateTraits::default());
+}
+
+#[test]
 fn deep_nesting_does_not_overflow_the_stack() {
     let nested = "{% set ns = namespace(l=1) %}{% for a in range(1000) %}{% for b in range(1000) %}{% set ns.l = [[[[[[[[[[[[[[[[[[[[ns.l]]]]]]]]]]]]]]]]]]]] %}{% endfor %}{% if a == STOP %}{% break %}{% endif %}{% endfor %}";
     for stop in ["99999", "5"] {
