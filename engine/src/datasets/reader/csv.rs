@@ -1,0 +1,279 @@
+//! CSV and its relatives: a header, then a row per record. Values stay texts, whatever they look like.
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use serde_json::Value;
+
+use super::json_lines::{broken, newlines};
+use super::stop::Stop;
+use super::stream::TextStream;
+use super::{Cutter, MAX_ROW_BYTES};
+use crate::datasets::row::{Fields, Row, RowContent, RowProblem};
+use crate::foreign_text::visible_excerpt;
+
+/// Delimiters that are looked for; of equally good ones, the first.
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// Records of the sample that are counted.
+const SAMPLE_RECORDS: usize = 100;
+/// A table has no more columns.
+const MAX_COLUMNS: usize = 4096;
+
+/// Cuts records into rows with the header's names.
+pub(super) struct Csv {
+    reader: Reader,
+    names: Vec<String>,
+    record: Record,
+}
+
+/// The record that was read last.
+struct Record {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    fields: usize,
+    line: usize,
+    too_long: bool,
+}
+
+impl Csv {
+    /// Reads the header. `usual` is the delimiter that the file's name promises.
+    pub(super) fn open(stream: &mut TextStream<'_>, usual: u8) -> Result<Option<Self>, Stop> {
+        let sample = stream.look_ahead(super::encoding::SAMPLE_BYTES)?;
+        let delimiter = sniff(sample, usual);
+        if delimiter != usual {
+            let shown = char::from(delimiter).escape_default();
+            stream
+                .notices
+                .push(format!("values are separated by `{shown}`"));
+        }
+        let mut csv = Self {
+            reader: ReaderBuilder::new().delimiter(delimiter).build(),
+            names: Vec::new(),
+            record: Record {
+                bytes: vec![0; 4096],
+                ends: vec![0; 64],
+                fields: 0,
+                line: 1,
+                too_long: false,
+            },
+        };
+        if !csv.read_record(stream)? {
+            return Ok(None);
+        }
+        csv.names = csv.header()?;
+        Ok(Some(csv))
+    }
+
+    fn header(&self) -> Result<Vec<String>, Stop> {
+        let hint = "the first line names the columns, like `prompt,completion`";
+        let Ok(values) = self.record.values() else {
+            return Err(Stop::new("the header cannot be read", hint));
+        };
+        if values
+            .iter()
+            .all(|value| value.trim().parse::<f64>().is_ok())
+        {
+            return Err(Stop::new(
+                "the first line holds numbers and no header",
+                hint,
+            ));
+        }
+        let mut names: Vec<String> = Vec::new();
+        for (index, value) in values.into_iter().enumerate() {
+            // pandas leaves the index column without a name.
+            let name = match value.trim() {
+                "" => format!("column {}", index + 1),
+                name => name.to_owned(),
+            };
+            if names.contains(&name) {
+                return Err(Stop::new(
+                    format!("the header names `{}` twice", visible_excerpt(&name, 40)),
+                    "give every column a name of its own",
+                ));
+            }
+            names.push(name);
+        }
+        Ok(names)
+    }
+
+    /// Reads a record into `self.record`; `false` at the end.
+    fn read_record(&mut self, stream: &mut TextStream<'_>) -> Result<bool, Stop> {
+        if !to_next_record(stream)? {
+            return Ok(false);
+        }
+        let record = &mut self.record;
+        (record.line, record.too_long) = (stream.line, false);
+        let (mut written, mut ended) = (0, 0);
+        let mut seen = 0_usize;
+        loop {
+            // At the end of the text the window is empty, which ends the record.
+            stream.refill()?;
+            let window = stream.window();
+            let (result, read, wrote, ends) = self.reader.read_record(
+                window,
+                &mut record.bytes[written..],
+                &mut record.ends[ended..],
+            );
+            let lines = newlines(&window[..read]);
+            stream.take(read);
+            stream.line += lines;
+            seen = seen.saturating_add(read);
+            written += wrote;
+            ended += ends;
+            if seen > MAX_ROW_BYTES || ended > MAX_COLUMNS {
+                // Read to its end, and not kept.
+                record.too_long = true;
+                (written, ended) = (0, 0);
+            }
+            match result {
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull => grow(&mut record.bytes, written),
+                ReadRecordResult::OutputEndsFull => grow(&mut record.ends, ended),
+                ReadRecordResult::Record => break,
+                ReadRecordResult::End => return Ok(false),
+            }
+        }
+        record.fields = ended;
+        Ok(true)
+    }
+
+    fn row(&self) -> Row {
+        let record = &self.record;
+        let line = record.line;
+        if record.too_long {
+            return broken(
+                line,
+                RowProblem::new(
+                    "the row is longer than 32 MiB or has more than 4096 values",
+                    "check that no quotation mark is missing; a quotation mark inside a value is written twice",
+                ),
+            );
+        }
+        if record.fields != self.names.len() {
+            return broken(
+                line,
+                RowProblem::new(
+                    format!(
+                        "the row has {}, but the header names {}",
+                        counted(record.fields, "value"),
+                        counted(self.names.len(), "column")
+                    ),
+                    "put values that hold a delimiter, a quotation mark or a line break in quotation marks",
+                ),
+            );
+        }
+        match record.values() {
+            Ok(values) => {
+                let values = values
+                    .into_iter()
+                    .map(|text| Value::String(text.to_owned()));
+                let fields: Fields = self.names.iter().cloned().zip(values).collect();
+                Row {
+                    line,
+                    content: RowContent::Fields(fields),
+                }
+            }
+            Err((column, at)) => {
+                let name = self.names.get(column).map_or("", String::as_str);
+                let name = visible_excerpt(name, 40);
+                broken(
+                    line,
+                    RowProblem::new(
+                        format!("`{name}` is not UTF-8 text at byte {at} of the value"),
+                        "save the file as UTF-8, or repair or remove the row",
+                    ),
+                )
+            }
+        }
+    }
+}
+
+impl Cutter for Csv {
+    fn next_row(&mut self, stream: &mut TextStream<'_>) -> Result<Option<Row>, Stop> {
+        Ok(self.read_record(stream)?.then(|| self.row()))
+    }
+}
+
+impl Record {
+    /// Its values, or the column and the byte of it that is no UTF-8.
+    fn values(&self) -> Result<Vec<&str>, (usize, usize)> {
+        let mut start = 0;
+        let ends = self.ends[..self.fields].iter().enumerate();
+        ends.map(|(column, end)| {
+            let bytes = &self.bytes[start..*end];
+            start = *end;
+            str::from_utf8(bytes).map_err(|error| (column, error.valid_up_to() + 1))
+        })
+        .collect()
+    }
+}
+
+/// Passes over blank lines; `false` at the end of the text.
+fn to_next_record(stream: &mut TextStream<'_>) -> Result<bool, Stop> {
+    while stream.refill()? {
+        let window = stream.window();
+        let blank = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+        let count = window.iter().take_while(blank).count();
+        let more = count < window.len();
+        let lines = newlines(&window[..count]);
+        stream.take(count);
+        stream.line += lines;
+        if more {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn grow<T: Clone + Default>(buffer: &mut Vec<T>, used: usize) {
+    if used == buffer.len() || used * 2 > buffer.len() {
+        buffer.resize(buffer.len() * 2, T::default());
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The delimiter that cuts the sample into records of the most equal lengths.
+fn sniff(sample: &[u8], usual: u8) -> u8 {
+    let agreeing = |delimiter: u8| {
+        let lengths = record_lengths(sample, delimiter);
+        match lengths.first() {
+            None | Some(1) => 0,
+            Some(first) => lengths.iter().filter(|length| *length == first).count(),
+        }
+    };
+    let mut best = (usual, agreeing(usual));
+    for delimiter in DELIMITERS {
+        let count = agreeing(delimiter);
+        if count > best.1 {
+            best = (delimiter, count);
+        }
+    }
+    best.0
+}
+
+/// Numbers of values of the first records.
+fn record_lengths(mut sample: &[u8], delimiter: u8) -> Vec<usize> {
+    let mut reader = ReaderBuilder::new().delimiter(delimiter).build();
+    let (mut bytes, mut ends) = ([0; 1024], [0; 64]);
+    let (mut lengths, mut values) = (Vec::new(), 0);
+    while lengths.len() < SAMPLE_RECORDS {
+        let (result, read, _, ended) = reader.read_record(sample, &mut bytes, &mut ends);
+        sample = &sample[read..];
+        values += ended;
+        match result {
+            ReadRecordResult::Record => {
+                lengths.push(values);
+                values = 0;
+            }
+            // The last record of a sample may be cut; of a single one nothing else is known.
+            ReadRecordResult::InputEmpty if lengths.is_empty() => {
+                lengths.push(values + 1);
+                break;
+            }
+            ReadRecordResult::InputEmpty | ReadRecordResult::End => break,
+            ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {}
+        }
+    }
+    lengths
+}
