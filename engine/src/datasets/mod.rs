@@ -19,6 +19,7 @@ pub mod reader;
 pub mod report;
 pub mod row;
 pub mod split;
+pub mod traces;
 mod turns;
 
 pub use batch::TokenBatch;

@@ -301,7 +301,10 @@ fn nothing_fits(
         }
         _ => {
             let fields = in_words(by_hand.iter().map(|pair| format!("`{}`", pair.field)));
-            format!("{fields} alone make no format; {}", columns.told())
+            format!(
+                "no format is complete with {fields} alone; {}",
+                columns.told()
+            )
         }
     };
     let by_names = suggestions::flags(shapes, by_hand, columns);
