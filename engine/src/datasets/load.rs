@@ -207,7 +207,8 @@ pub(crate) fn messages(sample: Sample) -> std::result::Result<Vec<Message>, RowP
     }
 }
 
-fn next_chunk(reader: &mut RowReader<'_>) -> Result<Vec<Row>> {
+/// The next rows, so many as are worked on side by side; none at the end.
+pub(crate) fn next_chunk(reader: &mut RowReader<'_>) -> Result<Vec<Row>> {
     let mut chunk = Vec::new();
     let mut bytes = 0;
     while chunk.len() < CHUNK_ROWS && bytes < CHUNK_BYTES {

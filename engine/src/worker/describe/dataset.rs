@@ -8,8 +8,8 @@ use stepladder_protocol::{
 
 use crate::datasets::conversation::{Message, Role};
 use crate::datasets::example::Example;
-use crate::datasets::formats::{DETECTION_ROWS, RowProblem};
-use crate::datasets::load::{Dataset, detect_in, messages};
+use crate::datasets::formats::RowProblem;
+use crate::datasets::load::{Dataset, detect_in, messages, next_chunk};
 use crate::datasets::reader::{DataSource, RowReader};
 use crate::models::model::ModelFiles;
 use crate::models::tokenizer::SpecialTokenText;
@@ -146,12 +146,7 @@ fn as_rows(sources: &[DataSource], show: usize) -> Result<DatasetPreview> {
             problem: problem.problem,
             hint: problem.hint.into_owned(),
         };
-        let mut first_rows = Vec::new();
-        while first_rows.len() < DETECTION_ROWS
-            && let Some(row) = reader.next_row()?
-        {
-            first_rows.push(row);
-        }
+        let first_rows = next_chunk(&mut reader)?;
         let detection = match first_rows.first() {
             Some(first) => {
                 let found = detect_in(&first_rows);

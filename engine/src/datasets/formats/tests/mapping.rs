@@ -8,6 +8,14 @@ use crate::datasets::formats::{Detection, RowProblem, detect};
 
 const GERMAN: &str = r#"{"Nr": 1, "Frage": "hi", "Antwort": "ho", "Titel": "x"}"#;
 
+/// A format, pairs, and the problem and the hint that they give.
+type Mistake = (
+    DataFormat,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+    &'static str,
+);
+
 fn mapped(row: &str, format: DataFormat, map: &[(&str, &str)]) -> Result<Detection, RowProblem> {
     detect(&rows(&[row]), &options(format, map))
 }
@@ -98,7 +106,7 @@ fn the_format_follows_from_the_fields() {
 
 #[test]
 fn names_that_are_not_there() {
-    let cases: &[(DataFormat, &[(&str, &str)], &str, &str)] = &[
+    let cases: &[Mistake] = &[
         (
             DataFormat::Auto,
             &[("Frge", "question")],
