@@ -41,8 +41,8 @@ fn datasets_that_cannot_be_trained_on_name_the_line() {
             "data.jsonl:1: the row has no assistant turn",
         ),
         (
-            r#"{"text":"hello"}"#.to_owned(),
-            "data.jsonl:1: the row has neither `messages` nor",
+            r#"{"said":"hello"}"#.to_owned(),
+            "data.jsonl:1: the rows are of no known format; the only column is `said`",
         ),
         (format!("{good}\n{{\"prompt\":\"x\"}}"), "data.jsonl:2: "),
     ] {

@@ -75,7 +75,12 @@ fn parse(row: &mut RowValues) -> Result<Sample, RowProblem> {
     let question = match (instruction, input) {
         (Some(instruction), Some(input)) => format!("{instruction}\n{input}"),
         (Some(question), None) | (None, Some(question)) => question,
-        (None, None) => row.asked("instruction")?,
+        (None, None) => {
+            return Err(RowProblem::new(
+                format!("`{place}` is missing or empty"),
+                "an answer to nothing teaches the model to guess; fill it in or remove the row",
+            ));
+        }
     };
     messages.push(Message::new(Role::User, question));
     let output = row.require("output")?;

@@ -21,6 +21,7 @@ mod text;
 mod tool_calls;
 mod turn_order;
 mod values;
+mod votes;
 
 use serde_json::Value;
 use stepladder_protocol::DataFormat;

@@ -60,7 +60,7 @@ fn rows_become_examples_in_their_order() {
         .collect();
     assert_eq!(
         formats,
-        [("messages", 2), ("prompt/completion", 1), ("empty", 0)]
+        [("messages", 2), ("prompt_completion", 1), ("empty", 0)]
     );
     assert_eq!(
         (report.rows_read, report.examples, report.duplicates),
@@ -144,13 +144,12 @@ fn rows_that_say_nothing_usable_are_errors() {
     assert_eq!(
         after_one(r#"{"prompt":"hi","completion":"ho"}"#),
         "data.jsonl:2: `messages` is missing\n\
-         hint: every row of a file needs the fields that its first row has"
+         hint: every row of a file needs what most of its rows have"
     );
     assert_eq!(
-        shows(&load("\n\n{\"text\":\"x\"}", 4096).unwrap_err()),
-        "data.jsonl:3: the row has neither `messages` nor `prompt` and `completion`; its fields are `text`\n\
-         hint: write each row as {\"messages\": [{\"role\": \"user\", \"content\": ...}, \
-         {\"role\": \"assistant\", \"content\": ...}]} or {\"prompt\": ..., \"completion\": ...}"
+        shows(&load("\n\n{\"x\":\"y\"}", 4096).unwrap_err()),
+        "data.jsonl:3: the rows are of no known format; the only column is `x`\n\
+         hint: say what the columns hold, like --map x=text"
     );
 }
 
