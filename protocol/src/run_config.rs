@@ -125,6 +125,8 @@ pub struct RunConfig {
     pub model: String,
     /// `builtin` or dataset files, read in this order.
     pub data: Vec<String>,
+    /// BLAKE3 of each of these files when the config was made; none: not known, and any will do.
+    pub data_fingerprints: Vec<String>,
     /// How they become examples.
     pub data_options: DataOptions,
     /// What is trained.
@@ -219,6 +221,7 @@ impl Default for RunConfig {
         Self {
             model: "builtin".to_owned(),
             data: vec!["builtin".to_owned()],
+            data_fingerprints: Vec::new(),
             data_options: DataOptions::default(),
             method: Method::default(),
             device: "auto".to_owned(),

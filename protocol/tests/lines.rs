@@ -95,6 +95,9 @@ fn commands_are_one_object_each() {
             target: "a.jsonl".to_owned(),
             model: Some("builtin".to_owned()),
             show: Some(3),
+            from: None,
+            context: None,
+            data_options: None,
             hash: false,
         }),
         r#"{"command":"inspect","job":"j1","target":"a.jsonl","model":"builtin","show":3}"#,
@@ -430,24 +433,28 @@ fn what_was_inspected() {
         }],
     };
     let preview = DatasetPreview {
+        complete: true,
         files: vec![DatasetFile {
             path: "a.jsonl".to_owned(),
-            format: "messages".to_owned(),
-            examples: 1,
+            container: "JSONL".to_owned(),
+            format: DataFormat::Messages,
+            confidence: 0.5,
+            columns: [("messages".to_owned(), "turns".to_owned())].into(),
+            ..DatasetFile::default()
         }],
-        examples: 1,
-        skipped: 1,
         skipped_rows: vec![SkippedRow {
             path: "a.jsonl".to_owned(),
             line: 2,
             reason: "no messages".to_owned(),
+            hint: "add some".to_owned(),
         }],
         lengths: Some(TokenLengths {
-            shortest: 3,
-            median: 3,
-            longest: 3,
-            total: 3,
-            trained: 1,
+            histogram: vec![LengthRange {
+                from: 1,
+                to: 9,
+                examples: 4,
+            }],
+            ..TokenLengths::default()
         }),
         shown: vec![ExamplePreview {
             path: "a.jsonl".to_owned(),
@@ -456,10 +463,23 @@ fn what_was_inspected() {
             segments: vec![Segment {
                 text: "hi".to_owned(),
                 used: TokenUse::CutOff,
+                first_token: Some(0),
+                tokens: Some(3),
             }],
         }],
+        ..DatasetPreview::default()
     };
-    for finished in [Finished::Model(model), Finished::Dataset(preview)] {
+    let text =
+        serde_json::to_string(&Event::Preview(Box::new(preview.clone())).of(&job())).unwrap();
+    assert!(
+        text.starts_with(r#"{"event":"preview","complete":true,"#),
+        "{text}"
+    );
+    assert!(
+        text.contains(r#""segments":[{"text":"hi","used":"cut_off","first_token":0,"tokens":3}]"#),
+        "{text}"
+    );
+    for finished in [Finished::Model(model), Finished::Dataset(Box::new(preview))] {
         let line = Event::Finished(finished).of(&job());
         let text = serde_json::to_string(&line).unwrap();
         assert_eq!(serde_json::from_str::<EventLine>(&text).unwrap(), line);

@@ -1,9 +1,9 @@
-//! Models and datasets described for people.
+//! Models described for people.
 
-use stepladder_protocol::{DatasetPreview, ExamplePreview, ModelInfo, TokenUse, TypeShare};
+use stepladder_protocol::{ModelInfo, TypeShare};
 
 use super::terminal::Style;
-use crate::text::{bytes, count, thousands, visible, visible_lines};
+use crate::text::{bytes, count, thousands, visible};
 
 /// A model.
 pub fn model(model: &ModelInfo, style: Style) -> String {
@@ -77,84 +77,10 @@ fn types(shares: &[TypeShare]) -> String {
     parts.join(", ")
 }
 
-/// A dataset.
-pub fn dataset(preview: &DatasetPreview, style: Style) -> String {
-    let mut text = String::new();
-    for file in &preview.files {
-        text.push_str(&format!(
-            "{} · {} · {}\n",
-            style.bold(&visible(&file.path)),
-            visible(&file.format),
-            count(file.examples, "example", "examples")
-        ));
-    }
-    if preview.files.len() > 1 {
-        text.push_str(&format!(
-            "together {}\n",
-            count(preview.examples, "example", "examples")
-        ));
-    }
-    if let Some(lengths) = &preview.lengths {
-        text.push_str(&format!(
-            "tokens per example: {} to {}, median {}; {} in all, {} of them trained\n",
-            thousands(lengths.shortest as u64),
-            thousands(lengths.longest as u64),
-            thousands(lengths.median as u64),
-            thousands(lengths.total as u64),
-            thousands(lengths.trained as u64),
-        ));
-    }
-    if preview.skipped > 0 {
-        text.push_str(&format!(
-            "{} left out:\n",
-            count(preview.skipped, "row is", "rows are")
-        ));
-        for row in &preview.skipped_rows {
-            text.push_str(&format!(
-                "  {}:{}: {}\n",
-                visible(&row.path),
-                row.line,
-                visible(&row.reason)
-            ));
-        }
-        let more = preview.skipped.saturating_sub(preview.skipped_rows.len());
-        if more > 0 {
-            text.push_str(&format!("  and {}\n", count(more, "other", "others")));
-        }
-    }
-    for (index, example) in preview.shown.iter().enumerate() {
-        text.push_str(&example_in_words(index + 1, example, style));
-    }
-    text
-}
-
-/// One example; a bar with words before it says what training does with each line, so that it reads
-/// without colors too.
-fn example_in_words(number: usize, example: &ExamplePreview, style: Style) -> String {
-    let tokens = example.tokens.map_or_else(String::new, |n| {
-        format!(", {}", count(n, "token", "tokens"))
-    });
-    let place = format!("{}:{}{tokens}", visible(&example.path), example.line);
-    let mut text = format!("\n{} ({place})\n", style.bold(&format!("example {number}")));
-    for segment in &example.segments {
-        let shown = visible_lines(&segment.text);
-        for line in shown.lines() {
-            let line = match segment.used {
-                TokenUse::Trained => format!("trained │ {}", style.good(line)),
-                TokenUse::Context => format!("context │ {line}"),
-                TokenUse::CutOff => format!("cut off │ {}", style.dim(line)),
-            };
-            text.push_str(&line);
-            text.push('\n');
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stepladder_protocol::{DatasetFile, ModelFileInfo, Segment, SkippedRow, TokenLengths};
+    use stepladder_protocol::ModelFileInfo;
 
     #[test]
     fn a_model_is_described() {
@@ -210,67 +136,6 @@ mod tests {
         );
         assert!(
             text.contains("sha256           ab12  model.safetensors\n"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn a_dataset_is_described_with_what_is_left_out() {
-        let segment = |text: &str, used| Segment {
-            text: text.to_owned(),
-            used,
-        };
-        let preview = DatasetPreview {
-            files: vec![DatasetFile {
-                path: "a.jsonl".to_owned(),
-                format: "messages".to_owned(),
-                examples: 1570,
-            }],
-            examples: 1570,
-            skipped: 3,
-            skipped_rows: vec![SkippedRow {
-                path: "a.jsonl".to_owned(),
-                line: 2,
-                reason: "no \u{1b}[2Jmessages".to_owned(),
-            }],
-            lengths: Some(TokenLengths {
-                shortest: 3,
-                median: 90,
-                longest: 1200,
-                total: 99_000,
-                trained: 33_000,
-            }),
-            shown: vec![ExamplePreview {
-                path: "a.jsonl".to_owned(),
-                line: 1,
-                tokens: Some(7),
-                segments: vec![
-                    segment("user\n2+2?\n", TokenUse::Context),
-                    segment("4", TokenUse::Trained),
-                    segment("end", TokenUse::CutOff),
-                ],
-            }],
-        };
-        let text = dataset(&preview, Style::Plain);
-        assert!(!text.contains('\u{1b}'), "{text:?}");
-        assert!(
-            text.starts_with("a.jsonl · messages · 1,570 examples\n"),
-            "{text}"
-        );
-        assert!(
-            text.contains("3 rows are left out:\n  a.jsonl:2: no "),
-            "{text}"
-        );
-        assert!(text.contains("  and 2 others\n"), "{text}");
-        assert!(
-            text.contains("tokens per example: 3 to 1,200, median 90;"),
-            "{text}"
-        );
-        assert!(
-            text.ends_with(
-                "\nexample 1 (a.jsonl:1, 7 tokens)\ncontext │ user\ncontext │ 2+2?\n\
-                 trained │ 4\ncut off │ end\n"
-            ),
             "{text}"
         );
     }

@@ -11,6 +11,8 @@ mod check;
 mod check_view;
 mod common;
 mod config_file;
+mod data_flags;
+mod dataset_view;
 mod devices;
 mod estimate;
 mod estimate_view;

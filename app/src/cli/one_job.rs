@@ -7,13 +7,22 @@ use crate::link::WorkerProcess;
 
 /// Sends a command and waits for what its job gives.
 pub fn ask(worker: &WorkerProcess, command: &Command) -> Result<Finished, Failure> {
+    ask_watching(worker, command, &mut |_| {})
+}
+
+/// The same, showing what the job tells meanwhile.
+pub fn ask_watching(
+    worker: &WorkerProcess,
+    command: &Command,
+    watch: &mut dyn FnMut(&Event),
+) -> Result<Finished, Failure> {
     worker.commands().send(command)?;
     loop {
         match worker.next_event().map(|line| line.event) {
             Some(Event::Finished(finished)) => return Ok(finished),
             Some(Event::Failed(report) | Event::Rejected(report)) => return Err(report.into()),
             Some(Event::Stopped { .. }) | None => return Err(unanswered()),
-            Some(_) => {}
+            Some(event) => watch(&event),
         }
     }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use stepladder_protocol::{Method, RunConfig, Switch};
 
 use super::common::{CommonOptions, at_least_one, positive, word};
+use super::data_flags::DataFlags;
 use super::failure::Failure;
 use super::shape_options::{ShapeOptions, set, set_some};
 use super::{byte_size, config_file};
@@ -31,7 +32,8 @@ pub struct TrainOptions {
         "effective_batch_size", "learning_rate", "optimizer", "seed", "d_side", "reduction_factor", "taps",
         "downsample", "inject", "recompute", "recompute_taps", "tap_dtype", "offload_activations",
         "offload_embeddings", "rank", "alpha", "target_modules", "group_by_length", "quantize",
-        "quantize_head", "quantized_copy",
+        "quantize_head", "quantized_copy", "format", "map", "template", "loss_on", "traces",
+        "loss_on_traces", "too_long", "packing", "accept_changed_data",
     ])]
     pub resume: Option<PathBuf>,
 
@@ -64,6 +66,16 @@ pub struct TrainOptions {
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "LoRA and QLoRA")]
     pub alpha: Option<f64>,
 
+    /// Lay several short examples of a step into one row: on or off; faster, and nothing else changes
+    /// [default: off]
+    #[arg(long, value_parser = word::<Switch>, help_heading = "Training")]
+    pub packing: Option<Switch>,
+    /// Train although the data are not those that the run config was made with
+    #[arg(long, help_heading = "Data")]
+    pub accept_changed_data: bool,
+
+    #[command(flatten)]
+    pub data_flags: DataFlags,
     #[command(flatten)]
     pub common: CommonOptions,
 }
@@ -99,8 +111,13 @@ impl TrainOptions {
         set_some(&mut config.quantized_copy, &self.quantized_copy);
         set_some(&mut config.steps, &self.steps);
         set_some(&mut config.learning_rate, &self.learning_rate);
+        self.data_flags.override_in(&mut config.data_options);
+        set(&mut config.data_options.packing, &self.packing);
         if !self.data.is_empty() {
             config.data.clone_from(&self.data);
+        }
+        if !self.data.is_empty() || self.accept_changed_data {
+            config.data_fingerprints.clear();
         }
         // Of two ways to say one thing the flag's counts, not what the file has for the other.
         if self.epochs.is_some() {
@@ -131,7 +148,10 @@ pub fn absolute(path: String) -> String {
 mod tests {
     use super::*;
     use clap::Parser;
-    use stepladder_protocol::{Downsample, Inject, Optimizer, Quantize, TapDtype};
+    use stepladder_protocol::{
+        DataFormat, DataOptions, Downsample, Inject, LossOn, Optimizer, Quantize, TapDtype,
+        TooLong, Traces,
+    };
 
     #[derive(Parser)]
     struct Parsed {
@@ -164,11 +184,21 @@ mod tests {
         let flags = "--model m --data a.jsonl --data b.jsonl --method xladder --context 256 \
             --steps 9 --batch-size 2 --effective-batch-size 8 --learning-rate 1e-3 --optimizer adamw-8bit --seed 7 \
             --d-side 32 --taps 3,7 --downsample adapter --inject gate --recompute on --rank 4 --alpha 8 --target-modules q_proj,v_proj \
-            --recompute-taps on --tap-dtype bf16 --offload-activations on --offload-embeddings on --group-by-length on --quantize nf4 --quantize-head on --quantized-copy c --device cpu --memory 2GiB --threads 2";
+            --recompute-taps on --tap-dtype bf16 --offload-activations on --offload-embeddings on --group-by-length on --quantize nf4 --quantize-head on --quantized-copy c --format alpaca --map a=prompt --template chatml --loss-on last_turn --traces drop --loss-on-traces off --too-long split --packing on --device cpu --memory 2GiB --threads 2";
         let flags: Vec<_> = flags.split_whitespace().collect();
         let expected = RunConfig {
             model: "m".to_owned(),
             data: vec!["a.jsonl".to_owned(), "b.jsonl".to_owned()],
+            data_options: DataOptions {
+                format: DataFormat::Alpaca,
+                map: [("a".to_owned(), "prompt".to_owned())].into(),
+                template: "chatml".to_owned(),
+                loss_on: LossOn::LastTurn,
+                traces: Traces::Drop,
+                loss_on_traces: Switch::Off,
+                too_long: Some(TooLong::Split),
+                packing: Switch::On,
+            },
             method: Method::Xladder,
             device: "cpu".to_owned(),
             memory_bytes: Some(2 << 30),
@@ -212,7 +242,7 @@ mod tests {
         let file = folder.path().join("run.json");
         std::fs::write(
             &file,
-            r#"{"steps": 50, "d_side": 64, "batch_size": 2, "threads": 3}"#,
+            r#"{"steps": 50, "d_side": 64, "batch_size": 2, "threads": 3, "data_fingerprints": ["ab"]}"#,
         )
         .unwrap();
         let file = file.to_str().unwrap();
@@ -226,6 +256,15 @@ mod tests {
         assert_eq!((over.steps, over.epochs), (None, 1.0));
         assert_eq!((over.d_side, over.reduction_factor), (None, Some(4)));
         assert_eq!(over.batch_size, 2);
+        // Other data are not held against the fingerprints of those that the file was made with.
+        assert_eq!(read.data_fingerprints, ["ab"]);
+        assert!(
+            config(&["--config", file, "--data", "b"])
+                .data_fingerprints
+                .is_empty()
+        );
+        let accepted = config(&["--config", file, "--accept-changed-data"]);
+        assert!(accepted.data_fingerprints.is_empty());
         // A run folder stands for the run.json in it.
         assert_eq!(config(&["--config", folder.path().to_str().unwrap()]), read);
         assert_eq!(config(&["--resume", folder.path().to_str().unwrap()]), read);

@@ -7,6 +7,7 @@ use stepladder_protocol::{
     StepRow, TrainSummary,
 };
 
+use super::inspect::reading;
 use super::terminal::{Style, Terminal};
 use crate::text::{bytes, clock, count, loss, quoted, rate, thousands, visible};
 
@@ -67,6 +68,7 @@ impl TrainView {
         let style = self.terminal.style;
         match event {
             Event::Phase { phase } => self.terminal.status(&self.phase(*phase)),
+            Event::Reading(progress) => self.terminal.status(&reading(progress)),
             Event::Started(started) => self.started(started),
             Event::Notice { text } => {
                 self.terminal

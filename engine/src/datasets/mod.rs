@@ -7,6 +7,7 @@
 //!
 //! Datasets know nothing of tensors or devices.
 
+pub mod account;
 pub mod batch;
 pub mod builtin;
 pub mod conversation;

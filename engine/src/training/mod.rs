@@ -10,13 +10,14 @@ pub mod optimizer;
 pub mod plan;
 pub mod progress;
 pub mod rehearsal;
+mod run_data;
 pub mod run_folder;
 mod run_memory;
 mod start;
 pub mod stop_flag;
 pub mod trainer;
 
-pub(crate) use start::data_sources;
+pub(crate) use run_data::data_sources;
 pub use start::{RunTarget, start};
 pub use trainer::RunOutcome;
 

@@ -6,7 +6,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use stepladder_protocol::{MetricsRow, RunConfig, RunMemory};
+use serde::Serialize;
+use stepladder_protocol::{DatasetPreview, MetricsRow, RunConfig, RunMemory};
 
 use crate::files::{TEMPORARY, remove_temporary_files, write_atomically};
 use crate::{Error, Result};
@@ -15,6 +16,7 @@ const CONFIG: &str = "run.json";
 const METRICS: &str = "metrics.jsonl";
 const LOG: &str = "log.txt";
 const MEMORY: &str = "memory.json";
+const DATASET: &str = "dataset.json";
 const LOCK: &str = ".lock";
 
 /// A run folder, locked for writing.
@@ -133,8 +135,20 @@ impl RunFolder {
     /// # Errors
     /// When the disk refuses.
     pub fn write_memory(&self, memory: &RunMemory) -> Result<()> {
-        let path = self.path.join(MEMORY);
-        let mut bytes = serde_json::to_vec_pretty(memory)
+        self.write_json(MEMORY, memory)
+    }
+
+    /// Writes what became of the dataset's rows, in place of what was said before.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn write_dataset(&self, dataset: &DatasetPreview) -> Result<()> {
+        self.write_json(DATASET, dataset)
+    }
+
+    fn write_json(&self, name: &str, content: &impl Serialize) -> Result<()> {
+        let path = self.path.join(name);
+        let mut bytes = serde_json::to_vec_pretty(content)
             .map_err(|error| Error::io("write", &path)(std::io::Error::other(error)))?;
         bytes.push(b'\n');
         write_atomically(&path, &bytes)

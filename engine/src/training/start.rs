@@ -12,16 +12,19 @@ use super::optimizer::AdamW;
 use super::plan::{ModelPlan, RunPlan};
 use super::progress::{Phase, Progress, RunStarted};
 use super::rehearsal::Rehearsal;
+use super::run_data::{
+    changed, changed_since_begun, changed_since_configured, data_sources, examples_changed,
+    fingerprints, near_duplicates_in_words,
+};
 use super::run_folder::RunFolder;
 use super::run_memory::MemoryWatch;
 use super::stop_flag::StopFlag;
 use super::trainer::{RunOutcome, Trainer};
 use crate::adapters::adapter_folder::AdapterConfig;
 use crate::adapters::network::Network;
-use crate::datasets::builtin;
+use crate::datasets::account::account;
 use crate::datasets::example_set::ExampleSet;
 use crate::datasets::load::Dataset;
-use crate::datasets::reader::{FoundSources, find_sources};
 use crate::datasets::recipe::Recipe;
 use crate::datasets::split::{Split, split};
 use crate::models::chat_template::Clock;
@@ -47,7 +50,7 @@ pub fn start(
     progress: &mut dyn Progress,
     stop: &StopFlag,
 ) -> Result<RunOutcome> {
-    let (config, resumed) = match target {
+    let (mut config, resumed) = match target {
         RunTarget::Fresh(path) => (config.clone(), Err(path)),
         RunTarget::Resume(path) => {
             let (folder, stored) = RunFolder::open(&path)?;
@@ -100,7 +103,17 @@ pub fn start(
             false => ControlFlow::Continue(()),
         }
     })?;
-    let Split { training, held_out } = split(&dataset.examples, config.held_out_fraction);
+    let fingerprints = fingerprints(&dataset.report);
+    if let Some(path) = changed(&dataset.report, &config.data_fingerprints) {
+        return Err(match &resumed {
+            Ok(folder) => changed_since_begun(folder.path(), path),
+            Err(_) => changed_since_configured(path),
+        });
+    }
+    config.data_fingerprints = fingerprints;
+    let sides = split(&dataset.examples, config.held_out_fraction);
+    let near = near_duplicates_in_words(&dataset.examples, &dataset.report, &sides);
+    let Split { training, held_out } = sides;
     let dataset_hash = dataset.examples.fingerprint(&[&training, &held_out]);
     let examples = ExampleSet::new(&dataset.examples, training);
     let held_out = ExampleSet::new(&dataset.examples, held_out);
@@ -157,7 +170,7 @@ pub fn start(
         }
         Some(saved) => {
             if saved.state.dataset != dataset_hash {
-                return Err(dataset_changed(folder.path()));
+                return Err(examples_changed(folder.path()));
             }
             folder.cut_metrics_back(saved.state.step)?;
             let updates = saved.state.step;
@@ -173,9 +186,10 @@ pub fn start(
     memory.optimizer_made();
 
     folder.log(&format!("step {} of {}", state.step, plan.stream.steps()));
-    for text in dataset.report.notices() {
-        folder.log(&text);
-        progress.notice(&text);
+    folder.write_dataset(&account(&dataset.report))?;
+    for text in dataset.report.notices().iter().chain(&near) {
+        folder.log(text);
+        progress.notice(text);
     }
     progress.started(&RunStarted {
         total_steps: plan.stream.steps(),
@@ -236,30 +250,6 @@ fn newest_checkpoint(
         progress.notice("the run had no checkpoint yet; it starts over");
     }
     Ok(saved)
-}
-
-/// `builtin`, files or folders.
-pub(crate) fn data_sources(names: &[String]) -> Result<FoundSources> {
-    let mut found = FoundSources::default();
-    for name in names {
-        match name.as_str() {
-            "builtin" => found.sources.push(builtin::dataset()),
-            path => {
-                let at_path = find_sources(&[path])?;
-                found.sources.extend(at_path.sources);
-                found.ignored.extend(at_path.ignored);
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn dataset_changed(run: &Path) -> Error {
-    Error::RunInvalid {
-        path: run.to_path_buf(),
-        problem: "the dataset has changed since this run began".to_owned(),
-        hint: "put the old file back, or start a new run on the new one".to_owned(),
-    }
 }
 
 fn does_not_fit(run: &Path, problem: String) -> Error {

@@ -1,0 +1,112 @@
+//! The data of a run: where they are, whether they are still what they were, and what the split makes
+//! of them.
+
+use std::path::Path;
+
+use crate::datasets::builtin;
+use crate::datasets::conversation::SourceLine;
+use crate::datasets::near_duplicates::near_duplicates;
+use crate::datasets::reader::{FoundSources, find_sources};
+use crate::datasets::report::{DatasetReport, SourceReport};
+use crate::datasets::split::Split;
+use crate::datasets::store::ExampleStore;
+use crate::{Error, Result};
+
+/// `builtin`, files or folders.
+pub(crate) fn data_sources(names: &[String]) -> Result<FoundSources> {
+    let mut found = FoundSources::default();
+    for name in names {
+        match name.as_str() {
+            "builtin" => found.sources.push(builtin::dataset()),
+            path => {
+                let at_path = find_sources(&[path])?;
+                found.sources.extend(at_path.sources);
+                found.ignored.extend(at_path.ignored);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Recognizes the content of each source.
+pub(super) fn fingerprints(report: &DatasetReport) -> Vec<String> {
+    let of = |source: &SourceReport| source.fingerprint.clone().unwrap_or_default();
+    report.sources.iter().map(of).collect()
+}
+
+/// The first source that is not what it was when the fingerprints were taken, if they were.
+pub(super) fn changed<'a>(report: &'a DatasetReport, expected: &[String]) -> Option<&'a Path> {
+    if expected.is_empty() {
+        return None;
+    }
+    let found = fingerprints(report);
+    let same = found.iter().zip(expected).take_while(|(a, b)| a == b);
+    let place = same.count();
+    (found != expected).then(|| {
+        let source = report.sources.get(place).or(report.sources.last());
+        source.map_or(Path::new("dataset"), |source| source.path.as_path())
+    })
+}
+
+pub(super) fn changed_since_begun(run: &Path, data: &Path) -> Error {
+    Error::RunInvalid {
+        path: run.to_path_buf(),
+        problem: format!("{} has changed since this run began", data.display()),
+        hint: format!(
+            "put the old file back, or start a new run on the new one: train --config {} \
+             --accept-changed-data",
+            run.display()
+        ),
+    }
+}
+
+pub(super) fn changed_since_configured(data: &Path) -> Error {
+    Error::ConfigInvalid {
+        field: "data_fingerprints",
+        problem: format!(
+            "{} is not the file that this config was made with",
+            data.display()
+        ),
+        hint: "put the old file back, or train on the new one with --accept-changed-data"
+            .to_owned(),
+    }
+}
+
+/// The files are the same, and yet other examples came of them.
+pub(super) fn examples_changed(run: &Path) -> Error {
+    Error::RunInvalid {
+        path: run.to_path_buf(),
+        problem: "the examples are no longer those that this run began with, though the data files are"
+            .to_owned(),
+        hint: "use the model files and the version of Stepladder that it began with, or start a new run"
+            .to_owned(),
+    }
+}
+
+/// A word on held-out examples that nearly repeat what is trained on.
+pub(super) fn near_duplicates_in_words(
+    examples: &ExampleStore,
+    report: &DatasetReport,
+    split: &Split,
+) -> Option<String> {
+    let near = near_duplicates(examples, split);
+    let (one, other) = near.first?;
+    let path = |place: SourceLine| {
+        report
+            .sources
+            .get(place.source)
+            .map(|source| source.path.display())
+    };
+    let place = |at: SourceLine| path(at).map(|path| format!("{path}:{}", at.line));
+    let number = near.held_out;
+    let words = match number {
+        1 => "held-out example nearly repeats",
+        _ => "held-out examples nearly repeat",
+    };
+    Some(format!(
+        "{number} {words} one that is trained on, the first is {}, like {}; the evaluation will look \
+         better than it is",
+        place(one)?,
+        place(other)?
+    ))
+}
