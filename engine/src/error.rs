@@ -4,8 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use crate::datasets::row::RowProblem;
-use crate::models::chat_template::NamedTemplate;
-
 /// Everything that can go wrong in the engine.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -326,11 +324,10 @@ impl Error {
                  one of Q4_0 to Q8_0 and Q2_K to Q8_K (Q4_K_M, for example)"
                     .to_owned()
             }
-            Self::ChatTemplateMissing { .. } => format!(
-                "use the instruction-tuned version of this model, add chat_template.jinja to its \
-                 folder, or choose a template with --template: one of {}, or a .jinja file",
-                NamedTemplate::names()
-            ),
+            Self::ChatTemplateMissing { .. } => "use the instruction-tuned version of this model, \
+                 add chat_template.jinja to its folder, or choose a template with --template: one of \
+                 chatml, llama3, mistral, gemma, phi, alpaca, plain, or a .jinja file"
+                .to_owned(),
             Self::ChatTemplateInvalid { .. } => {
                 "check the template and the order of roles in the messages".to_owned()
             }

@@ -2,8 +2,10 @@
 
 use std::ops::ControlFlow;
 
+use stepladder_protocol::DataOptions;
+
 use super::{CHATML, GEMMA, template};
-use crate::datasets::{DataSource, Dataset, LoadProgress};
+use crate::datasets::{DataSource, Dataset, LoadProgress, Recipe};
 use crate::models::tokenizer::tests::tokenizer;
 use crate::{Error, Result};
 
@@ -19,9 +21,14 @@ fn memory(name: &'static str, rows: &str) -> DataSource {
 
 fn load_all(sources: &[DataSource], source: &str, context: usize) -> Result<Dataset> {
     let tokenizer = tokenizer(&["<|im_end|>", "<end_of_turn>"]);
-    Dataset::load(sources, &tokenizer, &template(source), context, &mut |_| {
-        ControlFlow::Continue(())
-    })
+    let (template, options) = (template(source), DataOptions::default());
+    let recipe = Recipe {
+        tokenizer: &tokenizer,
+        template: Some(&template),
+        options: &options,
+        context,
+    };
+    Dataset::load(sources, &recipe, &mut |_| ControlFlow::Continue(()))
 }
 
 fn load(rows: &str, context: usize) -> Result<Dataset> {
@@ -56,14 +63,14 @@ fn rows_become_examples_in_their_order() {
     let formats: Vec<_> = report
         .sources
         .iter()
-        .map(|source| (source.format, source.rows))
+        .map(|source| (source.format_name(), source.rows))
         .collect();
     assert_eq!(
         formats,
         [("messages", 2), ("prompt_completion", 1), ("empty", 0)]
     );
     assert_eq!(
-        (report.rows_read, report.examples, report.duplicates),
+        (report.rows_read, report.examples, report.duplicates.rows),
         (3, 3, 1)
     );
     assert_eq!(
@@ -74,7 +81,7 @@ fn rows_become_examples_in_their_order() {
             .sum::<usize>()
     );
     assert_eq!(report.target_tokens, 3 + 5 + 3);
-    assert_eq!(report.longest_tokens, report.shortest_tokens + 2);
+    assert_eq!(report.full_lengths.longest(), report.full_lengths.shortest() + 2);
     assert_eq!(report.notices(), ["1 row repeats an earlier row"]);
 }
 
@@ -84,19 +91,19 @@ fn many_rows_keep_their_order() {
         .map(|n| ROW.replace("\"ho\"", &format!("\"ho {n}\"")) + "\n")
         .collect();
     let mut reports = Vec::new();
-    let tokenizer = tokenizer(&["<|im_end|>"]);
+    let (tokenizer, template) = (tokenizer(&["<|im_end|>"]), template(CHATML));
+    let recipe = Recipe {
+        tokenizer: &tokenizer,
+        template: Some(&template),
+        options: &DataOptions::default(),
+        context: 99,
+    };
     let source = memory("data.jsonl", &rows);
     let total = rows.len() as u64;
-    let dataset = Dataset::load(
-        &[source],
-        &tokenizer,
-        &template(CHATML),
-        99,
-        &mut |progress| {
-            reports.push(progress);
-            ControlFlow::Continue(())
-        },
-    )
+    let dataset = Dataset::load(&[source], &recipe, &mut |progress| {
+        reports.push(progress);
+        ControlFlow::Continue(())
+    })
     .unwrap();
     assert!(
         dataset
@@ -118,19 +125,27 @@ fn many_rows_keep_their_order() {
 
 #[test]
 fn a_load_can_be_stopped() {
-    let outcome = Dataset::load(
-        &[memory("data.jsonl", ROW)],
-        &tokenizer(&[]),
-        &template(CHATML),
-        99,
-        &mut |_| ControlFlow::Break(()),
-    );
+    let (tokenizer, template) = (tokenizer(&[]), template(CHATML));
+    let recipe = Recipe {
+        tokenizer: &tokenizer,
+        template: Some(&template),
+        options: &DataOptions::default(),
+        context: 99,
+    };
+    let source = memory("data.jsonl", ROW);
+    let outcome = Dataset::load(&[source], &recipe, &mut |_| ControlFlow::Break(()));
     assert!(matches!(outcome, Err(Error::Stopped)));
 }
 
 #[test]
-fn rows_that_say_nothing_usable_are_errors() {
-    let after_one = |row: &str| shows(&load(&format!("{ROW}\n{row}\n{ROW}"), 4096).unwrap_err());
+fn rows_that_say_nothing_usable_are_skipped_and_told() {
+    let after_one = |row: &str| {
+        let report = load(&format!("{ROW}\n{row}\n{ROW}"), 4096).unwrap().report;
+        assert_eq!((report.rows_read, report.examples), (3, 2));
+        let skipped = &report.skipped.first[0];
+        let file = skipped.file.display();
+        format!("{file}:{}: {}\nhint: {}", skipped.line, skipped.problem, skipped.hint)
+    };
     assert_eq!(
         after_one(r#"{"messages":[{"role":"user","content":"hi"}]}"#),
         "data.jsonl:2: the row has no assistant turn, so there is nothing to learn from it\n\
@@ -150,6 +165,12 @@ fn rows_that_say_nothing_usable_are_errors() {
         shows(&load("\n\n{\"x\":\"y\"}", 4096).unwrap_err()),
         "data.jsonl:3: the rows are of no known format; the only column is `x`\n\
          hint: say what the columns hold, like --map x=text"
+    );
+    assert_eq!(
+        shows(&load("oops\noops", 4096).unwrap_err()),
+        "data.jsonl: none of the 2 rows can be trained on; line 1: not valid JSON: expected value at \
+         column 1; line 2: not valid JSON: expected value at column 1\n\
+         hint: each line must be one complete JSON object; repair or remove this line"
     );
 }
 
@@ -175,7 +196,7 @@ fn long_examples_are_cut_and_hopeless_ones_skipped() {
     assert_eq!(examples.get(1).targets.len(), 40);
     assert!(examples.get(1).targets[39]);
     assert_eq!(
-        (report.cut, report.too_long, report.skipped_count),
+        (report.cut, report.too_long, report.skipped.count),
         (1, 1, 1)
     );
     assert_eq!(
@@ -199,7 +220,7 @@ fn a_context_too_short_for_all_names_one_that_fits() {
         )
     );
     let report = load(&format!("{longer}\n{ROW}"), shortest).unwrap().report;
-    assert_eq!((report.examples, report.skipped_count), (1, 1));
+    assert_eq!((report.examples, report.skipped.count), (1, 1));
 }
 
 #[test]
@@ -207,10 +228,10 @@ fn rows_that_the_template_refuses_are_skipped() {
     let with_system = ROW.replace("[{", r#"[{"role":"system","content":"x"},{"#);
     let source = [memory("data.jsonl", &format!("{with_system}\n{ROW}"))];
     let report = load_all(&source, GEMMA, 4096).unwrap().report;
-    assert_eq!((report.examples, report.skipped_count), (1, 1));
-    assert_eq!(report.skipped[0].line, 1);
+    assert_eq!((report.examples, report.skipped.count), (1, 1));
+    assert_eq!(report.skipped.first[0].line, 1);
     assert_eq!(
-        report.skipped[0].problem,
+        report.skipped.first[0].problem,
         "the chat template does not take it: System role not supported"
     );
 
@@ -240,13 +261,15 @@ fn a_template_without_end_stops_the_load() {
 fn the_file_and_line_of_what_cannot_be_read_are_named() {
     let file = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
     std::fs::write(file.path(), format!("{ROW}\n\"\u{1f600}\" ")).unwrap();
-    let error = load_all(&[DataSource::File(file.path().into())], CHATML, 4096).unwrap_err();
+    let report = load_all(&[DataSource::File(file.path().into())], CHATML, 4096)
+        .unwrap()
+        .report;
     assert_eq!(
-        error.to_string(),
-        format!(
-            "{}:2: the row is a text, not an object",
+        report.notices(),
+        [format!(
+            "1 row was skipped, the first is {}:2: the row is a text, not an object",
             file.path().display()
-        )
+        )]
     );
     let folder = tempfile::tempdir().unwrap();
     let error = load_all(&[DataSource::File(folder.path().into())], CHATML, 4096).unwrap_err();

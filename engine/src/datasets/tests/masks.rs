@@ -1,10 +1,16 @@
 //! Which tokens are trained, shown as text: trained runs stand in `⟦ ⟧`.
 
 use serde_json::json;
+use stepladder_protocol::{DataOptions, LossOn, Switch, Traces};
 
 use super::{CHATML, GEMMA, template};
-use crate::datasets::conversation::{Conversation, Message, Role, SourceLine};
-use crate::datasets::loss_mask::{MaskProblem, Masked, MaskedTokens, mask_conversation};
+use crate::datasets::conversation::{Chat, Message, Role};
+use crate::datasets::loss_mask::{
+    MaskProblem, Masked, MaskedTokens, TurnAccount, mask_chat, mask_text,
+};
+use crate::datasets::recipe::Recipe;
+use crate::datasets::telling::TraceAccount;
+use crate::models::chat_template::ChatTemplate;
 use crate::models::tokenizer::tests::tokenizer;
 use crate::models::tokenizer::{SpecialTokenText, Tokenizer};
 
@@ -42,17 +48,36 @@ fn thinking(reasoning: &str, text: &str) -> Message {
 }
 
 fn mask(source: &str, stops: &[&str], messages: &[Message]) -> (Masked, Tokenizer) {
+    mask_with(&DataOptions::default(), source, stops, messages)
+}
+
+fn mask_with(
+    options: &DataOptions,
+    source: &str,
+    stops: &[&str],
+    messages: &[Message],
+) -> (Masked, Tokenizer) {
     let tokenizer = tokenizer(stops);
-    let source_line = SourceLine { source: 0, line: 1 };
-    let conversation = Conversation {
+    let template = template(source);
+    let chat = Chat {
         messages: messages.to_vec(),
         tools: None,
-        source: source_line,
     };
-    (
-        mask_conversation(&conversation, &tokenizer, &template(source)).unwrap(),
+    let recipe = recipe(&tokenizer, &template, options);
+    (mask_chat(&chat, &recipe, &template).unwrap(), tokenizer)
+}
+
+fn recipe<'a>(
+    tokenizer: &'a Tokenizer,
+    template: &'a ChatTemplate,
+    options: &'a DataOptions,
+) -> Recipe<'a> {
+    Recipe {
         tokenizer,
-    )
+        template: Some(template),
+        options,
+        context: 4096,
+    }
 }
 
 fn show(tokens: &MaskedTokens, tokenizer: &Tokenizer) -> String {
@@ -77,12 +102,18 @@ fn show(tokens: &MaskedTokens, tokenizer: &Tokenizer) -> String {
 }
 
 fn shown(source: &str, stops: &[&str], messages: &[Message]) -> Vec<String> {
-    let (masked, tokenizer) = mask(source, stops, messages);
-    masked
-        .examples
-        .iter()
-        .map(|example| show(example, &tokenizer))
-        .collect()
+    shown_with(&DataOptions::default(), source, stops, messages)
+}
+
+fn shown_with(
+    options: &DataOptions,
+    source: &str,
+    stops: &[&str],
+    messages: &[Message],
+) -> Vec<String> {
+    let (masked, tokenizer) = mask_with(options, source, stops, messages);
+    let examples = masked.examples.iter();
+    examples.map(|example| show(example, &tokenizer)).collect()
 }
 
 #[test]
@@ -101,12 +132,16 @@ fn chatml_trains_answers_and_turn_ends() {
         ]
     );
     let (masked, _) = mask(CHATML, &["<|im_end|>"], &messages);
+    let traces = TraceAccount {
+        answers: 2,
+        ..TraceAccount::default()
+    };
     assert_eq!(
-        Masked {
-            examples: Vec::new(),
-            ..masked
-        },
-        Masked::default()
+        masked.account,
+        TurnAccount {
+            traces,
+            ..TurnAccount::default()
+        }
     );
 }
 
@@ -146,18 +181,15 @@ fn gemma_names_the_model_its_own_way() {
 
 #[test]
 fn refusals_are_told_in_the_templates_words() {
-    let source = SourceLine { source: 0, line: 1 };
     let messages = vec![Message::new(Role::System, "x"), user("hi"), assistant("ho")];
-    let problem = mask_conversation(
-        &Conversation {
-            messages,
-            tools: None,
-            source,
-        },
-        &tokenizer(&[]),
-        &template(GEMMA),
-    )
-    .unwrap_err();
+    let (tokenizer, template) = (tokenizer(&[]), template(GEMMA));
+    let options = DataOptions::default();
+    let recipe = recipe(&tokenizer, &template, &options);
+    let chat = Chat {
+        messages,
+        tools: None,
+    };
+    let problem = mask_chat(&chat, &recipe, &template).unwrap_err();
     assert!(matches!(problem, MaskProblem::Refused(text) if text == "System role not supported"));
 }
 
@@ -201,9 +233,13 @@ fn old_reasoning_that_is_dropped_makes_an_example_per_turn() {
     let examples = shown(QWEN3, &["<|im_end|>"], &messages);
     assert_eq!(examples.len(), 1);
     assert!(examples[0].contains("⟦b<|im_end|>⟧") && examples[0].contains("⟦<think>\nt2"));
-    // A template that knows no reasoning is found out.
-    let (masked, _) = mask(CHATML, &["<|im_end|>"], &messages);
-    assert_eq!(masked.turns_without_reasoning, 1);
+    // A template that strips every block is found out.
+    let stripping = QWEN3.replace("m.reasoning_content and", "false and").replace(
+        "{{ m.content }}",
+        "{{ m.content.split('</think>')[-1].lstrip('\\n') }}",
+    );
+    let (masked, _) = mask(&stripping, &["<|im_end|>"], &messages);
+    assert_eq!(masked.account.trace_lost, 1);
 }
 
 #[test]
@@ -218,7 +254,7 @@ fn a_prompt_that_opens_the_reasoning_is_not_trained() {
     // An answer without reasoning does not continue that prompt; it is trained, and counted.
     let (masked, tokenizer) = mask(opening, &["<|im_end|>"], &[user("a"), assistant("b")]);
     assert!(show(&masked.examples[0], &tokenizer).ends_with("assistant\n⟦b<|im_end|>⟧\n"));
-    assert_eq!(masked.turns_off_prompt, 1);
+    assert_eq!(masked.account.off_prompt, 1);
 }
 
 #[test]
@@ -259,7 +295,7 @@ fn without_a_turn_end_everything_is_trained_and_it_is_counted() {
         show(&masked.examples[0], &tokenizer),
         "user: a\nassistant: ⟦b\n⟧user: c\nassistant: ⟦d\n⟧"
     );
-    assert_eq!(masked.turns_without_end, 2);
+    assert_eq!(masked.account.without_end, 2);
 }
 
 #[test]
@@ -271,7 +307,7 @@ fn the_next_turns_begin_may_be_the_end() {
         show(&masked.examples[0], &tokenizer),
         "<|eot_id|>\na<|im_start|>\n⟦b<|eot_id|>⟧\nc<|im_start|>\n⟦d⟧"
     );
-    assert_eq!(masked.turns_without_end, 1);
+    assert_eq!(masked.account.without_end, 1);
 }
 
 #[test]
@@ -345,7 +381,7 @@ fn a_question_told_differently_later_is_not_trained() {
         show(&masked.examples[0], &tokenizer),
         "<s>[INST] a [/INST]⟦ b</s>⟧"
     );
-    assert_eq!(masked.turns_off_prompt, 1);
+    assert_eq!(masked.account.off_prompt, 1);
 }
 
 #[test]
@@ -384,4 +420,177 @@ fn an_answer_that_leaves_no_trace_is_counted() {
             .iter()
             .all(|example| !show(example, &tokenizer).contains('⟦'))
     );
+}
+
+fn last_turn() -> DataOptions {
+    DataOptions {
+        loss_on: LossOn::LastTurn,
+        ..DataOptions::default()
+    }
+}
+
+fn everything() -> DataOptions {
+    DataOptions {
+        loss_on: LossOn::Everything,
+        ..DataOptions::default()
+    }
+}
+
+fn answers_alone(loss_on: LossOn) -> DataOptions {
+    DataOptions {
+        loss_on,
+        loss_on_traces: Switch::Off,
+        ..DataOptions::default()
+    }
+}
+
+fn with_traces(traces: Traces) -> DataOptions {
+    DataOptions {
+        traces,
+        ..DataOptions::default()
+    }
+}
+
+#[test]
+fn the_loss_is_taken_where_it_is_wished() {
+    let messages = [user("a"), assistant("b"), user("c"), assistant("d")];
+    let stops = ["<|im_end|>"];
+    assert_eq!(
+        shown_with(&last_turn(), CHATML, &stops, &messages),
+        [
+            "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>\n<|im_start|>user\nc<|im_end|>\n<|im_start|>assistant\n⟦d<|im_end|>⟧\n"
+        ]
+    );
+    assert_eq!(
+        shown_with(&everything(), CHATML, &stops, &messages[..2]),
+        ["<|im_start|>⟦user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>\n⟧"]
+    );
+}
+
+#[test]
+fn answers_of_weight_zero_are_context() {
+    let mut first = assistant("b");
+    first.extra.insert("weight".to_owned(), json!(0));
+    let messages = [user("a"), first, user("c"), assistant("d")];
+    let examples = shown(CHATML, &["<|im_end|>"], &messages);
+    assert!(examples[0].contains("assistant\nb<|im_end|>\n"), "{examples:?}");
+    assert!(examples[0].ends_with("⟦d<|im_end|>⟧\n"), "{examples:?}");
+}
+
+#[test]
+fn traces_can_be_context_and_answers_trained() {
+    let expected = [
+        "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n<think>\nt\n</think>\n\n⟦b t<|im_end|>⟧\n",
+    ];
+    // A field that the template tells, and a block within the words that it leaves alone.
+    let stops = ["<|im_end|>"];
+    let field = [user("a"), thinking("t", "b t")];
+    let inline = [user("a"), assistant("<think>\nt\n</think>\n\nb t")];
+    let options = answers_alone(LossOn::Responses);
+    for messages in [&field, &inline] {
+        assert_eq!(shown_with(&options, QWEN3, &stops, messages), expected);
+        assert_eq!(shown_with(&options, CHATML, &stops, messages), expected);
+    }
+    let options = answers_alone(LossOn::Everything);
+    assert_eq!(
+        shown_with(&options, CHATML, &stops, &inline),
+        [
+            "<|im_start|>⟦user\na<|im_end|>\n<|im_start|>assistant\n⟧<think>\nt\n</think>\n\n⟦b t<|im_end|>\n⟧"
+        ]
+    );
+}
+
+#[test]
+fn traces_are_kept_in_whatever_form_the_template_tells() {
+    let stops = ["<|im_end|>"];
+    let told = |source: &str, message: Message| {
+        let (masked, tokenizer) = mask(source, &stops, &[user("a"), message]);
+        assert_eq!(masked.account.traces.with_trace, 1);
+        let text = show(&masked.examples[0], &tokenizer);
+        text.split_once("assistant\n").unwrap().1.to_owned()
+    };
+    let block = "⟦<think>\nt\n</think>\n\nb<|im_end|>⟧\n";
+    assert_eq!(told(QWEN3, thinking("t", "b")), block);
+    assert_eq!(told(QWEN3, assistant("<think>t</think>b")), block);
+    assert_eq!(told(QWEN3, assistant("<reasoning>t</reasoning>\nb")), block);
+    // Where the template knows no reasoning, a field becomes a block and a block stays as written.
+    assert_eq!(told(CHATML, thinking("t", "b")), block);
+    assert_eq!(
+        told(CHATML, assistant("<reasoning>t</reasoning>\nb")),
+        "⟦<reasoning>t</reasoning>\nb<|im_end|>⟧\n"
+    );
+}
+
+/// Closes the block itself where it is told not to think.
+const SWITCHED: &str = "{% for m in messages %}<|im_start|>{{ m.role }}
+{% if m.role == 'assistant' and m.reasoning_content %}<think>
+{{ m.reasoning_content }}
+</think>
+
+{% endif %}{{ m.content }}<|im_end|>
+{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% if enable_thinking is defined and enable_thinking is false %}<think>
+
+</think>
+
+{% endif %}{% endif %}";
+
+#[test]
+fn traces_can_be_dropped_and_empty_ones_inserted() {
+    let stops = ["<|im_end|>"];
+    let messages = [user("a"), thinking("t", "b"), user("c"), assistant("d")];
+    assert_eq!(
+        shown_with(&with_traces(Traces::Drop), SWITCHED, &stops, &messages),
+        [
+            "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n⟦b<|im_end|>⟧\n<|im_start|>user\nc<|im_end|>\n<|im_start|>assistant\n⟦d<|im_end|>⟧\n"
+        ]
+    );
+    assert_eq!(
+        shown_with(&with_traces(Traces::InsertEmpty), SWITCHED, &stops, &messages),
+        [
+            "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n⟦<think>\nt\n</think>\n\nb<|im_end|>⟧\n<|im_start|>user\nc<|im_end|>\n<|im_start|>assistant\n⟦<think>\n\n</think>\n\nd<|im_end|>⟧\n"
+        ]
+    );
+    let (masked, _) = mask(
+        SWITCHED,
+        &stops,
+        &[
+            user("a"),
+            assistant("<think></think>b"),
+            user("c"),
+            assistant("<think>never ends"),
+        ],
+    );
+    assert_eq!(
+        masked.account.traces,
+        TraceAccount {
+            answers: 2,
+            with_trace: 0,
+            empty: 1,
+            unclosed: 1
+        }
+    );
+}
+
+#[test]
+fn a_sequence_begins_once() {
+    let llama = format!("{{{{ bos_token }}}}{CHATML}");
+    let told_before = "<s>".to_owned() + &llama;
+    let (masked, tokenizer) = mask(&told_before, &["<|im_end|>"], &[user("a"), assistant("b")]);
+    assert!(show(&masked.examples[0], &tokenizer).starts_with("<s><|im_start|>user"));
+    assert!(show(&masked.examples[0], &tokenizer).ends_with("⟦b<|im_end|>⟧\n"));
+    assert_eq!(masked.account.begun_twice, 1);
+}
+
+#[test]
+fn text_is_trained_whole_and_ended() {
+    let tokenizer = tokenizer(&["</s>"]);
+    let masked = mask_text("hello", &tokenizer).unwrap();
+    let end = tokenizer.special_tokens().eos.clone().unwrap_or_default();
+    let text = show(&masked.examples[0], &tokenizer);
+    // The first token is predicted by nothing.
+    let trained = text.replace(['⟦', '⟧'], "");
+    assert_eq!(trained, format!("hello{end}"));
+    let targets = &masked.examples[0].targets;
+    assert!(!targets[0] && targets[1..].iter().all(|target| *target));
 }

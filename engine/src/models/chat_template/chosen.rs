@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::markers::{leading_marker, markers};
 use super::named::{EndOfTurn, NamedTemplate};
-use super::probe::{ANSWER, answer, messages_told, question};
+use super::probe::{ANSWER, TRACE, answer, answer_after, messages_told, opening_told, question};
 use super::source::read_source;
-use super::{ChatTemplate, Clock};
+use super::{ChatTemplate, Clock, Thinking};
 use crate::foreign_text::visible_excerpt;
 use crate::models::tokenizer::Tokenizer;
 use crate::{Error, Result};
@@ -77,7 +77,8 @@ impl Choosing<'_> {
         Ok(chosen)
     }
 
-    /// The template that lies in an adapter's folder, the model's own where none does, with the stop tokens of its description.
+    /// The template that lies in an adapter's folder, the model's own where none does, with the stop
+    /// tokens of its description.
     pub(in crate::models) fn of_adapter(
         &self,
         folder: &Path,
@@ -151,7 +152,7 @@ impl ChosenTemplate {
                 self.described()
             ));
         }
-        notices.extend(self.lacking(tokenizer, &told));
+        notices.extend(self.lacking(tokenizer));
         notices.extend(self.without_end(tokenizer, &told));
         notices.extend(self.double_bos(tokenizer));
         notices
@@ -167,7 +168,8 @@ impl ChosenTemplate {
         }
     }
 
-    fn lacking(&self, tokenizer: &Tokenizer, told: &str) -> Option<String> {
+    fn lacking(&self, tokenizer: &Tokenizer) -> Option<String> {
+        let told = self.told_with_trace() + &self.told_opening();
         let printed = match &self.origin {
             TemplateOrigin::Named(named) => {
                 let end = match named.end_of_turn {
@@ -176,7 +178,7 @@ impl ChosenTemplate {
                 };
                 named.special_tokens.iter().copied().chain(end).collect()
             }
-            _ => markers(told),
+            _ => markers(&told),
         };
         let lacking: Vec<String> = printed
             .into_iter()
@@ -228,6 +230,15 @@ impl ChosenTemplate {
     /// A question and its answer.
     fn told(&self) -> String {
         messages_told(&self.template, &[question(), answer()]).unwrap_or_default()
+    }
+
+    fn told_with_trace(&self) -> String {
+        let messages = [question(), answer_after(TRACE)];
+        messages_told(&self.template, &messages).unwrap_or_default()
+    }
+
+    fn told_opening(&self) -> String {
+        opening_told(&self.template, Thinking::Unsaid).unwrap_or_default()
     }
 
     /// Nobody says what ends a turn in a foreign template: it is the token behind an answer.

@@ -40,11 +40,8 @@ fn auto_is_the_models_own() {
     with_model(&[], None, |model| {
         let error = model.choose("auto").unwrap_err();
         assert_eq!(error.code(), "chat_template_missing");
-        assert!(
-            error.hint().contains("chatml, llama3, mistral"),
-            "{}",
-            error.hint()
-        );
+        let names = NamedTemplate::names();
+        assert!(error.hint().contains(&names), "{}", error.hint());
     });
 }
 
@@ -97,6 +94,17 @@ fn what_the_tokenizer_lacks_is_told() {
     assert!(found[0].starts_with("the model's chat template prints <|role|>, which"));
     assert!(found[1].contains("no token behind an answer"), "{found:?}");
     assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn openings_and_traces_are_looked_at_too() {
+    let own = "{% for m in messages %}{% if m.reasoning_content %}<muse>{{ m.reasoning_content }}{% endif %}{{ m.content }}<|im_end|>{% endfor %}{% if add_generation_prompt %}<|reply|>{% endif %}";
+    let found = notices(&["<|im_end|>"], Some(own), "auto");
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].starts_with("the model's chat template prints <muse>, <|reply|>, which"),
+        "{found:?}"
+    );
 }
 
 #[test]
