@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::datasets::row::RowProblem;
 /// Everything that can go wrong in the engine.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -223,16 +222,6 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A problem of a row, with its place.
-    pub(crate) fn dataset_row(path: &Path, line: usize, problem: RowProblem) -> Self {
-        Self::DatasetRow {
-            path: path.to_path_buf(),
-            line,
-            problem: problem.problem,
-            hint: problem.hint.into_owned(),
-        }
-    }
-
     /// Adapts an IO error: `.map_err(Error::io("read", &path))`.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();

@@ -9,7 +9,7 @@ use super::reader::{DataSource, RowReader};
 use super::recipe::Recipe;
 use super::report::SourceReport;
 use super::row::Row;
-use crate::{Error, Result};
+use crate::Result;
 
 /// Which rows are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ fn detection(
     };
     detect(&fields, options)
         .map(Some)
-        .map_err(|problem| Error::dataset_row(source.path(), line, problem))
+        .map_err(|problem| problem.at(source.path(), line))
 }
 
 /// The examples of a sample, as a model will see them.

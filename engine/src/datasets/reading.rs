@@ -132,7 +132,7 @@ impl<'a> Reading<'a> {
         };
         detect(&readable, self.options)
             .map(Some)
-            .map_err(|problem| Error::dataset_row(path, places[first].line, problem))
+            .map_err(|problem| problem.at(path, places[first].line))
     }
 }
 

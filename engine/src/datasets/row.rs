@@ -1,10 +1,12 @@
 //! What readers give and formats take: a row of a file, wherever it stood.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::formats::parse_fields;
+use crate::Error;
 
 /// The fields of a row.
 pub type Fields = Map<String, Value>;
@@ -70,6 +72,16 @@ pub struct RowProblem {
 }
 
 impl RowProblem {
+    /// The problem as an error, with its place.
+    pub(super) fn at(self, path: &Path, line: usize) -> Error {
+        Error::DatasetRow {
+            path: path.to_path_buf(),
+            line,
+            problem: self.problem,
+            hint: self.hint.into_owned(),
+        }
+    }
+
     /// A problem and its hint.
     pub fn new(problem: impl Into<String>, hint: impl Into<Cow<'static, str>>) -> Self {
         Self {

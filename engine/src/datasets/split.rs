@@ -38,7 +38,7 @@ fn is_below(hash: u64, fraction: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::datasets::conversation::{Conversation, Message, Role, SourceLine};
+    use crate::datasets::conversation::{Chat, Message, Role, Sample, SourceLine};
     use crate::datasets::example::Example;
 
     fn split_of(examples: &[Example], fraction: f64) -> Split {
@@ -48,11 +48,10 @@ mod tests {
     fn example(text: &str) -> Example {
         let source = SourceLine { source: 0, line: 1 };
         let messages = vec![Message::new(Role::Assistant, text)];
-        let hash = Conversation {
+        let hash = Sample::Chat(Chat {
             messages,
             tools: None,
-            source,
-        }
+        })
         .stable_hash();
         Example {
             ids: vec![1, 2],

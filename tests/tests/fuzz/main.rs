@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use stepladder_engine::datasets::load::Dataset;
 use stepladder_engine::datasets::reader::DataSource;
+use stepladder_engine::datasets::recipe::Recipe;
 use stepladder_engine::memory::probe::{self, CountingAllocator};
 use stepladder_engine::models::checkpoint::Checkpoint;
 use stepladder_engine::models::config::DecoderConfig;
@@ -27,7 +28,7 @@ use stepladder_engine::models::gguf::{self, GgufFile, GgufHeader};
 use stepladder_engine::models::model::ModelFiles;
 use stepladder_engine::models::quantization::{BackboneQuantization, Quantization};
 use stepladder_engine::models::tokenizer::Tokenizer;
-use stepladder_protocol::{Command, EventLine, RunConfig};
+use stepladder_protocol::{Command, DataOptions, EventLine, RunConfig};
 use stepladder_tests::{golden_path, root};
 
 #[global_allocator]
@@ -240,7 +241,13 @@ fn mutated_files_are_refused_or_taken_but_never_trusted() {
         };
         let template = files.template().unwrap();
         let go_on = &mut |_| ControlFlow::Continue(());
-        Dataset::load(&[source], &files.tokenizer, template, 256, go_on).is_ok()
+        let recipe = Recipe {
+            tokenizer: &files.tokenizer,
+            template: Some(template),
+            options: &DataOptions::default(),
+            context: 256,
+        };
+        Dataset::load(&[source], &recipe, go_on).is_ok()
     });
 
     let lines: Vec<Vec<u8>> = [

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use stepladder_engine::datasets::load::LoadProgress;
 use stepladder_engine::training::progress::{
     EvaluationMetrics, Phase, Progress, RunStarted, StepMetrics,
 };

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use stepladder_engine::datasets::load::LoadProgress;
 use stepladder_engine::training::progress::{
     EvaluationMetrics, Phase, Progress, RunStarted, StepMetrics,
 };

@@ -5,14 +5,14 @@ use stepladder_engine::adapters::ladder::wiring::{BackboneShape, WiringRequest};
 use stepladder_engine::adapters::ladder::{SideNetwork, Wiring};
 use stepladder_engine::adapters::parameters::Parameters;
 use stepladder_engine::datasets::load::Dataset;
-use stepladder_engine::datasets::{Example, Layout, Rows, builtin};
+use stepladder_engine::datasets::{Example, Layout, Recipe, Rows, builtin};
 use stepladder_engine::models::decoder::Decoder;
 use stepladder_engine::models::model::ModelFiles;
 use stepladder_engine::models::quantization::BackboneQuantization;
 use stepladder_engine::ops::linear_cross_entropy::Gradient;
 use stepladder_engine::training::stop_flag::StopFlag;
 use stepladder_engine::training::{RunTarget, start, targeted_input};
-use stepladder_protocol::{Downsample, Inject, Method, Optimizer, RunConfig};
+use stepladder_protocol::{DataOptions, Downsample, Inject, Method, Optimizer, RunConfig};
 use stepladder_tests::{assert_close, numbers};
 
 use super::recorder::{Recorder, short_config, train};
@@ -69,14 +69,14 @@ struct Setting {
 
 fn setting() -> Setting {
     let files = ModelFiles::open("builtin").unwrap();
-    let dataset = Dataset::load(
-        &[builtin::dataset()],
-        &files.tokenizer,
-        files.template().unwrap(),
-        128,
-        &mut |_| std::ops::ControlFlow::Continue(()),
-    )
-    .unwrap();
+    let recipe = Recipe {
+        tokenizer: &files.tokenizer,
+        template: Some(files.template().unwrap()),
+        options: &DataOptions::default(),
+        context: 128,
+    };
+    let go_on = &mut |_| std::ops::ControlFlow::Continue(());
+    let dataset = Dataset::load(&[builtin::dataset()], &recipe, go_on).unwrap();
     let backbone = files.load_decoder(BackboneQuantization::AS_STORED).unwrap();
     Setting {
         backbone,

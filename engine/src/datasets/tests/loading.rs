@@ -81,7 +81,10 @@ fn rows_become_examples_in_their_order() {
             .sum::<usize>()
     );
     assert_eq!(report.target_tokens, 3 + 5 + 3);
-    assert_eq!(report.full_lengths.longest(), report.full_lengths.shortest() + 2);
+    assert_eq!(
+        report.full_lengths.longest(),
+        report.full_lengths.shortest() + 2
+    );
     assert_eq!(report.notices(), ["1 row repeats an earlier row"]);
 }
 
@@ -144,7 +147,10 @@ fn rows_that_say_nothing_usable_are_skipped_and_told() {
         assert_eq!((report.rows_read, report.examples), (3, 2));
         let skipped = &report.skipped.first[0];
         let file = skipped.file.display();
-        format!("{file}:{}: {}\nhint: {}", skipped.line, skipped.problem, skipped.hint)
+        format!(
+            "{file}:{}: {}\nhint: {}",
+            skipped.line, skipped.problem, skipped.hint
+        )
     };
     assert_eq!(
         after_one(r#"{"messages":[{"role":"user","content":"hi"}]}"#),

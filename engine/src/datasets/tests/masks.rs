@@ -234,10 +234,12 @@ fn old_reasoning_that_is_dropped_makes_an_example_per_turn() {
     assert_eq!(examples.len(), 1);
     assert!(examples[0].contains("⟦b<|im_end|>⟧") && examples[0].contains("⟦<think>\nt2"));
     // A template that strips every block is found out.
-    let stripping = QWEN3.replace("m.reasoning_content and", "false and").replace(
-        "{{ m.content }}",
-        "{{ m.content.split('</think>')[-1].lstrip('\\n') }}",
-    );
+    let stripping = QWEN3
+        .replace("m.reasoning_content and", "false and")
+        .replace(
+            "{{ m.content }}",
+            "{{ m.content.split('</think>')[-1].lstrip('\\n') }}",
+        );
     let (masked, _) = mask(&stripping, &["<|im_end|>"], &messages);
     assert_eq!(masked.account.trace_lost, 1);
 }
@@ -473,7 +475,10 @@ fn answers_of_weight_zero_are_context() {
     first.extra.insert("weight".to_owned(), json!(0));
     let messages = [user("a"), first, user("c"), assistant("d")];
     let examples = shown(CHATML, &["<|im_end|>"], &messages);
-    assert!(examples[0].contains("assistant\nb<|im_end|>\n"), "{examples:?}");
+    assert!(
+        examples[0].contains("assistant\nb<|im_end|>\n"),
+        "{examples:?}"
+    );
     assert!(examples[0].ends_with("⟦d<|im_end|>⟧\n"), "{examples:?}");
 }
 
@@ -546,7 +551,12 @@ fn traces_can_be_dropped_and_empty_ones_inserted() {
         ]
     );
     assert_eq!(
-        shown_with(&with_traces(Traces::InsertEmpty), SWITCHED, &stops, &messages),
+        shown_with(
+            &with_traces(Traces::InsertEmpty),
+            SWITCHED,
+            &stops,
+            &messages
+        ),
         [
             "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n⟦<think>\nt\n</think>\n\nb<|im_end|>⟧\n<|im_start|>user\nc<|im_end|>\n<|im_start|>assistant\n⟦<think>\n\n</think>\n\nd<|im_end|>⟧\n"
         ]
