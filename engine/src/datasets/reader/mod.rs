@@ -103,7 +103,7 @@ impl<'a> RowReader<'a> {
         named: Named,
     ) -> Result<(Container, Rows<'a>), Stop> {
         let mut stream = TextStream::new(Unpacked::new(raw, packing)?)?;
-        let sample = stream.look_ahead(SAMPLE_BYTES)?;
+        let sample = stream.look_ahead(SAMPLE_BYTES);
         let whole = sample.len() < SAMPLE_BYTES;
         let shape = |sample| JsonShape::of(sample, whole, named);
         let looks_like_json = matches!(sample.trim_ascii_start(), [b'{' | b'[', ..]);
