@@ -65,8 +65,9 @@ impl Csv {
 
     fn header(&self) -> Result<Vec<String>, Stop> {
         let hint = "the first line names the columns, like `prompt,completion`";
-        let Ok(values) = self.record.values() else {
-            return Err(Stop::new("the header cannot be read", hint));
+        let values = self.record.values().ok();
+        let Some(values) = values.filter(|_| !self.record.too_long) else {
+            return Err(Stop::new("the header is too long or no UTF-8 text", hint));
         };
         if values
             .iter()

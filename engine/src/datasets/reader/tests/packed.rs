@@ -73,7 +73,10 @@ fn what_is_before_the_damage_stays_usable() {
         assert_eq!(cut.rows.len(), 2);
         assert!(cut.problem().starts_with("a.jsonl:3: the "));
     }
-    let garbage = Reading::of("a.jsonl.gz", &[gzip(ROWS), b"garbage behind the end".to_vec()].concat());
+    let garbage = Reading::of(
+        "a.jsonl.gz",
+        &[gzip(ROWS), b"garbage behind the end".to_vec()].concat(),
+    );
     assert_eq!(garbage.rows.len(), 2);
     assert!(garbage.problem().contains("the gzip data is damaged"));
 }
