@@ -118,6 +118,14 @@ pub enum Error {
     },
 
     // ---- datasets -----------------------------------------------------------------------------
+    /// A dataset was named that is no file or folder here.
+    #[error("there is no file or folder {}", .path.display())]
+    DatasetMissing {
+        /// What was named.
+        path: PathBuf,
+        /// The name beside it that is most like it, if one is.
+        nearest: Option<String>,
+    },
     /// A row of a dataset cannot be used.
     #[error("{}:{line}: {problem}", .path.display())]
     DatasetRow {
@@ -254,6 +262,7 @@ impl Error {
             Self::TensorType { .. } => "tensor_type",
             Self::ChatTemplateMissing { .. } => "chat_template_missing",
             Self::ChatTemplateInvalid { .. } => "chat_template_invalid",
+            Self::DatasetMissing { .. } => "dataset_missing",
             Self::DatasetRow { .. } => "dataset_row",
             Self::DatasetEmpty { .. } => "dataset_empty",
             Self::ConfigInvalid { .. } => "config_invalid",
@@ -320,6 +329,13 @@ impl Error {
             Self::ChatTemplateInvalid { .. } => {
                 "check the template and the order of roles in the messages".to_owned()
             }
+            Self::DatasetMissing { nearest: None, .. } => {
+                "check the path; `builtin` is the dataset inside the program".to_owned()
+            }
+            Self::DatasetMissing {
+                nearest: Some(name),
+                ..
+            } => format!("did you mean {name}?"),
             Self::DatasetRow { hint, .. }
             | Self::DatasetEmpty { hint, .. }
             | Self::ConfigInvalid { hint, .. }

@@ -10,6 +10,8 @@
     reason = "tests fail by panicking, and say what they measured"
 )]
 
+mod readers;
+
 use std::alloc::System;
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -249,6 +251,8 @@ fn mutated_files_are_refused_or_taken_but_never_trusted() {
         };
         Dataset::load(&[source], &recipe, go_on).is_ok()
     });
+
+    readers::mutated_datasets_are_read();
 
     let lines: Vec<Vec<u8>> = [
         r#"{"command":"train","job":"j","config":{"steps":2,"taps":[1,2]},"out":"/tmp/x"}"#,

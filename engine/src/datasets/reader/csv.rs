@@ -3,6 +3,7 @@
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use serde_json::Value;
 
+use super::encoding::SAMPLE_BYTES;
 use super::json_lines::{broken, newlines};
 use super::stop::Stop;
 use super::stream::TextStream;
@@ -36,7 +37,7 @@ struct Record {
 impl Csv {
     /// Reads the header. `usual` is the delimiter that the file's name promises.
     pub(super) fn open(stream: &mut TextStream<'_>, usual: u8) -> Result<Option<Self>, Stop> {
-        let sample = stream.look_ahead(super::encoding::SAMPLE_BYTES)?;
+        let sample = stream.look_ahead(SAMPLE_BYTES);
         let delimiter = sniff(sample, usual);
         if delimiter != usual {
             let shown = char::from(delimiter).escape_default();
@@ -64,8 +65,9 @@ impl Csv {
 
     fn header(&self) -> Result<Vec<String>, Stop> {
         let hint = "the first line names the columns, like `prompt,completion`";
-        let Ok(values) = self.record.values() else {
-            return Err(Stop::new("the header cannot be read", hint));
+        let values = self.record.values().ok();
+        let Some(values) = values.filter(|_| !self.record.too_long) else {
+            return Err(Stop::new("the header is too long or no UTF-8 text", hint));
         };
         if values
             .iter()

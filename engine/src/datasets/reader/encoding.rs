@@ -26,6 +26,8 @@ pub(super) struct Decoded<'a> {
     held: Vec<u8>,
     taken: usize,
     at_end: bool,
+    /// Why there is no more, which is told when everything before it is handed on.
+    failure: Option<Stop>,
     /// `None` for UTF-8.
     decoder: Option<Decoder>,
     /// A decoder that has seen the end may not be asked again.
@@ -37,12 +39,12 @@ impl<'a> Decoded<'a> {
     /// Reads the sample; returns what should be told besides.
     pub(super) fn new(mut unpacked: Unpacked<'a>) -> Result<(Self, Option<String>), Stop> {
         let mut held = vec![0; SAMPLE_BYTES];
-        let mut filled = 0;
-        let mut at_end = false;
+        let (mut filled, mut at_end, mut failure) = (0, false, None);
         while filled < held.len() && !at_end {
-            let count = unpacked.read(&mut held[filled..])?;
-            at_end = count == 0;
-            filled += count;
+            match unpacked.read(&mut held[filled..]) {
+                Ok(count) => (at_end, filled) = (count == 0, filled + count),
+                Err(stop) => (at_end, failure) = (true, Some(stop)),
+            }
         }
         held.truncate(filled);
         let told = tell(&held, at_end)?;
@@ -52,6 +54,7 @@ impl<'a> Decoded<'a> {
             held,
             taken: told.mark_bytes,
             at_end,
+            failure,
             decoder: (!utf8).then(|| told.encoding.new_decoder_without_bom_handling()),
             finished: false,
             replaced: false,
@@ -89,7 +92,10 @@ impl<'a> Decoded<'a> {
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Stop> {
         let Some(decoder) = &mut self.decoder else {
             if self.taken == self.held.len() {
-                return self.unpacked.read(buffer);
+                return match self.failure.take() {
+                    Some(stop) => Err(stop),
+                    None => self.unpacked.read(buffer),
+                };
             }
             let rest = &self.held[self.taken..];
             let count = rest.len().min(buffer.len());
@@ -103,7 +109,13 @@ impl<'a> Decoded<'a> {
         while !self.finished {
             if self.taken == self.held.len() && !self.at_end {
                 self.held.resize(SAMPLE_BYTES, 0);
-                let count = self.unpacked.read(&mut self.held)?;
+                let count = match self.unpacked.read(&mut self.held) {
+                    Ok(count) => count,
+                    Err(stop) => {
+                        self.failure = Some(stop);
+                        0
+                    }
+                };
                 self.at_end = count == 0;
                 self.held.truncate(count);
                 self.taken = 0;
@@ -117,7 +129,7 @@ impl<'a> Decoded<'a> {
                 return Ok(written);
             }
         }
-        Ok(0)
+        self.failure.take().map_or(Ok(0), Err)
     }
 }
 

@@ -32,7 +32,10 @@ pub fn find_sources(paths: &[impl AsRef<Path>]) -> Result<FoundSources> {
         } else if path.exists() {
             found.sources.push(DataSource::File(path.to_path_buf()));
         } else {
-            return Err(missing(path));
+            return Err(Error::DatasetMissing {
+                path: path.to_path_buf(),
+                nearest: nearest_neighbor(path).map(|name| visible_excerpt(&name, 200)),
+            });
         }
     }
     Ok(found)
@@ -82,18 +85,6 @@ fn is_file(entry: &DirEntry) -> bool {
 
 fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().to_string_lossy().starts_with('.')
-}
-
-fn missing(path: &Path) -> Error {
-    let hint = match nearest_neighbor(path) {
-        Some(name) => format!("did you mean `{}`?", visible_excerpt(&name, 200)),
-        None => "check the path; `builtin` is the dataset inside the program".to_owned(),
-    };
-    Error::DatasetEmpty {
-        path: path.to_path_buf(),
-        problem: "there is no such file or folder".to_owned(),
-        hint,
-    }
 }
 
 /// The file beside a missing one whose name is most like it.
@@ -161,12 +152,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("train.jsonl"), "").unwrap();
         let error = find_sources(&[folder.path().join("trian.jsonl")]).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .ends_with("there is no such file or folder")
-        );
-        assert_eq!(error.hint(), "did you mean `train.jsonl`?");
+        assert_eq!(error.code(), "dataset_missing");
+        assert_eq!(error.hint(), "did you mean train.jsonl?");
         let error = find_sources(&[folder.path().join("nothing/like/it")]).unwrap_err();
         assert!(error.hint().starts_with("check the path"));
 

@@ -142,7 +142,8 @@ impl JsonValues {
         let mut brackets = Some(Brackets::default());
         while self.refill(stream)? {
             let mut window = self.window(stream);
-            if brackets.is_none() || self.damaged >= PATIENCE {
+            let hurried = brackets.is_none() || self.damaged >= PATIENCE;
+            if hurried {
                 let from = usize::from(held.bytes.is_empty());
                 match self.next_beginning(window, from) {
                     Some(0) => return Ok(self.cut(stream, held)),
@@ -174,9 +175,7 @@ impl JsonValues {
                 Piece::Astray(_) => self.next_beginning(&held.bytes, 1),
                 Piece::Inside if too_long => self.next_beginning(&held.bytes, 1),
                 // One that lies across two windows.
-                Piece::Inside if brackets.is_none() => {
-                    self.next_beginning(&held.bytes, before.max(1))
-                }
+                Piece::Inside if hurried => self.next_beginning(&held.bytes, before.max(1)),
                 Piece::Inside => None,
             };
             match (next, piece) {
@@ -215,12 +214,14 @@ impl JsonValues {
         held.row()
     }
 
-    /// Where the next row seems to begin, behind the first byte.
-    fn next_beginning(&self, held: &[u8], from: usize) -> Option<usize> {
+    /// Where the next row seems to begin, at `from` or behind. What stands behind `:` or `[` begins
+    /// within a row.
+    fn next_beginning(&self, text: &[u8], from: usize) -> Option<usize> {
         let beginning = self.beginning.as_ref()?;
-        let from = from.max(1);
-        let found = memmem::find(held.get(from..)?, beginning)?;
-        Some(from + found)
+        let within = |at: &usize| matches!(text[..*at].trim_ascii_end(), [.., b':' | b'[']);
+        memmem::find_iter(text.get(from..)?, beginning)
+            .map(|found| from + found)
+            .find(|at| !within(at))
     }
 }
 

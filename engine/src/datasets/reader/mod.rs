@@ -19,6 +19,7 @@ mod json_values;
 mod parquet;
 mod parquet_checks;
 mod parquet_columns;
+mod parquet_thrift;
 mod row_index;
 mod source;
 mod stop;
@@ -103,7 +104,7 @@ impl<'a> RowReader<'a> {
         named: Named,
     ) -> Result<(Container, Rows<'a>), Stop> {
         let mut stream = TextStream::new(Unpacked::new(raw, packing)?)?;
-        let sample = stream.look_ahead(SAMPLE_BYTES)?;
+        let sample = stream.look_ahead(SAMPLE_BYTES);
         let whole = sample.len() < SAMPLE_BYTES;
         let shape = |sample| JsonShape::of(sample, whole, named);
         let looks_like_json = matches!(sample.trim_ascii_start(), [b'{' | b'[', ..]);

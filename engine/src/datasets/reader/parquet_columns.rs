@@ -62,10 +62,10 @@ fn readable(field: &TypePtr, above: &str, left_out: &mut Vec<LeftOut>) -> Option
     let basic = field.get_basic_info();
     let children = field.get_fields();
     match basic.converted_type() {
-        ConvertedType::LIST if !is_list(children) => {
+        ConvertedType::LIST if !is_stored_as_list(children) => {
             return leave_out("lists that are not stored as such".to_owned());
         }
-        ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE if !is_map(children) => {
+        ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE if !is_stored_as_map(children) => {
             return leave_out("maps that are not stored as such".to_owned());
         }
         _ => {}
@@ -74,9 +74,14 @@ fn readable(field: &TypePtr, above: &str, left_out: &mut Vec<LeftOut>) -> Option
         .iter()
         .filter_map(|child| readable(child, &path, left_out))
         .collect();
-    let is_entry = basic.has_repetition() && basic.repetition() == Repetition::REPEATED;
+    let is_map = matches!(
+        basic.converted_type(),
+        ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE
+    );
     // Half an entry of a map is no entry.
-    if kept.is_empty() || (is_entry && above_is_map(children) && kept.len() < children.len()) {
+    let halved =
+        |(kept, whole): (&TypePtr, &TypePtr)| kept.get_fields().len() < whole.get_fields().len();
+    if kept.is_empty() || (is_map && kept.iter().zip(children).any(halved)) {
         return None;
     }
     let mut group = Type::group_type_builder(field.name())
@@ -93,14 +98,14 @@ fn is_repeated(field: &TypePtr) -> bool {
     field.get_basic_info().repetition() == Repetition::REPEATED
 }
 
-fn is_list(children: &[TypePtr]) -> bool {
+fn is_stored_as_list(children: &[TypePtr]) -> bool {
     match children {
         [items] => is_repeated(items) && (items.is_primitive() || !items.get_fields().is_empty()),
         _ => false,
     }
 }
 
-fn is_map(children: &[TypePtr]) -> bool {
+fn is_stored_as_map(children: &[TypePtr]) -> bool {
     match children {
         [entries] => {
             is_repeated(entries)
@@ -109,10 +114,6 @@ fn is_map(children: &[TypePtr]) -> bool {
         }
         _ => false,
     }
-}
-
-fn above_is_map(children: &[TypePtr]) -> bool {
-    matches!(children, [key, _] if key.name() == "key")
 }
 
 /// What a column holds, if it is nothing that can be read.

@@ -15,6 +15,8 @@ pub(super) struct TextStream<'a> {
     start: usize,
     end: usize,
     offset: u64,
+    /// Why there is nothing behind the window.
+    failure: Option<Stop>,
     /// 1-based line in which the window begins.
     pub(super) line: usize,
     /// What the user should know, one sentence each.
@@ -30,6 +32,7 @@ impl<'a> TextStream<'a> {
             buffer: vec![0; WINDOW_BYTES].into(),
             start: 0,
             end: 0,
+            failure: None,
             line: 1,
             notices: notice.into_iter().collect(),
         })
@@ -67,6 +70,9 @@ impl<'a> TextStream<'a> {
     /// Reads on when the window is empty; `false` at the end of the text.
     pub(super) fn refill(&mut self) -> Result<bool, Stop> {
         if self.start == self.end {
+            if let Some(stop) = self.failure.take() {
+                return Err(stop);
+            }
             (self.start, self.end) = (0, 0);
             self.end = self.decoded.read(&mut self.buffer)?;
         }
@@ -74,17 +80,20 @@ impl<'a> TextStream<'a> {
     }
 
     /// Widens the window to at least `count` bytes, if the text has them and they have room.
-    pub(super) fn look_ahead(&mut self, count: usize) -> Result<&[u8], Stop> {
+    pub(super) fn look_ahead(&mut self, count: usize) -> &[u8] {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
         while self.end < count.min(self.buffer.len()) {
-            let read = self.decoded.read(&mut self.buffer[self.end..])?;
-            if read == 0 {
-                break;
+            match self.decoded.read(&mut self.buffer[self.end..]) {
+                Ok(0) => break,
+                Ok(read) => self.end += read,
+                Err(stop) => {
+                    self.failure = Some(stop);
+                    break;
+                }
             }
-            self.end += read;
         }
-        Ok(self.window())
+        self.window()
     }
 
     /// Goes on at a place of a text that [has them](Self::has_places).

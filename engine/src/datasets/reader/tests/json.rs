@@ -141,7 +141,9 @@ fn a_list_with_much_damage_is_read_in_linear_time() {
     let rows = vec!["{\"a\": {\"b\": 1}, \"c\": \"x\"", "{\"a\": {\"b\": 1}}"];
     let rows: Vec<&str> = rows.into_iter().cycle().take(60_000).collect();
     let reading = Reading::of("a.json", list(&rows, ",").as_bytes());
-    assert_eq!(reading.texts(), rows);
+    let texts = reading.texts();
+    let differing = texts.iter().zip(&rows).position(|(text, row)| text != row);
+    assert_eq!((texts.len(), differing), (rows.len(), None));
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! gzip and Zstandard around texts: whole, cut off, damaged, and made to fill the memory.
 
+use std::io::Write;
+
 use super::{Reading, gzip};
 
 const ROWS: &[u8] = b"{\"a\": 1}\n{\"a\": 2}\n";
 
 fn zstd(bytes: &[u8]) -> Vec<u8> {
-    zstd::encode_all(bytes, 3).unwrap()
+    let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
+    encoder.include_checksum(true).unwrap();
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 fn many_rows() -> Vec<u8> {
@@ -62,7 +67,16 @@ fn what_is_before_the_damage_stays_usable() {
             "{problem}"
         );
     }
-    let garbage = Reading::of("a.jsonl.gz", &[gzip(ROWS), b"garbage".to_vec()].concat());
+    for packed in [gzip(ROWS), zstd(ROWS)] {
+        // Even of a file that is shorter than what is looked at before.
+        let cut = Reading::of("a.jsonl", &packed[..packed.len() - 3]);
+        assert_eq!(cut.rows.len(), 2);
+        assert!(cut.problem().starts_with("a.jsonl:3: the "));
+    }
+    let garbage = Reading::of(
+        "a.jsonl.gz",
+        &[gzip(ROWS), b"garbage behind the end".to_vec()].concat(),
+    );
     assert_eq!(garbage.rows.len(), 2);
     assert!(garbage.problem().contains("the gzip data is damaged"));
 }
@@ -78,9 +92,9 @@ fn bombs_end_with_their_ratio() {
     }
     // A large file that compresses well is no bomb.
     let lines = "{\"prompt\": \"what is it\", \"completion\": \"it is what it is\"}\n";
-    let varied: String = (0..1_200_000).map(|n| format!("{n} {lines}")).collect();
+    let varied: String = (0..1_400_000).map(|n| format!("{n} {lines}")).collect();
     assert!(varied.len() > 80 << 20);
     let reading = Reading::of("a.jsonl.gz", &gzip(varied.as_bytes()));
     assert!(reading.error.is_none(), "{:?}", reading.error);
-    assert_eq!(reading.rows.len(), 1_200_000);
+    assert_eq!(reading.rows.len(), 1_400_000);
 }

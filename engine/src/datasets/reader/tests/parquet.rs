@@ -201,7 +201,8 @@ fn damaged_tables_are_errors() {
     );
     // A page in the middle: the groups before it are read.
     let mut damaged = whole.clone();
-    let middle = tail / 3;
+    let footer_bytes = u32::from_le_bytes(whole[tail..tail + 4].try_into().unwrap());
+    let middle = (tail - footer_bytes as usize) / 2;
     damaged[middle..middle + 40].fill(0xff);
     let reading = Reading::of("a.parquet", &damaged);
     assert!(!reading.rows.is_empty() && reading.rows.len() < 30);
@@ -209,4 +210,34 @@ fn damaged_tables_are_errors() {
     let problem = reading.problem();
     let expected = format!("a.parquet:{line}: the Parquet file is damaged: ");
     assert!(problem.starts_with(&expected), "{problem}");
+}
+
+#[test]
+fn pages_that_are_larger_than_they_say_are_refused() {
+    for compression in [
+        Compression::GZIP(GzipLevel::default()),
+        Compression::BROTLI(BrotliLevel::default()),
+    ] {
+        let schema =
+            Arc::new(parse_message_type("message s { required binary a (UTF8); }").unwrap());
+        let properties = WriterProperties::builder()
+            .set_compression(compression)
+            .set_dictionary_enabled(false)
+            .build();
+        let mut writer =
+            SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties)).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        texts(&mut group, &["x".repeat(100_000).as_str()], None, None);
+        group.close().unwrap();
+        let mut bytes = writer.into_inner().unwrap();
+        assert_eq!(Reading::of("a.parquet", &bytes).rows.len(), 1);
+        // Behind the magic number, the page's type in two bytes and the tag of its size.
+        let size = [0xc8, 0x9a, 0x0c];
+        assert_eq!(bytes[4..10], [0x15, 0x00, 0x15, size[0], size[1], size[2]]);
+        bytes[7..10].copy_from_slice(&[0x80, 0x80, 0x01]);
+        assert_eq!(
+            Reading::of("a.parquet", &bytes).problem(),
+            "a.parquet:1: the Parquet file is damaged: a page is larger than it says"
+        );
+    }
 }
