@@ -6,6 +6,7 @@
 )]
 
 use std::io::{BufRead, BufReader, PipeWriter, Write, pipe};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
@@ -15,6 +16,7 @@ use stepladder_engine::training::progress::{
     EvaluationMetrics, Phase, Progress, RunStarted, StepMetrics,
 };
 use stepladder_engine::training::stop_flag::StopFlag;
+use stepladder_engine::worker::describe::Told;
 use stepladder_engine::worker::jobs::{Chat, Jobs, RunOutcome, RunTarget};
 use stepladder_engine::worker::serve;
 use stepladder_engine::{Error, Result};
@@ -514,6 +516,9 @@ fn a_panic_and_an_error_fail_the_job_and_the_worker_goes_on() {
         target: "m".to_owned(),
         model: None,
         show: None,
+        from: None,
+        context: None,
+        data_options: None,
         hash: false,
     }));
     let Event::Failed(report) = worker.end_of("i") else {

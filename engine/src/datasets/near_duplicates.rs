@@ -16,6 +16,8 @@ use super::store::ExampleStore;
 const RUN: usize = 5;
 /// Two examples are near when they share this part of all their runs.
 const SIMILARITY: f64 = 0.8;
+/// Estimated similarity from which two examples are compared.
+const WORTH_A_LOOK: f64 = 0.6;
 /// 12 bands of 5 hashes find 99 of 100 pairs as near as that, and 1 in 250 that share a fifth.
 const BANDS: usize = 12;
 const BAND_WIDTH: usize = 5;
@@ -42,16 +44,19 @@ pub struct NearDuplicates {
 pub fn near_duplicates(examples: &ExampleStore, split: &Split) -> NearDuplicates {
     let held_out = &split.held_out[..split.held_out.len().min(MAX_HELD_OUT)];
     let signing = Signing::new(examples, held_out, &split.training);
-    let mut index = MinHashIndex::new(BANDS, BAND_WIDTH, SIMILARITY);
-    let signed: Vec<(usize, Vec<u32>)> = signing.all(held_out);
-    for (example, signature) in signed {
-        index.insert(example, signature);
+    let mut index = MinHashIndex::new(BANDS, BAND_WIDTH, WORTH_A_LOOK);
+    for signed in signing.all(held_out) {
+        index.insert(signed.example, signed.signature);
     }
     let mut repeats: HashMap<usize, usize> = HashMap::new();
     for part in split.training.chunks(SAMPLE) {
-        for (trained, signature) in signing.all(part) {
-            for found in index.query_owned(&signature) {
-                repeats.entry(found).or_insert(trained);
+        for trained in signing.all(part) {
+            for candidate in index.query_owned(&trained.signature) {
+                if !repeats.contains_key(&candidate)
+                    && similarity(&signing.own_runs(candidate), &trained.runs) >= SIMILARITY
+                {
+                    repeats.insert(candidate, trained.example);
+                }
             }
         }
     }
@@ -90,18 +95,37 @@ impl<'a> Signing<'a> {
         }
     }
 
-    /// Signatures of those examples that are long enough.
-    fn all(&self, examples: &[usize]) -> Vec<(usize, Vec<u32>)> {
+    /// Those of the examples that are long enough, signed.
+    fn all(&self, examples: &[usize]) -> Vec<Signed> {
         let sign = |&example: &usize| {
-            let own = runs(self.examples, example);
-            let own: Vec<u64> = { own.into_iter() }
-                .filter(|run| !self.common.contains(run))
-                .collect();
-            let signature = self.hasher.create_signature(own.iter());
-            (own.len() >= FEWEST_RUNS).then_some((example, signature))
+            let runs = self.own_runs(example);
+            (runs.len() >= FEWEST_RUNS).then(|| Signed {
+                example,
+                signature: self.hasher.create_signature(runs.iter()),
+                runs,
+            })
         };
         examples.par_iter().filter_map(sign).collect()
     }
+
+    /// The runs of an example that are not common.
+    fn own_runs(&self, example: usize) -> HashSet<u64> {
+        let mut own = runs(self.examples, example);
+        own.retain(|run| !self.common.contains(run));
+        own
+    }
+}
+
+struct Signed {
+    example: usize,
+    runs: HashSet<u64>,
+    signature: Vec<u32>,
+}
+
+/// The part of all their runs that two examples share.
+fn similarity(a: &HashSet<u64>, b: &HashSet<u64>) -> f64 {
+    let shared = a.intersection(b).count();
+    shared as f64 / (a.len() + b.len() - shared).max(1) as f64
 }
 
 /// The runs of tokens of an example, each once.

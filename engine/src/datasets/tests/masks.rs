@@ -11,7 +11,7 @@ use crate::datasets::loss_mask::{
 use crate::datasets::recipe::Recipe;
 use crate::datasets::telling::TraceAccount;
 use crate::models::chat_template::ChatTemplate;
-use crate::models::tokenizer::tests::tokenizer;
+use crate::models::tokenizer::tests::{tokenizer, tokenizer_with_ends};
 use crate::models::tokenizer::{SpecialTokenText, Tokenizer};
 
 const LLAMA3: &str = "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>
@@ -584,23 +584,33 @@ fn traces_can_be_dropped_and_empty_ones_inserted() {
 
 #[test]
 fn a_sequence_begins_once() {
-    let llama = format!("{{{{ bos_token }}}}{CHATML}");
-    let told_before = "<s>".to_owned() + &llama;
-    let (masked, tokenizer) = mask(&told_before, &["<|im_end|>"], &[user("a"), assistant("b")]);
-    assert!(show(&masked.examples[0], &tokenizer).starts_with("<s><|im_start|>user"));
-    assert!(show(&masked.examples[0], &tokenizer).ends_with("⟦b<|im_end|>⟧\n"));
+    let (tokenizer, template) = (
+        tokenizer_with_ends(&["<|im_end|>"]),
+        template(&format!("<s>{{{{ bos_token }}}}{CHATML}")),
+    );
+    let options = DataOptions::default();
+    let recipe = recipe(&tokenizer, &template, &options);
+    let chat = Chat {
+        messages: vec![user("a"), assistant("b")],
+        tools: None,
+    };
+    let masked = mask_chat(&chat, &recipe, &template).unwrap();
+    assert_eq!(
+        show(&masked.examples[0], &tokenizer),
+        "<s><|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n⟦b<|im_end|>⟧\n"
+    );
     assert_eq!(masked.account.begun_twice, 1);
 }
 
 #[test]
 fn text_is_trained_whole_and_ended() {
-    let tokenizer = tokenizer(&["</s>"]);
-    let masked = mask_text("hello", &tokenizer).unwrap();
-    let end = tokenizer.special_tokens().eos.clone().unwrap_or_default();
-    let text = show(&masked.examples[0], &tokenizer);
+    let tokenizer = tokenizer_with_ends(&[]);
+    let shown = |text: &str| {
+        let masked = mask_text(text, &tokenizer).unwrap();
+        show(&masked.examples[0], &tokenizer)
+    };
     // The first token is predicted by nothing.
-    let trained = text.replace(['⟦', '⟧'], "");
-    assert_eq!(trained, format!("hello{end}"));
-    let targets = &masked.examples[0].targets;
-    assert!(!targets[0] && targets[1..].iter().all(|target| *target));
+    assert_eq!(shown("hello"), "hell⟦o</s>⟧");
+    // What the data end themselves is not ended twice.
+    assert_eq!(shown("hello</s>"), "hell⟦o</s>⟧");
 }

@@ -87,6 +87,18 @@ pub(crate) fn tokenizer(stops: &[&str]) -> Tokenizer {
     Tokenizer::from_parts(Path::new("model"), json.as_bytes(), None, None, &ids).unwrap()
 }
 
+/// The same with tokens that begin and end a sequence.
+pub(crate) fn tokenizer_with_ends(stops: &[&str]) -> Tokenizer {
+    let json = tokenizer_json().to_string();
+    let config = json!({"bos_token": "<s>", "eos_token": "</s>"}).to_string();
+    let ids = stops
+        .iter()
+        .map(|stop| 261 + ADDED.iter().position(|added| added == stop).unwrap() as u32);
+    let ids: Vec<u32> = ids.collect();
+    let config = Some(config.as_bytes());
+    Tokenizer::from_parts(Path::new("model"), json.as_bytes(), config, None, &ids).unwrap()
+}
+
 /// A sentencepiece-like tokenizer: spaces are `▁`, one is put before the text, unknown characters
 /// fall back to bytes.
 fn sentencepiece() -> Tokenizer {
