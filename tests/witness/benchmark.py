@@ -6,12 +6,16 @@
     python tests/witness/benchmark.py lora EXAMPLES [--rounds 5] [--threads 2]
     python tests/witness/benchmark.py methods EXAMPLES [--rounds 5] [--threads 2]
     python tests/witness/benchmark.py load EXAMPLES [--threads 2]
+    python tests/witness/benchmark.py data EXAMPLES [--rounds 5] [--threads 2]
 
 `step` is the training step of a Ladder, `decode` prompt and greedy decoding of the base model.
 `lora` is the step of LoRA and QLoRA beside PEFT, blocks recomputed or kept on both sides.
 `methods` is our step of every method on the large model, in seconds and bytes.
 `nf4` compares our step on an NF4 backbone with our own on the same in f32, `load` shows how a model
 of 500 M parameters loads.
+`data` reads 200,000 short chats into masked tokens beside `datasets` and `transformers` (one process
+per thread; needs `datasets` from PyPI, which no witness does), then shows that our peak does not grow
+with the file.
 EXAMPLES is the folder of our half: target/release/examples, after
 `cargo build --release -p stepladder --examples`. Each round runs both programs once, each in a
 process of its own; a figure is the median over the rounds of the ratio. Peak memory is what the
@@ -22,10 +26,12 @@ included on both sides).
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
@@ -86,6 +92,62 @@ def load(options):
     subprocess.run([options.examples / "bench_load", folder], env=environment, check=True)
 
 
+CHAT_TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n"
+    "{% if m.role == 'assistant' %}{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}\n"
+    "{% else %}{{ m.content }}<|im_end|>\n{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+WORDS = ("the a of with and we have there are boxes apples tables seven twelve how many in all left right first "
+         "then each every other big small red green blue takes gives away sold bought market garden").split()
+
+
+def chats(rows):
+    """A file of short chats, made once."""
+    path = MODELS / f"chats-{rows}.jsonl"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        random = Random(1)
+        text = lambda least, most: " ".join(random.choices(WORDS, k=random.randint(least, most)))
+        with path.open("w") as file:
+            for _ in range(rows):
+                turns = [{"role": "system", "content": text(5, 15)}] if random.random() < 0.3 else []
+                for _ in range(random.choice([1, 1, 2])):
+                    turns += [{"role": "user", "content": text(8, 40)}, {"role": "assistant", "content": text(10, 60)}]
+                file.write(json.dumps({"messages": turns}) + "\n")
+    return path
+
+
+def data(options):
+    folder = MODELS / "built-in-with-chatml"
+    if not folder.exists():
+        shutil.copytree(ROOT / "assets" / "builtin-model", folder)
+        config = json.loads((folder / "tokenizer_config.json").read_text())
+        (folder / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": CHAT_TEMPLATE}))
+    environment = dict(os.environ, RAYON_NUM_THREADS=str(options.threads), TOKENIZERS_PARALLELISM="false")
+
+    def measure(command):
+        output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        measured = json.loads(output.stdout.strip().splitlines()[-1])
+        return measured | {"secs": measured["load_secs"][0]}
+
+    path = chats(200_000)
+    ratios = []
+    for _ in range(options.rounds):
+        ours = measure([options.examples / "bench_data", folder, path])
+        theirs = measure([sys.executable, HERE / "bench_data.py", folder, path, "--processes", str(options.threads)])
+        same = ["examples", "tokens", "trained"]
+        assert [ours[key] for key in same] == [theirs[key] for key in same], (ours, theirs)
+        ratios.append(theirs["secs"] / ours["secs"])
+        print(f"ours {ours['secs']:.1f} s, theirs {theirs['secs']:.1f} s, {ours['tokens']:,} tokens, "
+              f"{ours['trained']:,} trained", flush=True)
+    print(f"throughput, ours / theirs: {statistics.median(ratios):.2f}")
+    for rows in [200_000, 2_000_000]:
+        path = chats(rows)
+        ours = measure([options.examples / "bench_data", folder, path])
+        print(f"{path.stat().st_size / 1e6:.0f} MB: {ours['secs']:.1f} s, peak {ours['peak_bytes'] / 2**20:.1f} MiB", flush=True)
+
+
 def medians(rounds, columns):
     return [f"{statistics.median(round[column] for round in rounds):.2f}" for column in columns]
 
@@ -122,13 +184,13 @@ def methods(options):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["step", "decode", "nf4", "lora", "methods", "load"])
+    parser.add_argument("what", choices=["step", "decode", "nf4", "lora", "methods", "load", "data"])
     parser.add_argument("examples", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     options.examples = options.examples.resolve()
-    alone = {"load": load, "lora": lora, "methods": methods}
+    alone = {"data": data, "load": load, "lora": lora, "methods": methods}
     if options.what in alone:
         return alone[options.what](options)
     program = "decode" if options.what == "decode" else "step"
