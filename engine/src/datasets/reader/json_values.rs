@@ -83,7 +83,7 @@ impl JsonValues {
 
     /// Passes over what stands between values: the byte that the next begins with, and the space
     /// before it back to the line break.
-    fn to_next_value(
+    fn pass_to_value(
         &mut self,
         stream: &mut TextStream<'_>,
     ) -> Result<Option<(u8, Vec<u8>)>, Stop> {
@@ -117,7 +117,7 @@ impl JsonValues {
             return Ok(());
         }
         self.take(stream, 1);
-        let behind = self.to_next_value(stream)?.map(|(next, _)| next);
+        let behind = self.pass_to_value(stream)?.map(|(next, _)| next);
         // What closes the object that the list stands in.
         if behind.is_some_and(|next| next != b'}') {
             stream
@@ -301,7 +301,7 @@ impl Cutter for JsonValues {
         if self.ended {
             return Ok(None);
         }
-        match self.to_next_value(stream)? {
+        match self.pass_to_value(stream)? {
             None if self.in_list => self.end_of_list(stream, None)?,
             None => self.ended = true,
             Some((b']', _)) if self.in_list => self.end_of_list(stream, Some(b']'))?,

@@ -67,7 +67,7 @@ pub struct RowReader<'a> {
 
 enum Rows<'a> {
     Text {
-        stream: TextStream<'a>,
+        stream: Box<TextStream<'a>>,
         cutter: Box<dyn Cutter>,
     },
     Parquet(Box<parquet::ParquetRows>),
@@ -103,7 +103,7 @@ impl<'a> RowReader<'a> {
         packing: Packing,
         named: Named,
     ) -> Result<(Container, Rows<'a>), Stop> {
-        let mut stream = TextStream::new(Unpacked::new(raw, packing)?)?;
+        let mut stream = Box::new(TextStream::new(Unpacked::new(raw, packing)?)?);
         let sample = stream.look_ahead(SAMPLE_BYTES);
         let whole = sample.len() < SAMPLE_BYTES;
         let shape = |sample| JsonShape::of(sample, whole, named);

@@ -108,8 +108,11 @@ fn check_column(file: &impl ChunkReader, column: &ColumnChunkMetaData) -> Result
     Ok(values)
 }
 
+/// Unpacks while it is read.
+type Unpack = fn(&[u8]) -> Box<dyn Read + '_>;
+
 /// How a page is unpacked whose size the library takes from the data and not from the header.
-fn unpacking(compression: Compression) -> Option<fn(&[u8]) -> Box<dyn Read + '_>> {
+fn unpacking(compression: Compression) -> Option<Unpack> {
     match compression {
         Compression::GZIP(_) => Some(|packed| Box::new(flate2::read::MultiGzDecoder::new(packed))),
         Compression::BROTLI(_) => {
@@ -124,7 +127,7 @@ fn check_unpacked_size(
     file: &impl ChunkReader,
     at: u64,
     header: &PageHeader,
-    unpack: fn(&[u8]) -> Box<dyn Read + '_>,
+    unpack: Unpack,
 ) -> Result<(), Stop> {
     let length = usize::try_from(header.compressed_bytes).unwrap_or(usize::MAX);
     let page = file.get_bytes(at, length);

@@ -49,7 +49,7 @@ pub(super) struct Unpacked<'a> {
 
 enum Reader<'a> {
     Plain(RawInput<'a>),
-    Gzip(MultiGzDecoder<BufReader<RawInput<'a>>>),
+    Gzip(Box<MultiGzDecoder<BufReader<RawInput<'a>>>>),
     Zstd(zstd::Decoder<'static, BufReader<RawInput<'a>>>),
 }
 
@@ -57,7 +57,7 @@ impl<'a> Unpacked<'a> {
     pub(super) fn new(raw: RawInput<'a>, packing: Packing) -> io::Result<Self> {
         let reader = match packing {
             Packing::None => Reader::Plain(raw),
-            Packing::Gzip => Reader::Gzip(MultiGzDecoder::new(buffered(raw))),
+            Packing::Gzip => Reader::Gzip(Box::new(MultiGzDecoder::new(buffered(raw)))),
             Packing::Zstd => Reader::Zstd(zstd::Decoder::with_buffer(buffered(raw))?),
         };
         Ok(Self {
