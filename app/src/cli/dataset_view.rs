@@ -216,6 +216,10 @@ fn example_in_words(number: usize, example: &ExamplePreview, style: Style) -> St
     let place = format!("{}:{}{tokens}", visible(&example.path), example.line);
     let mut text = format!("\n{} ({place})\n", style.bold(&format!("example {number}")));
     for segment in &example.segments {
+        if segment.used == TokenUse::Context && segment.text.trim().is_empty() {
+            // The white space that templates put behind a turn.
+            continue;
+        }
         let shown = visible_lines(&segment.text);
         for line in shown.lines() {
             let line = match segment.used {

@@ -5,6 +5,7 @@ use stepladder_protocol::{DataOptions, TokenUse, TooLong};
 use super::conversation::{Sample, SourceLine};
 use super::example::{mask, wish};
 use super::formats::{DETECTION_ROWS, Detection, detect};
+use super::known_rows::KnownRows;
 use super::reader::{DataSource, RowReader};
 use super::recipe::Recipe;
 use super::report::SourceReport;
@@ -48,6 +49,7 @@ impl FirstLook {
         sources: &[DataSource],
         options: &DataOptions,
         recipe: Option<&Recipe<'_>>,
+        known: &KnownRows,
     ) -> Result<Look> {
         let mut look = Look::default();
         let mut passed = 0;
@@ -55,7 +57,7 @@ impl FirstLook {
             if look.samples.len() >= self.rows && index > 0 {
                 break;
             }
-            self.source(&mut look, &mut passed, (index, source), options)?;
+            self.source(&mut look, &mut passed, (index, source), (options, known))?;
         }
         if recipe.is_some_and(|recipe| recipe.template.is_none())
             && let Some((_, Sample::Chat(_))) = look.samples.first()
@@ -71,7 +73,7 @@ impl FirstLook {
         look: &mut Look,
         passed: &mut usize,
         (index, source): (usize, &DataSource),
-        options: &DataOptions,
+        (options, known): (&DataOptions, &KnownRows),
     ) -> Result<()> {
         let mut reader = RowReader::open(source)?;
         let mut first: Vec<Row> = Vec::new();
@@ -89,6 +91,16 @@ impl FirstLook {
         };
         if let Some(detection) = detection {
             report.describe(&detection);
+            if let Some((rows, index)) = known.of(source) {
+                let wanted = (self.from - 1).saturating_sub(*passed).min(rows);
+                if wanted > first.len() {
+                    // The rows before it are passed over without being read.
+                    reader = RowReader::open_near(source, index, wanted)?;
+                    first.clear();
+                    *passed += wanted;
+                    report.rows = wanted;
+                }
+            }
             let mut rows = first.into_iter();
             while look.samples.len() < self.rows {
                 let row = rows.next().or_else(|| reader.next_row().ok().flatten());
@@ -157,4 +169,59 @@ pub fn see(sample: &Sample, recipe: &Recipe<'_>) -> Result<Vec<SeenExample>> {
         }
     });
     Ok(seen.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datasets::survey::survey;
+    use std::ops::ControlFlow;
+
+    #[test]
+    fn a_row_far_back_is_found_with_and_without_an_earlier_reading() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, rows: std::ops::Range<usize>| {
+            let path = folder.path().join(name);
+            let row = |n: usize| match n % 100 {
+                7 => "broken\n".to_owned(),
+                _ => format!("{{\"prompt\":\"p{n}\",\"completion\":\"c{n}\"}}\n"),
+            };
+            std::fs::write(&path, rows.map(row).collect::<String>()).unwrap();
+            DataSource::File(path)
+        };
+        let sources = [file("a.jsonl", 0..10_000), file("b.jsonl", 10_000..12_000)];
+        let options = DataOptions::default();
+        let mut known = KnownRows::default();
+        let looks = |known: &KnownRows| -> Vec<Vec<(SourceLine, String)>> {
+            let froms = [1, 2, 107, 5_000, 10_000, 10_001, 10_907, 11_999, 12_001];
+            let look = |from| {
+                let look = FirstLook { from, rows: 3 };
+                let look = look.at(&sources, &options, None, known).unwrap();
+                let said = |(place, sample): (SourceLine, Sample)| match sample {
+                    Sample::Chat(chat) => (place, chat.messages[0].content.clone()),
+                    Sample::Text(text) => (place, text),
+                };
+                look.samples.into_iter().map(said).collect()
+            };
+            froms.into_iter().map(look).collect()
+        };
+        let before = looks(&known);
+        assert_eq!(before[3][0].1, "p4999");
+        // The row asked for is broken; the next ones are shown.
+        assert_eq!(
+            (before[2][0].1.as_str(), before[2][0].0.line),
+            ("p106", 107)
+        );
+        assert_eq!(
+            (before[6][0].1.as_str(), before[6][0].0.line),
+            ("p10906", 907)
+        );
+        assert_eq!((before[7].len(), before[8].len()), (2, 0));
+        known.remember(&survey(&sources, &options, &mut |_| ControlFlow::Continue(())).unwrap());
+        assert_eq!(looks(&known), before);
+        // A file that changed is not what was known.
+        assert!(known.of(&sources[0]).is_some());
+        std::fs::write(sources[0].path(), "x").unwrap();
+        assert!(known.of(&sources[0]).is_none());
+    }
 }

@@ -16,6 +16,7 @@ pub mod example_set;
 pub mod first_look;
 mod fitting;
 pub mod formats;
+pub mod known_rows;
 pub mod layout;
 pub mod lengths;
 pub mod load;

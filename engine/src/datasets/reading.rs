@@ -111,6 +111,7 @@ impl<'a> Reading<'a> {
         report.container = reader.container().name();
         report.notices = reader.notices().to_vec();
         report.fingerprint = reader.fingerprint();
+        report.row_index = reader.index().clone();
         if let Some(found) = detection {
             report.describe(&found);
         }

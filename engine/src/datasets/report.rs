@@ -9,6 +9,7 @@ use super::example::Built;
 use super::fitting::Unfit;
 use super::lengths::LengthCounts;
 use super::loss_mask::TurnAccount;
+use super::reader::RowIndex;
 use super::row::RowProblem;
 use super::store::Duplicates;
 
@@ -39,6 +40,8 @@ pub struct SourceReport {
     pub examples: usize,
     /// Recognizes its content; none if it was not read to its end.
     pub fingerprint: Option<String>,
+    /// Where some of its rows begin.
+    pub row_index: RowIndex,
     /// What was noticed about the file.
     pub notices: Vec<String>,
     /// Why reading ended before the end of the file.
@@ -187,7 +190,28 @@ impl DatasetReport {
         self.turns.add(built.turns);
     }
 
-    /// What the user should know before the run, one sentence each.
+    /// What was left out and what occurs twice, one sentence each.
+    pub fn losses(&self) -> Vec<String> {
+        let mut notices = Vec::new();
+        if let Some(first) = self.skipped.first.first() {
+            notices.push(format!(
+                "{} skipped, the first is {}:{}: {}",
+                counted(self.skipped.count, "row was", "rows were"),
+                first.file.display(),
+                first.line,
+                first.problem
+            ));
+        }
+        noting(&mut notices)(
+            self.duplicates.rows,
+            "row repeats",
+            "rows repeat",
+            "an earlier row",
+        );
+        notices
+    }
+
+    /// What else the user should know before the run, one sentence each.
     pub fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
         for source in &self.sources {
@@ -201,15 +225,6 @@ impl DatasetReport {
             notices.extend(source.ended.iter().map(|problem| {
                 format!("reading ended early, what stands before it is used: {problem}")
             }));
-        }
-        if let Some(first) = self.skipped.first.first() {
-            notices.push(format!(
-                "{} skipped, the first is {}:{}: {}",
-                counted(self.skipped.count, "row was", "rows were"),
-                first.file.display(),
-                first.line,
-                first.problem
-            ));
         }
         self.note_lengths(&mut notices);
         self.note_turns(&mut notices);
@@ -235,12 +250,6 @@ impl DatasetReport {
             &format!(
                 "longer than the context length of {context} tokens and split; the longest has {longest}"
             ),
-        );
-        note(
-            self.duplicates.rows,
-            "row repeats",
-            "rows repeat",
-            "an earlier row",
         );
     }
 

@@ -186,8 +186,9 @@ pub fn start(
     memory.optimizer_made();
 
     folder.log(&format!("step {} of {}", state.step, plan.stream.steps()));
-    folder.write_dataset(&account(&dataset.report))?;
-    for text in dataset.report.notices().iter().chain(&near) {
+    let report = &dataset.report;
+    folder.write_dataset(&account(report))?;
+    for text in report.losses().iter().chain(&report.notices()).chain(&near) {
         folder.log(text);
         progress.notice(text);
     }

@@ -10,8 +10,11 @@ use stepladder_protocol::{
     InspectCommand, MemoryReport, ReplyStats, RunConfig, SamplerSettings, finite,
 };
 
+use parking_lot::Mutex;
+
 use super::describe::{self, Told};
 use super::estimated;
+use crate::datasets::known_rows::KnownRows;
 use crate::datasets::reader::{find_sources, is_dataset_name};
 use crate::training::{self, progress::Progress, stop_flag::StopFlag};
 use crate::{Result, device, export, generation};
@@ -78,8 +81,11 @@ pub trait Chat {
 }
 
 /// The engine's jobs.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct EngineJobs;
+#[derive(Clone, Copy, Debug, Default, Default)]
+pub struct EngineJobs {
+    /// Where the rows of datasets are that were looked at.
+    known_rows: Mutex<KnownRows>,
+}
 
 impl Jobs for EngineJobs {
     fn train(
@@ -130,7 +136,7 @@ impl Jobs for EngineJobs {
         if is_model(command) {
             describe::model(&command.target, hashing).map(Finished::Model)
         } else {
-            let preview = describe::dataset(command, told)?;
+            let preview = describe::dataset(command, &self.known_rows, told)?;
             Ok(Finished::Dataset(Box::new(preview)))
         }
     }

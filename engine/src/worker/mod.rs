@@ -32,7 +32,7 @@ use self::schedule::{Lane, Schedule};
 /// Serves the engine on standard input and output until the input ends.
 pub fn run() -> io::Result<()> {
     let output = stdio::claim_stdout()?;
-    serve(io::stdin().lock(), output, Arc::new(EngineJobs))
+    serve(io::stdin().lock(), output, Arc::new(EngineJobs::default()))
 }
 
 /// What this worker is.

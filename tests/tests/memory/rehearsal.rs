@@ -10,7 +10,7 @@ use stepladder_engine::training::progress::{
 };
 use stepladder_engine::training::stop_flag::StopFlag;
 use stepladder_engine::training::{RunOutcome, RunTarget, start};
-use stepladder_protocol::{Method, RunConfig, RunMemory};
+use stepladder_protocol::{Method, RunConfig, RunMemory, Switch};
 
 use super::alone;
 
@@ -62,9 +62,17 @@ fn run(config: &RunConfig, folder: &Path) -> (stepladder_engine::Result<RunOutco
 fn a_run_takes_what_was_planned_and_rehearsed() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
-    for method in [Method::Ladder, Method::Xladder, Method::Qlora, Method::Lora] {
-        let path = folder.path().join(method.name());
-        let (outcome, listener) = run(&config(method), &path);
+    for (method, packing) in [
+        (Method::Ladder, Switch::Off),
+        (Method::Ladder, Switch::On),
+        (Method::Xladder, Switch::Off),
+        (Method::Qlora, Switch::Off),
+        (Method::Lora, Switch::Off),
+    ] {
+        let path = folder.path().join(format!("{}-{packing:?}", method.name()));
+        let mut config = config(method);
+        config.data_options.packing = packing;
+        let (outcome, listener) = run(&config, &path);
         let outcome = outcome.unwrap();
         let rehearsed = listener.memory.unwrap().measured_peak_bytes.unwrap();
         let (planned, measured) = (outcome.estimated_peak_bytes, outcome.measured_peak_bytes);

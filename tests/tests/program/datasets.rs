@@ -44,7 +44,7 @@ fn foreign_columns_are_suggested_then_mapped_then_trained_on() {
     let refused = home.run(&["inspect", &data]);
     assert_eq!(refused.code(), Some(1));
     let error = refused.stderr();
-    assert!(error.contains("`Nummer`, `Frage`, `Antwort`"), "{error}");
+    assert!(error.contains("`Nummer`, `Frage` and `Antwort`"), "{error}");
     assert!(
         error.contains("--map Frage=question --map Antwort=answer"),
         "{error}"

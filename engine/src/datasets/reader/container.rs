@@ -101,6 +101,11 @@ pub fn is_dataset_name(path: &Path) -> bool {
     Named::of(path) != Named::Unknown
 }
 
+/// Whether a file is called like a text without rows.
+pub(super) fn is_text_name(path: &Path) -> bool {
+    Named::of(path) == Named::Text
+}
+
 /// A JSON text by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JsonShape {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::container::is_dataset_name;
+use super::container::{is_dataset_name, is_text_name};
 use super::source::DataSource;
 use crate::foreign_text::visible_excerpt;
 use crate::{Error, Result};
@@ -64,6 +64,7 @@ impl FoundSources {
                 self.ignored.push(entry.into_path());
             }
         }
+        self.pass_over_texts(before);
         if self.sources.len() == before {
             return Err(Error::DatasetEmpty {
                 path: folder.to_path_buf(),
@@ -74,6 +75,20 @@ impl FoundSources {
             });
         }
         Ok(())
+    }
+
+    /// Texts beside rows are a folder's README and license. Where there are only texts, they are meant.
+    fn pass_over_texts(&mut self, before: usize) {
+        let found = self.sources.split_off(before);
+        let is_text = |source: &DataSource| is_text_name(source.path());
+        let (texts, rows): (Vec<_>, Vec<_>) = found.into_iter().partition(is_text);
+        if rows.is_empty() {
+            self.sources.extend(texts);
+        } else {
+            self.sources.extend(rows);
+            let paths = texts.iter().map(|text| text.path().to_path_buf());
+            self.ignored.extend(paths);
+        }
     }
 }
 
@@ -142,6 +157,15 @@ mod tests {
         }
         assert_eq!(names(&sources, root), expected);
         assert_eq!(names(&found.ignored, root), ignored);
+        // A README beside rows is no dataset; texts by themselves are.
+        let texts = root.join("texts");
+        std::fs::create_dir(&texts).unwrap();
+        std::fs::write(texts.join("README.md"), "x").unwrap();
+        std::fs::write(texts.join("rows.jsonl"), "x").unwrap();
+        let found = find_sources(&[&texts]).unwrap();
+        assert_eq!(names(&found.ignored, root), ["texts/README.md"]);
+        std::fs::remove_file(texts.join("rows.jsonl")).unwrap();
+        assert_eq!(find_sources(&[&texts]).unwrap().sources.len(), 1);
         // What is named is taken, whatever it is called.
         let named = find_sources(&[root.join("LICENSE")]).unwrap();
         assert_eq!((named.sources.len(), named.ignored.len()), (1, 0));

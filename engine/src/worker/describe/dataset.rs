@@ -5,11 +5,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use stepladder_protocol::{DatasetPreview, HeldOut, InspectCommand, ReadingProgress, RunConfig};
 
 use super::examples::shown;
 use crate::datasets::account::{account, file};
 use crate::datasets::first_look::FirstLook;
+use crate::datasets::known_rows::KnownRows;
 use crate::datasets::load::{Dataset, LoadProgress};
 use crate::datasets::near_duplicates::near_duplicates;
 use crate::datasets::reader::FoundSources;
@@ -34,6 +36,7 @@ pub enum Told {
 /// Reads a dataset whole and says what is in it.
 pub fn dataset(
     command: &InspectCommand,
+    known: &Mutex<KnownRows>,
     told: &mut dyn FnMut(Told) -> ControlFlow<()>,
 ) -> Result<DatasetPreview> {
     let options = command.data_options.clone().unwrap_or_default();
@@ -67,7 +70,7 @@ pub fn dataset(
         from: command.from.unwrap_or(1).max(1),
         rows: command.show.unwrap_or(DEFAULT_SHOWN),
     };
-    let look = look.at(&found.sources, &options, recipe.as_ref())?;
+    let look = look.at(&found.sources, &options, recipe.as_ref(), &known.lock())?;
     let mut preview = DatasetPreview {
         files: look.sources.iter().map(file).collect(),
         ignored: found
@@ -88,8 +91,12 @@ pub fn dataset(
 
     let progress = &mut telling_progress(told);
     let account = match &recipe {
-        None => account(&survey(&found.sources, &options, progress)?),
-        Some(recipe) => tokenized(&found, recipe, progress)?,
+        None => {
+            let report = survey(&found.sources, &options, progress)?;
+            known.lock().remember(&report);
+            account(&report)
+        }
+        Some(recipe) => tokenized(&found, recipe, known, progress)?,
     };
     preview.notices.extend(account.notices);
     Ok(DatasetPreview {
@@ -110,9 +117,11 @@ fn telling_progress(
 fn tokenized(
     found: &FoundSources,
     recipe: &Recipe<'_>,
+    known: &Mutex<KnownRows>,
     progress: &mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
 ) -> Result<DatasetPreview> {
     let Dataset { examples, report } = Dataset::load(&found.sources, recipe, progress)?;
+    known.lock().remember(&report);
     let sides = split(&examples, RunConfig::default().held_out_fraction);
     let near = near_duplicates(&examples, &sides);
     let place = |place: SourceLine| {

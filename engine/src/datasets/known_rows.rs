@@ -1,0 +1,71 @@
+//! Where the rows of files are, as earlier readings found: so that a row far back is shown at once.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use super::reader::{DataSource, RowIndex};
+use super::report::DatasetReport;
+
+/// Files that are remembered; more than that and all are forgotten.
+const MAX_FILES: usize = 256;
+
+/// What is known of files, for as long as they stay as they were.
+#[derive(Debug, Default)]
+pub struct KnownRows(HashMap<PathBuf, Known>);
+
+#[derive(Debug)]
+struct Known {
+    stamp: Stamp,
+    rows: usize,
+    index: RowIndex,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp {
+    bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    fn of(source: &DataSource) -> Option<Self> {
+        let DataSource::File(path) = source else {
+            return None;
+        };
+        let metadata = std::fs::metadata(path).ok()?;
+        Some(Self {
+            bytes: metadata.len(),
+            modified: metadata.modified().ok(),
+        })
+    }
+}
+
+impl KnownRows {
+    /// Remembers files that were read to their end.
+    pub fn remember(&mut self, report: &DatasetReport) {
+        if self.0.len() > MAX_FILES {
+            self.0.clear();
+        }
+        for source in report
+            .sources
+            .iter()
+            .filter(|source| source.ended.is_none())
+        {
+            let path = &source.path;
+            if let Some(stamp) = Stamp::of(&DataSource::File(path.clone())) {
+                let known = Known {
+                    stamp,
+                    rows: source.rows,
+                    index: source.row_index.clone(),
+                };
+                self.0.insert(path.clone(), known);
+            }
+        }
+    }
+
+    /// How many rows a source has, and where some of them begin.
+    pub(super) fn of(&self, source: &DataSource) -> Option<(usize, &RowIndex)> {
+        let known = self.0.get(source.path())?;
+        (Stamp::of(source)? == known.stamp).then_some((known.rows, &known.index))
+    }
+}
