@@ -138,6 +138,16 @@ pub enum Error {
         /// What to do about it.
         hint: String,
     },
+    /// A dataset is not what it was when a run or its config was made.
+    #[error("{} {problem}", .path.display())]
+    DatasetChanged {
+        /// The file.
+        path: PathBuf,
+        /// Since when.
+        problem: &'static str,
+        /// What to do about it.
+        hint: String,
+    },
     /// A dataset holds nothing to train on.
     #[error("{}: {problem}", .path.display())]
     DatasetEmpty {
@@ -264,6 +274,7 @@ impl Error {
             Self::ChatTemplateInvalid { .. } => "chat_template_invalid",
             Self::DatasetMissing { .. } => "dataset_missing",
             Self::DatasetRow { .. } => "dataset_row",
+            Self::DatasetChanged { .. } => "dataset_changed",
             Self::DatasetEmpty { .. } => "dataset_empty",
             Self::ConfigInvalid { .. } => "config_invalid",
             Self::MemoryTooLittle { .. } => "memory_too_little",
@@ -337,6 +348,7 @@ impl Error {
                 ..
             } => format!("did you mean {name}?"),
             Self::DatasetRow { hint, .. }
+            | Self::DatasetChanged { hint, .. }
             | Self::DatasetEmpty { hint, .. }
             | Self::ConfigInvalid { hint, .. }
             | Self::RunInvalid { hint, .. } => hint.clone(),

@@ -49,9 +49,9 @@ pub(super) fn changed<'a>(report: &'a DatasetReport, expected: &[String]) -> Opt
 }
 
 pub(super) fn changed_since_begun(run: &Path, data: &Path) -> Error {
-    Error::RunInvalid {
-        path: run.to_path_buf(),
-        problem: format!("{} has changed since this run began", data.display()),
+    Error::DatasetChanged {
+        path: data.to_path_buf(),
+        problem: "has changed since this run began",
         hint: format!(
             "put the old file back, or start a new run on the new one: train --config {} \
              --accept-changed-data",
@@ -61,12 +61,9 @@ pub(super) fn changed_since_begun(run: &Path, data: &Path) -> Error {
 }
 
 pub(super) fn changed_since_configured(data: &Path) -> Error {
-    Error::ConfigInvalid {
-        field: "data_fingerprints",
-        problem: format!(
-            "{} is not the file that this config was made with",
-            data.display()
-        ),
+    Error::DatasetChanged {
+        path: data.to_path_buf(),
+        problem: "is not the file that this config was made with",
         hint: "put the old file back, or train on the new one with --accept-changed-data"
             .to_owned(),
     }

@@ -81,7 +81,7 @@ pub trait Chat {
 }
 
 /// The engine's jobs.
-#[derive(Clone, Copy, Debug, Default, Default)]
+#[derive(Debug, Default)]
 pub struct EngineJobs {
     /// Where the rows of datasets are that were looked at.
     known_rows: Mutex<KnownRows>,

@@ -118,7 +118,8 @@ fn every_shipped_config_trains() {
             "{name}"
         );
         let kept = std::fs::read(run.join("run.json")).unwrap();
-        let kept: RunConfig = serde_json::from_slice(&kept).unwrap();
+        let mut kept: RunConfig = serde_json::from_slice(&kept).unwrap();
+        assert_eq!(std::mem::take(&mut kept.data_fingerprints).len(), 1);
         let steps = Some(1);
         assert_eq!(kept, RunConfig { steps, ..config }, "{name}");
     }

@@ -314,9 +314,9 @@ fn a_run_in_use_a_taken_folder_and_a_changed_dataset_are_refused() {
     );
     std::fs::write(&data, rows("no")).unwrap();
     let (code, message) = refused(RunTarget::Resume(run.clone()));
-    assert_eq!(code, "run_invalid");
+    assert_eq!(code, "dataset_changed");
     assert!(
-        message.ends_with("the dataset has changed since this run began"),
+        message.ends_with("data.jsonl has changed since this run began"),
         "{message}"
     );
 }
