@@ -4,6 +4,7 @@ use clap::Args;
 use stepladder_protocol::{DataFormat, DataOptions, LossOn, Switch, TooLong, Traces};
 
 use super::common::word;
+use super::failure::Failure;
 use super::shape_options::{set, set_some};
 use super::train_options::absolute;
 
@@ -52,24 +53,48 @@ fn pair(text: &str) -> Result<(String, String), String> {
 impl DataFlags {
     /// Whether anything was asked for.
     pub fn is_given(&self) -> bool {
-        let mut options = DataOptions::default();
-        self.override_in(&mut options);
-        options != DataOptions::default()
+        let Self {
+            format,
+            map,
+            template,
+            loss_on,
+            traces,
+            loss_on_traces,
+            too_long,
+        } = self;
+        format.is_some()
+            || !map.is_empty()
+            || template.is_some()
+            || loss_on.is_some()
+            || traces.is_some()
+            || loss_on_traces.is_some()
+            || too_long.is_some()
     }
 
     /// Takes over what was asked for.
-    pub fn override_in(&self, options: &mut DataOptions) {
+    pub fn override_in(&self, options: &mut DataOptions) -> Result<(), Failure> {
         set(&mut options.format, &self.format);
         set(&mut options.loss_on, &self.loss_on);
         set(&mut options.traces, &self.traces);
         set(&mut options.loss_on_traces, &self.loss_on_traces);
         set_some(&mut options.too_long, &self.too_long);
         if let Some(template) = &self.template {
-            options.template = absolute(template.clone());
+            // A name stays one, whatever lies in this folder under it.
+            options.template = match template.contains(['/', '\\', '.']) {
+                true => absolute(template.clone()),
+                false => template.clone(),
+            };
         }
         if !self.map.is_empty() {
             options.map = self.map.iter().cloned().collect();
+            if options.map.len() < self.map.len() {
+                return Err(Failure::usage(
+                    "--map names a column twice",
+                    "name each column once: --map Frage=question --map Antwort=answer",
+                ));
+            }
         }
+        Ok(())
     }
 }
 
@@ -101,9 +126,21 @@ mod tests {
             format: DataFormat::Alpaca,
             ..DataOptions::default()
         };
-        flags.override_in(&mut options);
+        flags.override_in(&mut options).unwrap();
         assert_eq!(options.format, DataFormat::Alpaca);
         assert_eq!(options.traces, Traces::Drop);
         assert_eq!(options.map["a"], "prompt");
+        let twice = DataFlags {
+            map: [("a", "prompt"), ("a", "completion")]
+                .map(|(column, field)| (column.to_owned(), field.to_owned()))
+                .into(),
+            ..DataFlags::default()
+        };
+        assert!(twice.override_in(&mut options).is_err());
+        let default = DataFlags {
+            format: Some(DataFormat::Auto),
+            ..DataFlags::default()
+        };
+        assert!(default.is_given());
     }
 }

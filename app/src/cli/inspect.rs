@@ -34,7 +34,9 @@ pub struct InspectOptions {
     #[arg(long, value_name = "N", value_parser = at_least_one, requires = "model")]
     context: Option<usize>,
     /// Hash the model's weight files (SHA-256), which reads them whole
-    #[arg(long, conflicts_with_all = ["model", "show", "from"])]
+    #[arg(long, conflicts_with_all = [
+        "model", "show", "from", "format", "map", "template", "loss_on", "traces", "loss_on_traces", "too_long",
+    ])]
     hash: bool,
     #[command(flatten)]
     data: DataFlags,
@@ -46,7 +48,7 @@ pub struct InspectOptions {
 pub fn run(options: &InspectOptions) -> Result<Outcome, Failure> {
     let worker = options.common.start_worker()?;
     let mut data_options = DataOptions::default();
-    options.data.override_in(&mut data_options);
+    options.data.override_in(&mut data_options)?;
     let command = Command::Inspect(InspectCommand {
         job: JobId::new("inspect"),
         target: absolute(options.target.clone()),

@@ -91,14 +91,14 @@ impl TrainOptions {
             Some(run) => config_file::read(&run.join("run.json"))?,
             None => self.shape.base_config()?,
         };
-        self.override_in(&mut config);
+        self.override_in(&mut config)?;
         config.model = absolute(config.model);
         config.quantized_copy = config.quantized_copy.map(absolute_even_if_new);
         config.data = config.data.into_iter().map(absolute).collect();
         Ok(config)
     }
 
-    fn override_in(&self, config: &mut RunConfig) {
+    fn override_in(&self, config: &mut RunConfig) -> Result<(), Failure> {
         self.shape.override_in(config);
         set(&mut config.method, &self.method);
         set(&mut config.device, &self.common.device);
@@ -111,7 +111,7 @@ impl TrainOptions {
         set_some(&mut config.quantized_copy, &self.quantized_copy);
         set_some(&mut config.steps, &self.steps);
         set_some(&mut config.learning_rate, &self.learning_rate);
-        self.data_flags.override_in(&mut config.data_options);
+        self.data_flags.override_in(&mut config.data_options)?;
         set(&mut config.data_options.packing, &self.packing);
         if !self.data.is_empty() {
             config.data.clone_from(&self.data);
@@ -123,6 +123,7 @@ impl TrainOptions {
         if self.epochs.is_some() {
             config.steps = None;
         }
+        Ok(())
     }
 }
 

@@ -3,8 +3,8 @@
 use stepladder_protocol::{DataOptions, TooLong};
 
 use super::conversation::{Sample, SourceLine};
-use super::fitting::{Shortened, Unfit, fit};
-use super::loss_mask::{MaskProblem, MaskedTokens, TurnAccount, mask_chat, mask_text};
+use super::fitting::{Piece, Shortened, Unfit, fit};
+use super::loss_mask::{MaskProblem, Masked, TurnAccount, mask_chat, mask_text};
 use super::recipe::Recipe;
 use crate::Result;
 
@@ -33,7 +33,7 @@ impl Example {
 pub(super) struct Built {
     /// The examples, cut or split where they had to be.
     pub(super) examples: Vec<Example>,
-    /// Length of each before that.
+    /// Lengths before that of what is trained on.
     pub(super) full_lengths: Vec<usize>,
     /// How many were cut, how many split.
     pub(super) cut: usize,
@@ -44,28 +44,22 @@ pub(super) struct Built {
     pub(super) turns: TurnAccount,
 }
 
-/// Tokens and mask of a sample before it is made to fit. Fails only if the model's files are at
-/// fault.
-pub(super) fn mask(sample: &Sample, recipe: &Recipe<'_>) -> Result<(Vec<MaskedTokens>, Built)> {
+/// Tokens and mask of a sample before it is made to fit, or why there are none. Fails only if the
+/// model's files are at fault.
+pub(super) fn mask(sample: &Sample, recipe: &Recipe<'_>) -> Result<Result<Masked, Unfit>> {
     let masked = match (sample, recipe.template) {
         (Sample::Text(text), _) => mask_text(text, recipe.tokenizer),
         (Sample::Chat(chat), Some(template)) => mask_chat(chat, recipe, template),
         (Sample::Chat(_), None) => Err(MaskProblem::Fatal(recipe.template_missing())),
     };
-    let mut built = Built::default();
     match masked {
-        Ok(masked) => {
-            built.turns = masked.account;
-            built.full_lengths = { masked.examples.iter() }
-                .map(|tokens| tokens.ids.len())
-                .collect();
-            Ok((masked.examples, built))
-        }
+        Ok(masked) if masked.examples.is_empty() => Ok(Err(Unfit::NothingTrained)),
+        Ok(masked) => Ok(Ok(masked)),
         Err(MaskProblem::Fatal(error)) => Err(error),
-        Err(MaskProblem::Refused(problem)) => {
-            built.unfit.push(Unfit::Refused { problem });
-            Ok((Vec::new(), built))
-        }
+        Err(MaskProblem::Refused(problem)) => Ok(Err(Unfit::Refused {
+            problem: format!("the chat template does not take it: {problem}"),
+        })),
+        Err(MaskProblem::Unusable(problem)) => Ok(Err(Unfit::Refused { problem })),
     }
 }
 
@@ -79,18 +73,27 @@ pub(super) fn wish(sample: &Sample, options: &DataOptions) -> TooLong {
 
 /// Builds the examples of a sample. Fails only if the model's files are at fault.
 pub(super) fn build(sample: &Sample, source: SourceLine, recipe: &Recipe<'_>) -> Result<Built> {
-    let (masked, mut built) = mask(sample, recipe)?;
+    let mut built = Built::default();
+    let masked = match mask(sample, recipe)? {
+        Ok(masked) => masked,
+        Err(unfit) => {
+            built.unfit.push(unfit);
+            return Ok(built);
+        }
+    };
+    built.turns = masked.account;
     let hash = sample.stable_hash();
     let wish = wish(sample, recipe.options);
     let bos = recipe.tokenizer.bos_token();
-    for tokens in masked {
+    for tokens in &masked.examples {
         match fit(tokens, recipe.context, wish, bos) {
             Ok(fitted) => {
+                built.full_lengths.push(tokens.ids.len());
                 built.cut += usize::from(fitted.shortened == Some(Shortened::Cut));
                 built.split += usize::from(fitted.shortened == Some(Shortened::Split));
-                let example = |MaskedTokens { ids, targets }| Example {
-                    ids,
-                    targets,
+                let example = |Piece { tokens, .. }| Example {
+                    ids: tokens.ids,
+                    targets: tokens.targets,
                     source,
                     hash,
                 };

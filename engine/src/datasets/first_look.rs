@@ -1,15 +1,16 @@
 //! Some rows of a dataset, without reading more of it than it takes to find them.
 
-use stepladder_protocol::{DataOptions, TokenUse, TooLong};
+use stepladder_protocol::{DataOptions, TokenUse};
 
 use super::conversation::{Sample, SourceLine};
 use super::example::{mask, wish};
-use super::formats::{DETECTION_ROWS, Detection, detect};
+use super::fitting::{Unfit, fit};
 use super::known_rows::KnownRows;
+use super::loss_mask::MaskedTokens;
+use super::opened::OpenedSource;
 use super::reader::{DataSource, RowReader};
 use super::recipe::Recipe;
 use super::report::SourceReport;
-use super::row::Row;
 use crate::Result;
 
 /// Which rows are looked at.
@@ -53,11 +54,17 @@ impl FirstLook {
     ) -> Result<Look> {
         let mut look = Look::default();
         let mut passed = 0;
+        let many = sources.len() > 1;
         for (index, source) in sources.iter().enumerate() {
-            if look.samples.len() >= self.rows && index > 0 {
+            if look.samples.len() >= self.rows && !look.sources.is_empty() {
                 break;
             }
-            self.source(&mut look, &mut passed, (index, source), (options, known))?;
+            self.source(
+                &mut look,
+                &mut passed,
+                (index, source),
+                (options, known, many),
+            )?;
         }
         if recipe.is_some_and(|recipe| recipe.template.is_none())
             && let Some((_, Sample::Chat(_))) = look.samples.first()
@@ -73,49 +80,37 @@ impl FirstLook {
         look: &mut Look,
         passed: &mut usize,
         (index, source): (usize, &DataSource),
-        (options, known): (&DataOptions, &KnownRows),
+        (options, known, many): (&DataOptions, &KnownRows, bool),
     ) -> Result<()> {
-        let mut reader = RowReader::open(source)?;
-        let mut first: Vec<Row> = Vec::new();
-        // What stops the reading here is told when everything is read.
-        while first.len() < DETECTION_ROWS
-            && let Ok(Some(row)) = reader.next_row()
-        {
-            first.push(row);
-        }
-        let detection = detection(source, &first, options)?;
-        let mut report = SourceReport {
-            path: source.path().to_path_buf(),
-            container: reader.container().name(),
-            ..SourceReport::default()
+        let mut opened = match OpenedSource::open(source, options) {
+            Ok(opened) => opened,
+            Err(_) if many => return Ok(()),
+            Err(error) => return Err(error),
         };
-        if let Some(detection) = detection {
-            report.describe(&detection);
-            if let Some((rows, index)) = known.of(source) {
-                let wanted = (self.from - 1).saturating_sub(*passed).min(rows);
-                if wanted > first.len() {
-                    // The rows before it are passed over without being read.
-                    reader = RowReader::open_near(source, index, wanted)?;
-                    first.clear();
-                    *passed += wanted;
-                    report.rows = wanted;
-                }
+        let mut report = opened.report(source);
+        if let Some((rows, index)) = known.of(source) {
+            let wanted = (self.from - 1).saturating_sub(*passed).min(rows);
+            if wanted > opened.waiting() {
+                // The rows before it are passed over without being read.
+                opened.go_on_with(RowReader::open_near(source, index, wanted)?);
+                *passed += wanted;
+                report.rows = wanted;
             }
-            let mut rows = first.into_iter();
-            while look.samples.len() < self.rows {
-                let row = rows.next().or_else(|| reader.next_row().ok().flatten());
-                let Some(row) = row else {
-                    break;
-                };
-                report.rows += 1;
-                *passed += 1;
-                if *passed < self.from {
-                    continue;
-                }
-                let place = SourceLine {
-                    source: index,
-                    line: row.line,
-                };
+        }
+        // What stops the reading here is told when everything is read.
+        while look.samples.len() < self.rows
+            && let Ok(Some(row)) = opened.next_row()
+        {
+            report.rows += 1;
+            *passed += 1;
+            if *passed < self.from {
+                continue;
+            }
+            let place = SourceLine {
+                source: index,
+                line: row.line,
+            };
+            if let Some(detection) = &opened.detection {
                 let sample = row.into_fields().and_then(|fields| detection.parse(fields));
                 look.samples
                     .extend(sample.ok().map(|sample| (place, sample)));
@@ -126,49 +121,39 @@ impl FirstLook {
     }
 }
 
-/// The format by the rows that can be read; none if there is none.
-fn detection(
-    source: &DataSource,
-    rows: &[Row],
-    options: &DataOptions,
-) -> Result<Option<Detection>> {
-    let readable = |row: &Row| Some((row.line, row.clone().into_fields().ok()?));
-    let (lines, fields): (Vec<usize>, Vec<_>) = rows.iter().filter_map(readable).unzip();
-    let Some(&line) = lines.first() else {
-        return Ok(None);
-    };
-    detect(&fields, options)
-        .map(Some)
-        .map_err(|problem| problem.at(source.path(), line))
-}
-
 /// The examples of a sample, as a model will see them.
 ///
 /// # Errors
 /// When something is wrong with the model's files.
 pub fn see(sample: &Sample, recipe: &Recipe<'_>) -> Result<Vec<SeenExample>> {
-    let (masked, _) = mask(sample, recipe)?;
+    let Ok(masked) = mask(sample, recipe)? else {
+        return Ok(Vec::new());
+    };
     let wish = wish(sample, recipe.options);
-    let seen = masked.into_iter().map(|tokens| {
-        let length = tokens.ids.len();
-        let kept = match wish {
-            _ if length <= recipe.context => 0..length,
-            TooLong::CutRight => 0..recipe.context,
-            TooLong::CutLeft => length - recipe.context..length,
-            TooLong::Drop => 0..0,
-            TooLong::Split => 0..length,
-        };
-        let used = |(t, target): (usize, &bool)| match (kept.contains(&t), target) {
-            (false, _) => TokenUse::CutOff,
-            (true, true) => TokenUse::Trained,
-            (true, false) => TokenUse::Context,
-        };
-        SeenExample {
-            uses: tokens.targets.iter().enumerate().map(used).collect(),
-            ids: tokens.ids,
+    let bos = recipe.tokenizer.bos_token();
+    let see = |tokens: &MaskedTokens| {
+        let mut uses = vec![TokenUse::CutOff; tokens.ids.len()];
+        match fit(tokens, recipe.context, wish, bos) {
+            Ok(fitted) => {
+                for piece in &fitted.pieces {
+                    for (place, target) in piece.places().zip(&piece.tokens.targets) {
+                        // Of a split example the last token of a piece begins the next.
+                        uses[place] = match (*target, uses[place]) {
+                            (true, _) | (_, TokenUse::Trained) => TokenUse::Trained,
+                            (false, _) => TokenUse::Context,
+                        };
+                    }
+                }
+            }
+            Err(Unfit::NothingTrained) => uses.fill(TokenUse::Context),
+            Err(_) => {}
         }
-    });
-    Ok(seen.collect())
+        SeenExample {
+            ids: tokens.ids.clone(),
+            uses,
+        }
+    };
+    Ok(masked.examples.iter().map(see).collect())
 }
 
 #[cfg(test)]

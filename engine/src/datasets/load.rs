@@ -51,6 +51,7 @@ impl Dataset {
             context: recipe.context,
             model_thinks: traits.is_some_and(|traits| traits.thinks),
             has_empty_trace: traits.is_some_and(|traits| traits.empty_trace.is_some()),
+            traces_wish: recipe.options.traces,
             ..DatasetReport::default()
         };
         let work = |place: SourceLine, sample: Sample| build(&sample, place, recipe);
@@ -108,7 +109,7 @@ fn nothing_left(sources: &[DataSource], report: &DatasetReport) -> Error {
             "add at least one row with `messages` or `prompt` and `completion`".to_owned(),
         );
     }
-    if report.too_long == report.skipped.count {
+    if report.too_long > 0 && report.too_long == report.skipped.count {
         return empty(
             format!(
                 "no example fits into the context length of {} tokens; the shortest has {}",

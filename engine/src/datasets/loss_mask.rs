@@ -44,6 +44,10 @@ pub struct TurnAccount {
     pub trace_lost: usize,
     /// Turns that leave no trace in the text.
     pub not_found: usize,
+    /// Conversations with tools that the template does not tell.
+    pub tools_left_out: usize,
+    /// Conversations with a system message that the template does not tell.
+    pub system_left_out: usize,
     /// Texts in which a second token that begins a sequence was taken out.
     pub begun_twice: usize,
     /// Their traces.
@@ -57,6 +61,8 @@ impl TurnAccount {
         self.off_prompt += other.off_prompt;
         self.trace_lost += other.trace_lost;
         self.not_found += other.not_found;
+        self.tools_left_out += other.tools_left_out;
+        self.system_left_out += other.system_left_out;
         self.begun_twice += other.begun_twice;
         self.traces.add(other.traces);
     }
@@ -67,9 +73,14 @@ impl TurnAccount {
 pub(super) enum MaskProblem {
     /// The template does not take this conversation.
     Refused(String),
+    /// It cannot be trained on, whatever the template; says why.
+    Unusable(String),
     /// Something is wrong with the model's files.
     Fatal(Error),
 }
+
+/// Every turn takes renders of all turns before it.
+const MAX_TURNS: usize = 1000;
 
 /// Renders, encodes and masks a conversation. One example carries all turns if the text up to each
 /// is the beginning of the whole text; otherwise (templates that drop the reasoning of earlier
@@ -85,7 +96,18 @@ pub(super) fn mask_chat(
         }
         RenderProblem::OverLimit(_) => MaskProblem::Fatal(template.invalid(&problem)),
     };
+    if chat.messages.len() > MAX_TURNS {
+        return Err(MaskProblem::Unusable(format!(
+            "the conversation has {} turns; at most {MAX_TURNS} are told in one",
+            chat.messages.len()
+        )));
+    }
     let told = Told::new(&chat.messages, template.traits(), recipe.options.traces);
+    if told.says_nothing() {
+        return Err(MaskProblem::Unusable(
+            "without its think block an answer says nothing".to_owned(),
+        ));
+    }
     let dialog = Dialog {
         tools: chat.tools.as_ref(),
         ..Dialog::new(&told.messages)
@@ -99,14 +121,21 @@ pub(super) fn mask_chat(
     let mut masked = Masked::default();
     masked.account.traces = told.traces;
     masked.account.not_found = told.traces.answers - turns.len();
+    masked.account.tools_left_out =
+        usize::from(chat.tools.is_some() && !template.traits().takes_tools);
+    masked.account.system_left_out = usize::from(leaves_out_system(&told, &whole.text));
     let mut answers = Vec::with_capacity(turns.len());
     for turn in turns {
         let text = turn.text_in(&whole.text);
-        let said = text.get(turn.start..).unwrap_or_default();
+        let said = match recipe.options.loss_on {
+            LossOn::Everything => whole.text.as_str(),
+            LossOn::Responses | LossOn::LastTurn => text.get(turn.start..).unwrap_or_default(),
+        };
         let lost = told.has_trace(turn.message) && !said.contains(told.trace(turn.message));
         masked.account.trace_lost += usize::from(lost);
         masked.account.off_prompt += usize::from(turn.prompt_differs);
-        let answer_start = match told.has_trace(turn.message) && !lost && !recipe.trains_traces() {
+        let is_apart = (told.has_trace(turn.message) && !lost) || told.tells_unasked;
+        let answer_start = match is_apart && !recipe.trains_traces() {
             true => {
                 let place = (turn.message, told.trace_bytes[turn.message]);
                 let until = turn.dialog(&dialog);
@@ -121,7 +150,7 @@ pub(super) fn mask_chat(
         });
     }
     match recipe.options.loss_on {
-        LossOn::Everything => masked.push_everything(&whole, &answers),
+        LossOn::Everything => masked.push_everything(&whole, &answers, recipe.tokenizer),
         LossOn::Responses | LossOn::LastTurn => {
             masked.push_answers(&whole, &answers, recipe.tokenizer)?;
         }
@@ -156,6 +185,13 @@ pub(super) fn mask_text(text: &str, tokenizer: &Tokenizer) -> Result<Masked, Mas
     Ok(masked)
 }
 
+/// Whether a system message is not in the text.
+fn leaves_out_system(told: &Told, text: &str) -> bool {
+    let is_left_out =
+        |message: &Message| message.role == Role::System && !text.contains(message.content.trim());
+    told.messages.iter().any(is_left_out)
+}
+
 /// A turn, and what of it is trained.
 struct Answer {
     turn: Turn,
@@ -175,17 +211,18 @@ fn is_trained(messages: &[Message], index: usize, loss_on: LossOn) -> bool {
 }
 
 impl Masked {
-    /// One example of every token, but for the traces that are not trained.
-    fn push_everything(&mut self, whole: &Page, answers: &[Answer]) {
+    /// One example of every token, but for the traces and answers that are not trained.
+    fn push_everything(&mut self, whole: &Page, answers: &[Answer], tokenizer: &Tokenizer) {
         let untrained: Vec<Range<usize>> = answers
             .iter()
             .filter_map(|answer| {
-                let start = answer.answer_start?;
-                let told = answer.turn.text_in(&whole.text).get(..start)?;
-                whole
-                    .text
-                    .starts_with(told)
-                    .then_some(answer.turn.start..start)
+                let start = answer.turn.start;
+                let end = match (answer.is_trained, answer.answer_start) {
+                    (false, _) => whole.place_turn(&answer.turn, tokenizer)?.bytes.end,
+                    (true, end) => end?,
+                };
+                let told = answer.turn.text_in(&whole.text).get(..end)?;
+                whole.text.starts_with(told).then_some(start..end)
             })
             .collect();
         self.account.begun_twice += usize::from(whole.begun_twice);

@@ -23,6 +23,9 @@ const BANDS: usize = 12;
 const BAND_WIDTH: usize = 5;
 /// Held-out examples that are looked at.
 const MAX_HELD_OUT: usize = 20_000;
+/// Trained examples that a held-out one is compared with, token by token: where many are so alike,
+/// more would say nothing new.
+const MAX_COMPARED: usize = 32;
 /// Runs of tokens that more than this part of the examples have are the template's or a system
 /// prompt's, and say nothing.
 const COMMON: f64 = 0.2;
@@ -45,18 +48,20 @@ pub fn near_duplicates(examples: &ExampleStore, split: &Split) -> NearDuplicates
     let held_out = &split.held_out[..split.held_out.len().min(MAX_HELD_OUT)];
     let signing = Signing::new(examples, held_out, &split.training);
     let mut index = MinHashIndex::new(BANDS, BAND_WIDTH, WORTH_A_LOOK);
-    for signed in signing.all(held_out) {
+    for signed in held_out.chunks(SAMPLE).flat_map(|part| signing.all(part)) {
         index.insert(signed.example, signed.signature);
     }
-    let mut repeats: HashMap<usize, usize> = HashMap::new();
-    for part in split.training.chunks(SAMPLE) {
-        for trained in signing.all(part) {
-            for candidate in index.query_owned(&trained.signature) {
-                if !repeats.contains_key(&candidate)
-                    && similarity(&signing.own_runs(candidate), &trained.runs) >= SIMILARITY
-                {
-                    repeats.insert(candidate, trained.example);
-                }
+    let mut repeats = equal(examples, held_out, &split.training);
+    let mut compared: HashMap<usize, usize> = HashMap::new();
+    for trained in { split.training.chunks(SAMPLE) }.flat_map(|part| signing.all(part)) {
+        for candidate in index.query_owned(&trained.signature) {
+            let compared = compared.entry(candidate).or_default();
+            if *compared >= MAX_COMPARED || repeats.contains_key(&candidate) {
+                continue;
+            }
+            *compared += 1;
+            if similarity(&signing.own_runs(candidate), &trained.runs) >= SIMILARITY {
+                repeats.insert(candidate, trained.example);
             }
         }
     }
@@ -65,6 +70,20 @@ pub fn near_duplicates(examples: &ExampleStore, split: &Split) -> NearDuplicates
         held_out: repeats.len(),
         first: first.map(|(one, other)| (examples.source(*one), examples.source(*other))),
     }
+}
+
+/// Held-out examples that are trained on to the token, each with one that is.
+fn equal(examples: &ExampleStore, held_out: &[usize], training: &[usize]) -> HashMap<usize, usize> {
+    let contents: HashMap<u64, usize> = { held_out.iter() }
+        .map(|&example| (examples.content(example), example))
+        .collect();
+    let mut equal = HashMap::new();
+    for &trained in training {
+        if let Some(&held_out) = contents.get(&examples.content(trained)) {
+            equal.entry(held_out).or_insert(trained);
+        }
+    }
+    equal
 }
 
 struct Signing<'a> {
@@ -169,6 +188,13 @@ mod tests {
         let changed = own_words(50).enumerate();
         let changed = changed.map(|(t, word)| if t == 30 { 1 } else { word });
         examples[3] = example(3, changed);
+        // Too short for runs, and yet the same.
+        let short = |number: u32| Example {
+            ids: vec![1, 2, 3],
+            targets: vec![false, true, true],
+            ..example(number, own_words(number))
+        };
+        (examples[7], examples[70]) = (short(7), short(70));
         let store = ExampleStore::from(examples.as_slice());
         let split = Split {
             held_out: (0..10).collect(),
@@ -181,7 +207,7 @@ mod tests {
         assert_eq!(
             near_duplicates(&store, &split),
             NearDuplicates {
-                held_out: 1,
+                held_out: 2,
                 first: Some((line(3), line(50)))
             }
         );

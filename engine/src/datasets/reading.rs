@@ -2,15 +2,15 @@
 //! their order. A row that cannot be understood is handed on as a problem; the rows behind it go on.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 
 use rayon::prelude::*;
 use stepladder_protocol::{DataFormat, DataOptions};
 
 use super::conversation::{Sample, SourceLine};
-use super::formats::{DETECTION_ROWS, Detection, RowProblem, detect};
+use super::formats::{Detection, RowProblem};
 use super::load::LoadProgress;
-use super::reader::{DataSource, RowReader};
+use super::opened::OpenedSource;
+use super::reader::DataSource;
 use super::report::SourceReport;
 use super::row::{Fields, Row};
 use crate::models::chat_template::deep_stack;
@@ -23,6 +23,7 @@ const CHUNK_BYTES: usize = 8 << 20;
 /// Reads sources.
 pub(super) struct Reading<'a> {
     options: &'a DataOptions,
+    sources: usize,
     threads: rayon::ThreadPool,
     so_far: LoadProgress,
 }
@@ -37,6 +38,7 @@ impl<'a> Reading<'a> {
             deep_stack::pool().map_err(Error::io("start threads for", "the chat template"))?;
         Ok(Self {
             options,
+            sources: sources.len(),
             threads,
             so_far: LoadProgress {
                 rows: 0,
@@ -55,15 +57,22 @@ impl<'a> Reading<'a> {
         mut take: impl FnMut(SourceLine, Made<T>) -> Result<()>,
         progress: &mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
     ) -> Result<SourceReport> {
-        let mut reader = RowReader::open(source)?;
-        let bytes_before = self.so_far.bytes_read;
-        let mut report = SourceReport {
-            path: source.path().to_path_buf(),
-            ..SourceReport::default()
+        let mut opened = match OpenedSource::open(source, self.options) {
+            Ok(opened) => opened,
+            // One odd file among several does not keep the others from being read.
+            Err(error) if self.sources > 1 => {
+                return Ok(SourceReport {
+                    path: source.path().to_path_buf(),
+                    ended: Some(error.to_string()),
+                    ..SourceReport::default()
+                });
+            }
+            Err(error) => return Err(error),
         };
-        let mut detection = None;
+        let bytes_before = self.so_far.bytes_read;
+        let mut report = opened.report(source);
         loop {
-            let (chunk, ended) = next_chunk(&mut reader);
+            let (chunk, ended) = next_chunk(&mut opened);
             report.rows += chunk.len();
             self.so_far.rows += chunk.len();
             let places: Vec<SourceLine> = chunk
@@ -77,16 +86,13 @@ impl<'a> Reading<'a> {
             let rows: Vec<Made<Fields>> = self
                 .threads
                 .install(|| chunk.into_par_iter().map(Row::into_fields).collect());
-            if detection.is_none() {
-                detection = self.detect(source.path(), &places, &rows)?;
-            }
+            let detection = opened.detection.as_ref();
             let made = self.threads.install(|| {
                 let make = |(place, fields): (&SourceLine, Made<Fields>)| {
-                    let sample = match (&detection, fields) {
+                    let sample = match (detection, fields) {
                         (_, Err(problem)) => return Ok(Err(problem)),
                         (Some(detection), Ok(fields)) => detection.parse(fields),
-                        // Only where there is none to detect from.
-                        (None, Ok(_)) => return Ok(Err(RowProblem::new("no format", ""))),
+                        (None, Ok(_)) => return Ok(Err(no_format())),
                     };
                     sample.map_or_else(
                         |problem| Ok(Err(problem)),
@@ -99,7 +105,7 @@ impl<'a> Reading<'a> {
             for (place, made) in places.iter().zip(made) {
                 take(*place, made?)?;
             }
-            self.so_far.bytes_read = bytes_before + reader.bytes_read();
+            self.so_far.bytes_read = bytes_before + opened.reader.bytes_read();
             if progress(self.so_far).is_break() {
                 return Err(Error::Stopped);
             }
@@ -108,33 +114,20 @@ impl<'a> Reading<'a> {
                 break;
             }
         }
-        report.container = reader.container().name();
+        let reader = &opened.reader;
         report.notices = reader.notices().to_vec();
         report.fingerprint = reader.fingerprint();
         report.row_index = reader.index().clone();
-        if let Some(found) = detection {
-            report.describe(&found);
-        }
         Ok(report)
     }
+}
 
-    /// The format by the first rows that can be read; none if no row of them can.
-    fn detect(
-        &self,
-        path: &Path,
-        places: &[SourceLine],
-        rows: &[Made<Fields>],
-    ) -> Result<Option<Detection>> {
-        let readable = rows.iter().flatten().take(DETECTION_ROWS);
-        let readable: Vec<Fields> = readable.cloned().collect();
-        let first = rows.iter().position(std::result::Result::is_ok);
-        let Some(first) = first else {
-            return Ok(None);
-        };
-        detect(&readable, self.options)
-            .map(Some)
-            .map_err(|problem| problem.at(path, places[first].line))
-    }
+/// Of a row that can be read behind thousands that cannot.
+fn no_format() -> RowProblem {
+    RowProblem::new(
+        "none of the rows at the beginning of the file can be read, so their format is not known",
+        "repair or remove the rows at the beginning",
+    )
 }
 
 impl SourceReport {
@@ -158,11 +151,11 @@ impl SourceReport {
 }
 
 /// Some rows, and the error that ended the reading behind them.
-fn next_chunk(reader: &mut RowReader<'_>) -> (Vec<Row>, Option<Error>) {
+fn next_chunk(opened: &mut OpenedSource<'_>) -> (Vec<Row>, Option<Error>) {
     let mut chunk = Vec::new();
     let mut bytes = 0;
     while chunk.len() < CHUNK_ROWS && bytes < CHUNK_BYTES {
-        match reader.next_row() {
+        match opened.next_row() {
             Ok(Some(row)) => {
                 bytes += row.size_bytes();
                 chunk.push(row);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use stepladder_protocol::DataFormat;
+use stepladder_protocol::{DataFormat, Traces};
 
 use super::example::Built;
 use super::fitting::Unfit;
@@ -155,8 +155,10 @@ pub struct DatasetReport {
     pub turns: TurnAccount,
     /// Whether the model may think before it answers.
     pub model_thinks: bool,
-    /// What an answer without thinking opens with, if the model's template has something for that.
+    /// Whether the model's template has an opening for an answer without thinking.
     pub has_empty_trace: bool,
+    /// What became of traces.
+    pub traces_wish: Traces,
 }
 
 impl DatasetReport {
@@ -222,8 +224,9 @@ impl DatasetReport {
                     .iter()
                     .map(|notice| format!("{path}: {notice}")),
             );
-            notices.extend(source.ended.iter().map(|problem| {
-                format!("reading ended early, what stands before it is used: {problem}")
+            notices.extend(source.ended.iter().map(|problem| match source.rows {
+                0 => format!("left out: {problem}"),
+                _ => format!("reading ended early, what stands before it is used: {problem}"),
             }));
         }
         self.note_lengths(&mut notices);
@@ -280,6 +283,18 @@ impl DatasetReport {
             "not trained, because the model's chat template leaves nothing of it in the text",
         );
         note(
+            self.turns.tools_left_out,
+            "conversation has",
+            "conversations have",
+            "tools, which the model's chat template leaves out",
+        );
+        note(
+            self.turns.system_left_out,
+            "conversation has",
+            "conversations have",
+            "a system message, which the model's chat template leaves out",
+        );
+        note(
             self.turns.begun_twice,
             "example began",
             "examples began",
@@ -295,19 +310,29 @@ impl DatasetReport {
             "answers open",
             "a think block and never close it",
         );
-        let without = traces.answers - traces.with_trace - traces.empty - traces.unclosed;
+        let silent = traces.answers - traces.with_trace - traces.empty - traces.unclosed;
+        let (without, remedy) = match (self.traces_wish, self.has_empty_trace) {
+            (Traces::InsertEmpty, true) => (0, ""),
+            (Traces::InsertEmpty, false) => (
+                silent,
+                "; its template has no opening for an answer without thinking, so none was inserted",
+            ),
+            (Traces::Drop, _) => (
+                traces.answers - traces.empty,
+                "; --traces drop leaves its thinking out",
+            ),
+            (Traces::Keep, true) => (
+                silent,
+                "; add traces, or use --traces insert_empty to teach answers without thinking beside \
+                 its thinking",
+            ),
+            (Traces::Keep, false) => (silent, "; add traces to keep it"),
+        };
         if self.model_thinks && without > 0 {
-            let remedy = match self.has_empty_trace {
-                true => {
-                    "; add traces, or use --traces insert_empty to teach answers without thinking \
-                     beside its thinking"
-                }
-                false => "; add traces to keep it",
-            };
             notices.push(format!(
-                "this model thinks before it answers, and {} of {} answers show no thinking: training \
-                 on them unlearns it{remedy}",
-                without, traces.answers
+                "this model thinks before it answers, and {without} of {} answers show no thinking: \
+                 training on them unlearns it{remedy}",
+                traces.answers
             ));
         }
     }

@@ -1,5 +1,7 @@
 //! All examples of a dataset, one behind the other, in lists that leave RAM when they are long.
 
+use std::hash::{Hash, Hasher};
+
 use bytemuck::{Pod, Zeroable};
 
 use super::conversation::SourceLine;
@@ -17,6 +19,8 @@ struct Record {
     /// Index of its first token.
     first: u64,
     hash: u64,
+    /// Of tokens and mask, to find equal ones.
+    content: u64,
     line: u64,
     source: u32,
     tokens: u32,
@@ -36,11 +40,21 @@ pub struct ExampleStore {
     records: Spilled<Record>,
 }
 
+/// A number that equal tokens and masks share. Where there are no tokens, what was said counts.
+fn content_hash(example: &Example) -> u64 {
+    let mut hasher = fnv::FnvHasher::default();
+    match example.ids.is_empty() {
+        true => example.hash.hash(&mut hasher),
+        false => (&example.ids, &example.targets).hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
 /// A row of which there is an example, ordered so that equal ones stand together.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable)]
 struct RowOf {
-    hash: u64,
+    content: u64,
     source: u64,
     line: u64,
 }
@@ -77,6 +91,7 @@ impl StoreWriter {
         let record = Record {
             first: self.tokens.len() as u64,
             hash: example.hash,
+            content: content_hash(example),
             line: example.source.line as u64,
             source: example.source.source as u32,
             tokens: example.ids.len() as u32,
@@ -144,6 +159,11 @@ impl ExampleStore {
         self.records.as_slice()[index].hash
     }
 
+    /// A number that examples of equal tokens and masks share.
+    pub fn content(&self, index: usize) -> u64 {
+        self.records.as_slice()[index].content
+    }
+
     /// The row it came from.
     pub fn source(&self, index: usize) -> SourceLine {
         let record = &self.records.as_slice()[index];
@@ -179,17 +199,18 @@ impl ExampleStore {
     /// When there is no room on disk to sort them.
     pub fn duplicates(&self) -> Result<Duplicates> {
         let mut rows = SpillWriter::new();
-        let mut last = None;
-        for record in self.records.as_slice() {
-            let row = RowOf {
-                hash: record.hash,
-                source: u64::from(record.source),
-                line: record.line,
-            };
-            // Several examples of one row stand together.
-            if last.replace(row) != Some(row) {
-                rows.extend([row])?;
-            }
+        let is_same_row = |a: &Record, b: &Record| (a.source, a.line) == (b.source, b.line);
+        // Several examples of one row stand together.
+        for examples in self.records.as_slice().chunk_by(is_same_row) {
+            let mut content = fnv::FnvHasher::default();
+            examples
+                .iter()
+                .for_each(|record| record.content.hash(&mut content));
+            rows.extend([RowOf {
+                content: content.finish(),
+                source: u64::from(examples[0].source),
+                line: examples[0].line,
+            }])?;
         }
         let mut rows = rows.finish()?;
         let rows = rows.as_mut_slice();
@@ -199,7 +220,10 @@ impl ExampleStore {
             line: row.line as usize,
         };
         let mut found = Duplicates::default();
-        for pair in rows.windows(2).filter(|pair| pair[0].hash == pair[1].hash) {
+        for pair in rows
+            .windows(2)
+            .filter(|pair| pair[0].content == pair[1].content)
+        {
             found.rows += 1;
             let repeated = (line(&pair[1]), line(&pair[0]));
             found.first = Some(found.first.map_or(repeated, |first| first.min(repeated)));
@@ -270,7 +294,7 @@ mod tests {
         assert_eq!(
             found,
             Duplicates {
-                rows: 3,
+                rows: 2,
                 first: Some((at(3), at(1)))
             }
         );

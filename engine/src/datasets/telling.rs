@@ -5,7 +5,7 @@ use stepladder_protocol::Traces;
 
 use super::conversation::{Message, Role};
 use super::traces::{TraceFound, recognize};
-use crate::models::chat_template::{THINK_CLOSE, THINK_OPEN, TemplateTraits};
+use crate::models::chat_template::{EmptyTraceForm, THINK_CLOSE, THINK_OPEN, TemplateTraits};
 
 /// A conversation as it is handed to the template.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +13,8 @@ pub(super) struct Told {
     pub(super) messages: Vec<Message>,
     /// Bytes at the beginning of each message's content that are its trace.
     pub(super) trace_bytes: Vec<usize>,
+    /// Whether the template opens answers without a trace with an empty one by itself.
+    pub(super) tells_unasked: bool,
     pub(super) traces: TraceAccount,
 }
 
@@ -55,6 +57,7 @@ impl Told {
         let mut told = Self {
             messages: Vec::with_capacity(messages.len()),
             trace_bytes: Vec::with_capacity(messages.len()),
+            tells_unasked: template.empty_trace_form == EmptyTraceForm::Unasked,
             traces: TraceAccount::default(),
         };
         for message in messages {
@@ -70,6 +73,18 @@ impl Told {
             told.trace_bytes.push(trace_bytes);
         }
         told
+    }
+
+    /// Whether an answer is left without words and calls.
+    pub(super) fn says_nothing(&self) -> bool {
+        let calls = |message: &Message| message.extra.contains_key("tool_calls");
+        let empty = |message: &Message| {
+            message.role == Role::Assistant
+                && message.content.trim().is_empty()
+                && message.reasoning.as_deref().is_none_or(str::is_empty)
+                && !calls(message)
+        };
+        self.messages.iter().any(empty)
     }
 
     /// Whether a message has a trace.
@@ -102,28 +117,53 @@ fn placed(
                 reasoning: None,
                 ..recognized
             };
+            // Beside a field there may be a block as well.
+            let (without, _) = recognize(without);
+            let without = Message {
+                reasoning: None,
+                ..without
+            };
             (without, 0)
         }
-        (_, Some(reasoning)) if reasoning.trim().is_empty() => match &template.empty_trace {
-            Some(trace) => within_words(trace, &recognized),
-            None => (written.clone(), 0),
-        },
+        (_, Some(reasoning)) if reasoning.trim().is_empty() => {
+            with_empty_trace(recognized, template).unwrap_or_else(|| (written.clone(), 0))
+        }
         (_, Some(_)) if template.prints_reasoning => (recognized, 0),
         // Within the words, where the template does not touch it: as it was written, if it was.
         (_, Some(_)) if written.reasoning.is_none() => {
-            let trace = written.content.strip_suffix(recognized.content.as_str());
-            (written.clone(), trace.map_or(0, str::len))
+            (written.clone(), trace_bytes(&written.content, &recognized))
         }
         (_, Some(reasoning)) => {
             let trace = format!("{THINK_OPEN}\n{}\n{THINK_CLOSE}\n\n", reasoning.trim());
             within_words(&trace, &recognized)
         }
-        (Traces::InsertEmpty, None) => match &template.empty_trace {
-            Some(trace) => within_words(trace, &recognized),
-            None => (recognized, 0),
-        },
+        (Traces::InsertEmpty, None) => {
+            with_empty_trace(recognized, template).unwrap_or_else(|| (written.clone(), 0))
+        }
         (Traces::Keep, None) => (written.clone(), 0),
     }
+}
+
+/// How much of some words is the trace: all before the answer that was recognized behind it.
+fn trace_bytes(words: &str, recognized: &Message) -> usize {
+    let reasoning = recognized.reasoning.as_deref().unwrap_or_default();
+    let behind = words.find(reasoning).map_or(0, |at| at + reasoning.len());
+    let answer = words[behind..].find(recognized.content.as_str());
+    answer.map_or(0, |at| behind + at)
+}
+
+/// An answer with an empty trace, as the template tells one; none if it has no way to.
+fn with_empty_trace(answer: Message, template: &TemplateTraits) -> Option<(Message, usize)> {
+    let with_reasoning = |reasoning: Option<String>| Message {
+        reasoning,
+        ..answer.clone()
+    };
+    let trace = template.empty_trace.as_ref()?;
+    Some(match template.empty_trace_form {
+        EmptyTraceForm::Unasked => (with_reasoning(None), 0),
+        EmptyTraceForm::EmptyReasoning => (with_reasoning(Some(String::new())), 0),
+        EmptyTraceForm::InWords => within_words(trace, &answer),
+    })
 }
 
 fn within_words(trace: &str, answer: &Message) -> (Message, usize) {

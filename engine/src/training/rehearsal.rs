@@ -69,19 +69,35 @@ fn longest(examples: &ExampleSet<'_>, batch_size: usize) -> MicroBatchRows {
     by_length.into_iter().map(|number| vec![number]).collect()
 }
 
+/// Rows as full as they can be when the longest examples meet: no step is worse, and which examples
+/// share a row need not be known.
+fn fullest(examples: &ExampleSet<'_>, plan: &RunPlan, row_tokens: usize) -> TokenBatch {
+    let mut lengths = examples.lengths();
+    lengths.sort_unstable_by_key(|&tokens| Reverse(tokens));
+    let longest = lengths.first().copied().unwrap_or(0);
+    let together: usize = lengths.iter().take(plan.stream.per_step()).sum();
+    let seq = together.min(row_tokens.max(longest));
+    // Of best-fit rows at most one is no more than half full.
+    let rows = (2 * together).div_ceil(seq.max(1)) + 1;
+    let batch = plan.layout.batch_size.min(rows).min(lengths.len());
+    let ids = examples.get(0).ids;
+    TokenBatch::of_length(
+        batch,
+        seq,
+        ids.iter().max().map_or(1, |id| *id as usize + 1),
+    )
+}
+
 impl Rehearsal {
     /// Of a run on these examples.
     pub fn new(training: &ExampleSet<'_>, held_out: &ExampleSet<'_>, plan: &RunPlan) -> Self {
         let layout = plan.layout;
         let step = match layout.rows {
             Rows::OneEach => largest(training, once(longest(training, layout.batch_size))),
-            // Which examples fill rows together is known only by arranging every step.
-            Rows::Packed { .. } => {
-                let mut stream = plan.stream.clone();
-                let steps = 1..=stream.steps();
-                let batches = steps.flat_map(|step| training.arrange(&stream.step(step), layout));
-                largest(training, batches)
+            Rows::Packed { tokens } if !training.is_empty() => {
+                Some(fullest(training, plan, tokens))
             }
+            Rows::Packed { .. } => None,
         };
         Self {
             training: step.unwrap_or_else(|| TokenBatch::new(&[])),

@@ -1,7 +1,7 @@
 //! The data of a run: where they are, whether they are still what they were, and what the split makes
 //! of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::datasets::builtin;
 use crate::datasets::conversation::SourceLine;
@@ -28,24 +28,36 @@ pub(crate) fn data_sources(names: &[String]) -> Result<FoundSources> {
     Ok(found)
 }
 
-/// Recognizes the content of each source.
+/// Recognizes the content of each source, as far as it was read.
 pub(super) fn fingerprints(report: &DatasetReport) -> Vec<String> {
-    let of = |source: &SourceReport| source.fingerprint.clone().unwrap_or_default();
+    let of = |source: &SourceReport| match (&source.fingerprint, &source.ended) {
+        (Some(fingerprint), None) => fingerprint.clone(),
+        (_, ended) => format!(
+            "{} rows, then: {}",
+            source.rows,
+            ended.as_deref().unwrap_or("the file changed")
+        ),
+    };
     report.sources.iter().map(of).collect()
 }
 
-/// The first source that is not what it was when the fingerprints were taken, if they were.
-pub(super) fn changed<'a>(report: &'a DatasetReport, expected: &[String]) -> Option<&'a Path> {
-    if expected.is_empty() {
+/// What is no longer as it was when the fingerprints were taken, if they were: a file, or the number
+/// of files.
+pub(super) fn changed(report: &DatasetReport, expected: &[String]) -> Option<PathBuf> {
+    let found = fingerprints(report);
+    if expected.is_empty() || found == expected {
         return None;
     }
-    let found = fingerprints(report);
-    let same = found.iter().zip(expected).take_while(|(a, b)| a == b);
-    let place = same.count();
-    (found != expected).then(|| {
-        let source = report.sources.get(place).or(report.sources.last());
-        source.map_or(Path::new("dataset"), |source| source.path.as_path())
-    })
+    if found.len() != expected.len() {
+        let now = format!(
+            "the data, now {} files instead of {},",
+            found.len(),
+            expected.len()
+        );
+        return Some(PathBuf::from(now));
+    }
+    let place = { found.iter().zip(expected) }.position(|(a, b)| a != b)?;
+    report.sources.get(place).map(|source| source.path.clone())
 }
 
 pub(super) fn changed_since_begun(run: &Path, data: &Path) -> Error {
@@ -69,12 +81,11 @@ pub(super) fn changed_since_configured(data: &Path) -> Error {
     }
 }
 
-/// The files are the same, and yet other examples came of them.
+/// Other examples came of the data, though the files are the same as far as is known.
 pub(super) fn examples_changed(run: &Path) -> Error {
     Error::RunInvalid {
         path: run.to_path_buf(),
-        problem: "the examples are no longer those that this run began with, though the data files are"
-            .to_owned(),
+        problem: "the examples are no longer those that this run began with".to_owned(),
         hint: "use the model files and the version of Stepladder that it began with, or start a new run"
             .to_owned(),
     }

@@ -106,8 +106,8 @@ pub fn start(
     let fingerprints = fingerprints(&dataset.report);
     if let Some(path) = changed(&dataset.report, &config.data_fingerprints) {
         return Err(match &resumed {
-            Ok(folder) => changed_since_begun(folder.path(), path),
-            Err(_) => changed_since_configured(path),
+            Ok(folder) => changed_since_begun(folder.path(), &path),
+            Err(_) => changed_since_configured(&path),
         });
     }
     config.data_fingerprints = fingerprints;

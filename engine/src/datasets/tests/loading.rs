@@ -2,11 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use stepladder_protocol::DataOptions;
+use stepladder_protocol::{DataOptions, LossOn, TokenUse, TooLong};
 
 use super::{CHATML, GEMMA, template};
+use crate::datasets::first_look::{FirstLook, see};
+use crate::datasets::known_rows::KnownRows;
 use crate::datasets::{DataSource, Dataset, LoadProgress, Recipe};
-use crate::models::tokenizer::tests::tokenizer;
+use crate::models::tokenizer::tests::{tokenizer, tokenizer_with_ends};
 use crate::{Error, Result};
 
 const ROW: &str =
@@ -281,4 +283,118 @@ fn the_file_and_line_of_what_cannot_be_read_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let error = load_all(&[DataSource::File(folder.path().into())], CHATML, 4096).unwrap_err();
     assert_eq!(error.code(), "io");
+}
+
+fn options(change: impl FnOnce(&mut DataOptions)) -> DataOptions {
+    let mut options = DataOptions::default();
+    change(&mut options);
+    options
+}
+
+/// What is shown of an example is what is trained.
+#[test]
+fn a_look_shows_what_a_load_trains() {
+    let long = ROW.replace("\"ho\"", &format!("\"{}\"", "x".repeat(60)));
+    let rows = memory("data.jsonl", &format!("{ROW}\n{long}\n"));
+    let (tokenizer, template) = (
+        tokenizer_with_ends(&["<|im_end|>"]),
+        template(&format!("<s>{CHATML}")),
+    );
+    for too_long in [
+        TooLong::CutRight,
+        TooLong::CutLeft,
+        TooLong::Split,
+        TooLong::Drop,
+    ] {
+        let options = options(|options| options.too_long = Some(too_long));
+        let recipe = Recipe {
+            tokenizer: &tokenizer,
+            template: Some(&template),
+            options: &options,
+            context: 50,
+        };
+        let sources = std::slice::from_ref(&rows);
+        let look = FirstLook { from: 1, rows: 9 };
+        let look = look
+            .at(sources, &options, Some(&recipe), &KnownRows::default())
+            .unwrap();
+        let seen = look
+            .samples
+            .iter()
+            .flat_map(|(_, sample)| see(sample, &recipe).unwrap());
+        let seen: usize = seen
+            .map(|example| {
+                example
+                    .uses
+                    .iter()
+                    .filter(|used| **used == TokenUse::Trained)
+                    .count()
+            })
+            .sum();
+        let dataset = Dataset::load(sources, &recipe, &mut |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!(seen, dataset.report.target_tokens, "{too_long:?}");
+        // Lengths are those of what is trained on.
+        let examples = match too_long {
+            TooLong::Drop => 1,
+            _ => 2,
+        };
+        assert_eq!(dataset.report.full_lengths.examples(), examples);
+    }
+}
+
+#[test]
+fn a_row_of_which_nothing_is_trained_is_counted() {
+    let silent = ROW.replace("\"content\":\"ho\"", "\"content\":\"ho\",\"weight\":1");
+    let last = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"},{"role":"assistant","content":"d","weight":0}]}"#;
+    let (tokenizer, template) = (tokenizer(&["<|im_end|>"]), template(CHATML));
+    let options = options(|options| options.loss_on = LossOn::LastTurn);
+    let recipe = Recipe {
+        tokenizer: &tokenizer,
+        template: Some(&template),
+        options: &options,
+        context: 4096,
+    };
+    let load = |rows: &str| {
+        let source = memory("data.jsonl", rows);
+        Dataset::load(&[source], &recipe, &mut |_| ControlFlow::Continue(()))
+    };
+    let report = load(&format!("{silent}\n{last}")).unwrap().report;
+    assert_eq!(
+        (report.rows_read, report.examples, report.skipped.count),
+        (2, 1, 1)
+    );
+    assert_eq!(
+        load(last).unwrap_err().to_string(),
+        "data.jsonl: none of the 1 rows can be trained on; line 1: no token of it is trained"
+    );
+}
+
+#[test]
+fn the_format_is_that_of_the_rows_that_can_be_read() {
+    let rows = "broken\n".repeat(300) + "{\"zzz\":1}\n" + &format!("{ROW}\n").repeat(100);
+    let report = load(&rows, 4096).unwrap().report;
+    assert_eq!((report.examples, report.skipped.count), (100, 301));
+    let look = FirstLook { from: 1, rows: 2 };
+    let source = [memory("data.jsonl", &rows)];
+    let look = look.at(
+        &source,
+        &DataOptions::default(),
+        None,
+        &KnownRows::default(),
+    );
+    assert_eq!(look.unwrap().samples[0].0.line, 302);
+}
+
+#[test]
+fn one_odd_file_among_several_is_left_out_and_told() {
+    let odd = memory("infos.json", "{\"default\": {\"description\": \"x\"}}");
+    let sources = [memory("a.jsonl", ROW), odd, memory("b.jsonl", ROW)];
+    let report = load_all(&sources, CHATML, 4096).unwrap().report;
+    assert_eq!(report.examples, 2);
+    let notices = report.notices();
+    assert_eq!(notices.len(), 1);
+    assert!(
+        notices[0].starts_with("left out: infos.json:1: the rows are of no known format"),
+        "{notices:?}"
+    );
 }

@@ -614,3 +614,119 @@ fn text_is_trained_whole_and_ended() {
     // What the data end themselves is not ended twice.
     assert_eq!(shown("hello</s>"), "hell⟦o</s>⟧");
 }
+
+#[test]
+fn what_stands_between_trace_and_answer_is_not_trained_with_traces_off() {
+    let stops = ["<|im_end|>"];
+    let thoughts = "<|begin_of_thought|>\n\nlong t\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\nb\n\n<|end_of_solution|>";
+    let options = answers_alone(LossOn::Responses);
+    let examples = shown_with(&options, CHATML, &stops, &[user("a"), assistant(thoughts)]);
+    let (context, trained) = examples[0].split_once('⟦').unwrap();
+    assert!(context.contains("long t"), "{examples:?}");
+    assert!(
+        trained.contains('b') && !trained.contains("long t"),
+        "{examples:?}"
+    );
+}
+
+/// Opens every answer with a block, empty or not.
+const ALWAYS: &str = "{% for m in messages %}<|im_start|>{{ m.role }}
+{% if m.role == 'assistant' %}<think>{{ m.reasoning_content or '' }}</think>{% endif %}{{ m.content }}<|im_end|>
+{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}";
+
+#[test]
+fn an_empty_trace_is_told_once() {
+    let stops = ["<|im_end|>"];
+    let messages = [user("a"), assistant("b")];
+    let insert = with_traces(Traces::InsertEmpty);
+    let expected =
+        ["<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n⟦<think></think>b<|im_end|>⟧\n"];
+    assert_eq!(shown_with(&insert, ALWAYS, &stops, &messages), expected);
+    let told_so = [user("a"), assistant("<think></think>b")];
+    assert_eq!(shown_with(&insert, ALWAYS, &stops, &told_so), expected);
+    assert_eq!(
+        shown_with(&answers_alone(LossOn::Responses), ALWAYS, &stops, &messages),
+        ["<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n<think></think>⟦b<|im_end|>⟧\n"]
+    );
+}
+
+#[test]
+fn dropped_traces_are_gone_and_an_answer_of_nothing_else_is_none() {
+    let stops = ["<|im_end|>"];
+    let drop = with_traces(Traces::Drop);
+    let both = [user("a"), thinking("one", "<think>other</think>b")];
+    assert_eq!(
+        shown_with(&drop, CHATML, &stops, &both),
+        ["<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n⟦b<|im_end|>⟧\n"]
+    );
+    let (tokenizer, template) = (tokenizer(&stops), template(CHATML));
+    let recipe = recipe(&tokenizer, &template, &drop);
+    let chat = Chat {
+        messages: vec![user("a"), assistant("<think>only thoughts</think>")],
+        tools: None,
+    };
+    let problem = mask_chat(&chat, &recipe, &template).unwrap_err();
+    assert!(
+        matches!(&problem, MaskProblem::Unusable(text) if text.contains("says nothing")),
+        "{problem:?}"
+    );
+}
+
+#[test]
+fn everything_counts_lost_traces_and_leaves_out_answers_of_weight_zero() {
+    let stops = ["<|im_end|>"];
+    let messages = [
+        user("a"),
+        thinking("first thought", "b"),
+        user("c"),
+        thinking("second", "d"),
+    ];
+    let (masked, _) = mask_with(&everything(), QWEN3, &stops, &messages);
+    assert_eq!((masked.examples.len(), masked.account.trace_lost), (1, 1));
+    let mut first = assistant("b");
+    first.extra.insert("weight".to_owned(), json!(0));
+    let messages = [user("a"), first, user("c"), assistant("d")];
+    assert_eq!(
+        shown_with(&everything(), CHATML, &stops, &messages),
+        [
+            "<|im_start|>⟦user\na<|im_end|>\n<|im_start|>assistant\n⟧b<|im_end|>⟦\n<|im_start|>user\nc<|im_end|>\n<|im_start|>assistant\nd<|im_end|>\n⟧"
+        ]
+    );
+}
+
+#[test]
+fn what_the_template_leaves_out_is_counted() {
+    let (tokenizer, template) = (
+        tokenizer(&["<|im_end|>"]),
+        template(&CHATML.replace("in messages %}", "in messages if m.role != 'system' %}")),
+    );
+    let options = DataOptions::default();
+    let recipe = recipe(&tokenizer, &template, &options);
+    let chat = Chat {
+        messages: vec![
+            Message::new(Role::System, "be kind"),
+            user("a"),
+            assistant("b"),
+        ],
+        tools: Some(json!([{"type": "function", "function": {"name": "add"}}])),
+    };
+    let account = mask_chat(&chat, &recipe, &template).unwrap().account;
+    assert_eq!((account.tools_left_out, account.system_left_out), (1, 1));
+}
+
+#[test]
+fn conversations_of_thousands_of_turns_are_refused() {
+    let (tokenizer, template) = (tokenizer(&["<|im_end|>"]), template(CHATML));
+    let options = DataOptions::default();
+    let recipe = recipe(&tokenizer, &template, &options);
+    let chat = Chat {
+        messages: (0..600).flat_map(|_| [user("a"), assistant("b")]).collect(),
+        tools: None,
+    };
+    let problem = mask_chat(&chat, &recipe, &template).unwrap_err();
+    assert!(
+        matches!(&problem, MaskProblem::Unusable(text) if text.contains("1200 turns")),
+        "{problem:?}"
+    );
+}

@@ -37,7 +37,7 @@ pub use message::{Message, REASONING_FIELDS, Role};
 pub use named::{EndOfTurn, NamedTemplate};
 pub use source::find_source;
 pub(crate) use source::read_source;
-pub use traits::{THINK_CLOSE, THINK_OPEN, TemplateTraits};
+pub use traits::{EmptyTraceForm, THINK_CLOSE, THINK_OPEN, TemplateTraits};
 
 use crate::foreign_text::visible_excerpt;
 use crate::{Error, Result};

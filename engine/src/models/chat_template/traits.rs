@@ -32,10 +32,24 @@ pub struct TemplateTraits {
     /// What an answer without thinking opens with, to the letter: what `enable_thinking` as false
     /// adds to the generation prompt, or the block that the template prints around no reasoning.
     pub empty_trace: Option<String>,
+    /// How an answer gets that opening.
+    pub empty_trace_form: EmptyTraceForm,
     /// A list of tools appears in the text.
     pub takes_tools: bool,
     /// A system message appears in the text.
     pub takes_system: bool,
+}
+
+/// How an answer gets an empty trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EmptyTraceForm {
+    /// The template opens every answer without reasoning so.
+    Unasked,
+    /// The template tells reasoning that is the empty text so.
+    EmptyReasoning,
+    /// It has to stand in the words of the answer.
+    #[default]
+    InWords,
 }
 
 impl TemplateTraits {
@@ -83,6 +97,7 @@ fn observed(template: &ChatTemplate) -> Result<TemplateTraits, RenderProblem> {
         earlier_traces_dropped: two_turns.contains(QUESTION) && !two_turns.contains(TRACE),
         thinks: opens_block || prints_reasoning || on != off || on != unsaid,
         empty_trace,
+        empty_trace_form: empty_trace_form(template)?,
         takes_tools: takes_tools(template)?,
         takes_system: messages_told(
             template,
@@ -126,6 +141,19 @@ fn added_by(off: &str, usual: [&str; 2]) -> Option<String> {
     // Another kind of block: only what comes on top of the usual opening can be told.
     let added = usual.iter().find_map(|usual| opening.strip_prefix(usual));
     added.filter(|added| !added.is_empty()).map(str::to_owned)
+}
+
+fn empty_trace_form(template: &ChatTemplate) -> Result<EmptyTraceForm, RenderProblem> {
+    for (message, form) in [
+        (answer(), EmptyTraceForm::Unasked),
+        (answer_after(""), EmptyTraceForm::EmptyReasoning),
+    ] {
+        let text = messages_told(template, &[question(), message])?;
+        if empty_block(&between(&text, ANSWER)).is_some() {
+            return Ok(form);
+        }
+    }
+    Ok(EmptyTraceForm::InWords)
 }
 
 /// The block of an answer without reasoning: one that is there although none was given, or the one

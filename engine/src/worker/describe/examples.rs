@@ -8,11 +8,22 @@ use crate::datasets::first_look::{Look, SeenExample, see};
 use crate::datasets::{Recipe, SourceLine};
 use crate::models::tokenizer::{SpecialTokenText, Tokenizer};
 
+/// Bytes of text that are shown of an example, and of all of them.
+const MAX_EXAMPLE_BYTES: usize = 256 << 10;
+const MAX_BYTES: usize = 4 << 20;
+/// Segments that are shown of an example.
+const MAX_SEGMENTS: usize = 2000;
+
 /// The samples of a look, as a model will see them, or without a model as they are. Of a sample with
 /// several examples there are several.
 pub fn shown(look: &Look, recipe: Option<&Recipe<'_>>) -> Result<Vec<ExamplePreview>> {
-    let mut shown = Vec::new();
+    let mut shown: Vec<ExamplePreview> = Vec::new();
+    let mut bytes = 0;
     for (place, sample) in &look.samples {
+        if bytes > MAX_BYTES {
+            break;
+        }
+        let before = shown.len();
         let preview = |tokens: Option<usize>, segments: Vec<Segment>| ExamplePreview {
             path: path(look, *place),
             line: place.line,
@@ -28,8 +39,33 @@ pub fn shown(look: &Look, recipe: Option<&Recipe<'_>>) -> Result<Vec<ExamplePrev
                 }
             }
         }
+        for example in &mut shown[before..] {
+            shorten(&mut example.segments);
+            let texts = example.segments.iter().map(|segment| segment.text.len());
+            bytes += texts.sum::<usize>();
+        }
     }
     Ok(shown)
+}
+
+/// Cuts the text of an example that nobody would read to its end.
+fn shorten(segments: &mut Vec<Segment>) {
+    let mut left = MAX_EXAMPLE_BYTES;
+    for segment in segments.iter_mut() {
+        if segment.text.len() > left {
+            let end = (0..=left)
+                .rev()
+                .find(|end| segment.text.is_char_boundary(*end));
+            let cut = segment.text.split_off(end.unwrap_or(0));
+            segment
+                .text
+                .push_str(&format!(" ... and {} more characters", cut.chars().count()));
+            left = 0;
+        }
+        left = left.saturating_sub(segment.text.len());
+    }
+    // A handful of segments at the limit each still fits; thousands of them would not.
+    segments.truncate(MAX_SEGMENTS);
 }
 
 fn path(look: &Look, place: SourceLine) -> String {
