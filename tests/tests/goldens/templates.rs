@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use stepladder_engine::models::chat_template::{
-    ChatTemplate, Clock, Dialog, EndOfTurn, GenerationPrompt, Message, NamedTemplate, Role,
-    SpecialTokens, TemplateTraits, Thinking,
+    ChatTemplate, Clock, Dialog, EmptyTraceForm, EndOfTurn, GenerationPrompt, Message,
+    NamedTemplate, Role, SpecialTokens, TemplateTraits, Thinking,
 };
 use stepladder_engine::models::tokenizer::Tokenizer;
 use stepladder_tests::golden_path;
@@ -205,6 +205,7 @@ fn what_a_template_does_is_found_out() {
                 earlier_traces_dropped: true,
                 thinks: true,
                 empty_trace: block.clone(),
+                empty_trace_form: EmptyTraceForm::Unasked,
                 takes_tools: true,
                 takes_system: true,
             },
@@ -226,6 +227,7 @@ fn what_a_template_does_is_found_out() {
                 earlier_traces_dropped: true,
                 thinks: true,
                 empty_trace: None,
+                empty_trace_form: EmptyTraceForm::InWords,
                 takes_tools: true,
                 takes_system: true,
             },
@@ -270,6 +272,7 @@ fn what_a_template_does_is_found_out() {
     }
     for named in &NamedTemplate::ALL {
         let expected = TemplateTraits {
+            empty_trace_form: EmptyTraceForm::EmptyReasoning,
             prints_reasoning: true,
             thinks: true,
             empty_trace: block.clone(),
