@@ -4,8 +4,9 @@ use stepladder_protocol::{DataOptions, TooLong};
 
 use super::conversation::{Sample, SourceLine};
 use super::fitting::{Piece, Shortened, Unfit, fit};
-use super::loss_mask::{MaskProblem, Masked, TurnAccount, mask_chat, mask_text};
+use super::loss_mask::{MaskProblem, Masked, mask_chat, mask_text};
 use super::recipe::Recipe;
+use super::turn_account::TurnAccount;
 use crate::Result;
 
 /// Tokens with the mask of those that are trained.

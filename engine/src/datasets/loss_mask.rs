@@ -13,7 +13,8 @@ use stepladder_protocol::LossOn;
 
 use super::conversation::{Chat, Message, Role};
 use super::recipe::Recipe;
-use super::telling::{Told, TraceAccount};
+use super::telling::Told;
+use super::turn_account::TurnAccount;
 use super::turns::{Turn, TurnText, answer_start, common_prefix, find_turns};
 use crate::Error;
 use crate::models::chat_template::{ChatTemplate, Dialog, GenerationPrompt, RenderProblem};
@@ -31,41 +32,6 @@ pub(super) struct MaskedTokens {
 pub(super) struct Masked {
     pub(super) examples: Vec<MaskedTokens>,
     pub(super) account: TurnAccount,
-}
-
-/// What was noticed about the assistant's turns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TurnAccount {
-    /// Turns behind which no token tells the model to stop.
-    pub without_end: usize,
-    /// Turns that do not continue the text generation would begin from.
-    pub off_prompt: usize,
-    /// Turns whose trace the template leaves out.
-    pub trace_lost: usize,
-    /// Turns that leave no trace in the text.
-    pub not_found: usize,
-    /// Conversations with tools that the template does not tell.
-    pub tools_left_out: usize,
-    /// Conversations with a system message that the template does not tell.
-    pub system_left_out: usize,
-    /// Texts in which a second token that begins a sequence was taken out.
-    pub begun_twice: usize,
-    /// Their traces.
-    pub traces: TraceAccount,
-}
-
-impl TurnAccount {
-    /// Adds those of another conversation.
-    pub fn add(&mut self, other: Self) {
-        self.without_end += other.without_end;
-        self.off_prompt += other.off_prompt;
-        self.trace_lost += other.trace_lost;
-        self.not_found += other.not_found;
-        self.tools_left_out += other.tools_left_out;
-        self.system_left_out += other.system_left_out;
-        self.begun_twice += other.begun_twice;
-        self.traces.add(other.traces);
-    }
 }
 
 /// Why a conversation became nothing.

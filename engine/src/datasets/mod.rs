@@ -35,6 +35,7 @@ pub mod store;
 pub mod survey;
 mod telling;
 mod traces;
+mod turn_account;
 mod turns;
 
 pub use batch::TokenBatch;

@@ -8,10 +8,10 @@ use stepladder_protocol::{DataFormat, Traces};
 use super::example::Built;
 use super::fitting::Unfit;
 use super::lengths::LengthCounts;
-use super::loss_mask::TurnAccount;
 use super::reader::RowIndex;
 use super::row::RowProblem;
 use super::store::Duplicates;
+use super::turn_account::TurnAccount;
 
 /// Skipped rows that are named one by one; all of them are counted.
 const MAX_NAMED: usize = 100;

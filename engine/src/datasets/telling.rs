@@ -4,7 +4,8 @@
 use stepladder_protocol::Traces;
 
 use super::conversation::{Message, Role};
-use super::traces::{TraceFound, recognize};
+use super::traces::recognize;
+use super::turn_account::TraceAccount;
 use crate::models::chat_template::{EmptyTraceForm, THINK_CLOSE, THINK_OPEN, TemplateTraits};
 
 /// A conversation as it is handed to the template.
@@ -16,39 +17,6 @@ pub(super) struct Told {
     /// Whether the template opens answers without a trace with an empty one by itself.
     pub(super) tells_unasked: bool,
     pub(super) traces: TraceAccount,
-}
-
-/// The traces of a dataset's answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TraceAccount {
-    /// The assistant's turns.
-    pub answers: usize,
-    /// Those with a trace that says something.
-    pub with_trace: usize,
-    /// Those with an empty one.
-    pub empty: usize,
-    /// Those with one that is opened and never closed.
-    pub unclosed: usize,
-}
-
-impl TraceAccount {
-    /// Adds those of another conversation.
-    pub fn add(&mut self, other: Self) {
-        self.answers += other.answers;
-        self.with_trace += other.with_trace;
-        self.empty += other.empty;
-        self.unclosed += other.unclosed;
-    }
-
-    fn count(&mut self, found: &TraceFound) {
-        self.answers += 1;
-        match found {
-            TraceFound::None => {}
-            TraceFound::Field | TraceFound::Inline(_) => self.with_trace += 1,
-            TraceFound::Empty => self.empty += 1,
-            TraceFound::Unclosed => self.unclosed += 1,
-        }
-    }
 }
 
 impl Told {

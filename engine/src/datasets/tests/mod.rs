@@ -2,6 +2,7 @@
 
 mod loading;
 mod masks;
+mod wishes;
 
 use std::path::Path;
 
