@@ -18,7 +18,7 @@ use parquet::schema::types::SchemaDescPtr;
 use super::MAX_ROW_BYTES;
 use super::parquet_checks::{check_footer, check_row_group, damaged};
 use super::parquet_columns::{LeftOut, fields_of, readable_columns};
-use super::source::{DataSource, FILE_CHANGED, FileStamp};
+use super::source::{DataSource, FileStamp};
 use super::stop::Stop;
 use crate::datasets::row::{Row, RowContent, RowProblem};
 use crate::foreign_text::visible_excerpt;
@@ -94,6 +94,14 @@ impl ParquetRows {
         self.fingerprint.clone()
     }
 
+    /// Whether size or time of the file are others than when it was opened.
+    pub(super) fn has_changed(&self) -> bool {
+        match &self.bytes {
+            TableBytes::File(file) => FileStamp::of(file).ok() != self.opened,
+            TableBytes::Memory(_) => false,
+        }
+    }
+
     pub(super) fn next_row(&mut self) -> Result<Option<Row>, Stop> {
         loop {
             if let Some(rows) = &mut self.rows {
@@ -152,11 +160,6 @@ impl ParquetRows {
                 hasher.update_reader(file)?;
             }
             TableBytes::Memory(bytes) => drop(hasher.update(bytes)),
-        }
-        if let (TableBytes::File(file), Some(opened)) = (&self.bytes, self.opened)
-            && FileStamp::of(file)? != opened
-        {
-            self.notices.push(FILE_CHANGED.to_owned());
         }
         self.rows_read = self.rows_in_all;
         self.fingerprint = Some(hasher.finalize().to_hex().to_string());

@@ -8,7 +8,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
-use super::super::{Container, Numbering};
+use super::super::Container;
 use super::Reading;
 
 type Levels<'l> = Option<&'l [i16]>;
@@ -72,7 +72,6 @@ fn tables_are_read_in_every_compression() {
             reading.error
         );
         assert_eq!(reading.container, Container::Parquet);
-        assert_eq!(reading.container.numbering(), Numbering::Rows);
         assert_eq!(reading.rows.len(), 7);
         assert_eq!(
             reading.texts()[..2],

@@ -34,6 +34,12 @@ fn a_jump_gives_the_rows_that_reading_through_gives() {
             true,
         ),
         (
+            // What a quotation mark that is not closed swallowed is read once more.
+            "b.csv",
+            format!("id,b\n\"0\",x\n1,\"x\n{}", "2,x\n".repeat(20_000)).into_bytes(),
+            true,
+        ),
+        (
             "a.json",
             format!("[{}]", list.join(",\n")).into_bytes(),
             false,
@@ -91,7 +97,9 @@ fn a_file_that_changes_while_it_is_read_is_told() {
         .open(&path)
         .unwrap();
     file.write_all(b"{\"a\": 3}\n").unwrap();
+    assert!(!reader.changed_while_read());
     while reader.next_row().unwrap().is_some() {}
+    assert!(reader.changed_while_read());
     assert_eq!(
         reader.notices(),
         ["the file changed while it was read, so rows may be missing or torn"]
@@ -99,5 +107,5 @@ fn a_file_that_changes_while_it_is_read_is_told() {
     // Read once more, it is in order.
     let mut reader = RowReader::open(&source).unwrap();
     while reader.next_row().unwrap().is_some() {}
-    assert!(reader.notices().is_empty());
+    assert!(reader.notices().is_empty() && !reader.changed_while_read());
 }
