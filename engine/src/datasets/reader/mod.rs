@@ -19,6 +19,7 @@ mod json_values;
 mod parquet;
 mod parquet_checks;
 mod parquet_columns;
+mod parquet_lists;
 mod parquet_thrift;
 mod row_index;
 mod source;

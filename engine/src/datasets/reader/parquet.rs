@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parquet::errors::Result as ParquetResult;
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 use parquet::record::reader::{ReaderIter, TreeBuilder};
 use parquet::schema::types::SchemaDescPtr;
@@ -18,6 +19,7 @@ use parquet::schema::types::SchemaDescPtr;
 use super::MAX_ROW_BYTES;
 use super::parquet_checks::{check_footer, check_row_group, damaged};
 use super::parquet_columns::{LeftOut, fields_of, readable_columns};
+use super::parquet_lists::swelling_column;
 use super::source::{DataSource, FileStamp};
 use super::stop::Stop;
 use crate::datasets::row::{Row, RowContent, RowProblem};
@@ -126,15 +128,18 @@ impl ParquetRows {
 
     fn rows_of_group(&self) -> Result<ReaderIter, Stop> {
         let wanted: HashSet<_> = self.columns.columns().iter().map(|c| c.path()).collect();
-        check_row_group(
-            &self.bytes,
-            self.table.metadata().row_group(self.group),
-            |column| wanted.contains(column.column_path()),
-        )?;
-        catching(|| {
-            let group = self.table.get_row_group(self.group)?;
-            TreeBuilder::new().as_iter(self.columns.clone(), group.as_ref())
-        })
+        let is_wanted = |column: &ColumnChunkMetaData| wanted.contains(column.column_path());
+        let metadata = self.table.metadata().row_group(self.group);
+        check_row_group(&self.bytes, metadata, is_wanted)?;
+        let group = catching(|| self.table.get_row_group(self.group))?;
+        if let Some(path) = catching(|| swelling_column(group.as_ref(), is_wanted))? {
+            let path = visible_excerpt(&path, 80);
+            return Err(Stop::new(
+                format!("a row of the column `{path}` can take more than 256 MiB"),
+                "write the file with fewer values per row",
+            ));
+        }
+        catching(|| TreeBuilder::new().as_iter(self.columns.clone(), group.as_ref()))
     }
 
     fn row(&self, content: RowContent) -> Row {
