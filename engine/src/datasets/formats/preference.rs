@@ -119,21 +119,22 @@ fn dialogue(value: &Value) -> Option<Vec<Message>> {
         ("\n\nAssistant:", Role::Assistant),
     ];
     let text = value.as_str()?;
-    let mut rest = text.strip_prefix(SPEAKERS[0].0)?;
-    let mut role = Role::User;
-    let mut turns = Vec::new();
-    loop {
-        let next = SPEAKERS
+    let opening = |at: usize| {
+        let rest = &text[at..];
+        let speaker = SPEAKERS
             .iter()
-            .filter_map(|(marker, role)| Some((rest.find(marker)?, *marker, *role)))
-            .min_by_key(|(at, ..)| *at);
-        let Some((at, marker, next_role)) = next else {
-            break;
-        };
-        turns.push(Message::new(role, rest[..at].trim()));
-        (rest, role) = (&rest[at + marker.len()..], next_role);
+            .find(|(marker, _)| rest.starts_with(marker))?;
+        Some((at, at + speaker.0.len(), speaker.1))
+    };
+    let (_, mut start, mut role) = opening(0).filter(|(.., role)| *role == Role::User)?;
+    let mut turns = Vec::new();
+    for (end, next_start, next_role) in text.match_indices('\n').filter_map(|(at, _)| opening(at)) {
+        if end >= start {
+            turns.push(Message::new(role, text[start..end].trim()));
+            (start, role) = (next_start, next_role);
+        }
     }
-    turns.push(Message::new(role, rest.trim()));
+    turns.push(Message::new(role, text[start..].trim()));
     let is_answered = turns.iter().any(|turn| turn.role == Role::Assistant);
     is_answered.then_some(turns)
 }

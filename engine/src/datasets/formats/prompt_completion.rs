@@ -76,10 +76,23 @@ fn parse(row: &mut RowValues) -> Result<Sample, RowProblem> {
     let place = row.place("prompt");
     let mut messages = given_turns(row.require("prompt")?)?;
     match row.require("completion")? {
-        turns if turns.is_turns() => messages.extend(messages_or_text(turns, Role::Assistant)?),
+        turns if turns.is_turns() => messages.extend(answered_turns(row, turns)?),
         text => messages.push(answered(row, text)?),
     }
     chat(row, messages, &place)
+}
+
+/// The turns of a completion. The row's reasoning is the last answer's, if that brings none.
+fn answered_turns(row: &mut RowValues, turns: Cell) -> Result<Vec<Message>, RowProblem> {
+    let mut messages = messages_or_text(turns, Role::Assistant)?;
+    let reasoning = row.text("reasoning")?;
+    let is_answer = |message: &&mut Message| message.role == Role::Assistant;
+    if let Some(last) = messages.iter_mut().rev().find(is_answer)
+        && last.reasoning.is_none()
+    {
+        last.reasoning = reasoning;
+    }
+    Ok(messages)
 }
 
 /// The turns of a prompt, none of which is trained.

@@ -22,7 +22,7 @@ pub(super) fn check_answers(messages: &[Message]) -> Result<(), RowProblem> {
             "add the answer as a message with \"role\": \"assistant\", or remove the row",
         ));
     }
-    if answers.all(has_no_weight) {
+    if answers.all(Message::has_no_weight) {
         return Err(RowProblem::new(
             "every assistant turn of the row has the weight 0, so there is nothing to learn from it",
             "give one the weight 1, or remove the row",
@@ -51,12 +51,4 @@ pub(super) fn check_tool_results(messages: &[Message], place: &str) -> Result<()
         before = Some(message.role);
     }
     Ok(())
-}
-
-fn has_no_weight(message: &Message) -> bool {
-    let weight = message
-        .extra
-        .get("weight")
-        .and_then(|weight| weight.as_f64());
-    weight == Some(0.0)
 }

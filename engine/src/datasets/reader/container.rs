@@ -28,15 +28,6 @@ pub enum Container {
     Text,
 }
 
-/// What the numbers of rows count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Numbering {
-    /// Lines of the file.
-    Lines,
-    /// Rows of the table.
-    Rows,
-}
-
 impl Container {
     /// What to call it.
     pub fn name(self) -> &'static str {
@@ -50,14 +41,6 @@ impl Container {
             Self::Csv => "CSV",
             Self::Parquet => "Parquet",
             Self::Text => "text",
-        }
-    }
-
-    /// What [`Row::line`](crate::datasets::row::Row::line) counts.
-    pub fn numbering(self) -> Numbering {
-        match self {
-            Self::JsonColumns | Self::Parquet => Numbering::Rows,
-            _ => Numbering::Lines,
         }
     }
 }
@@ -113,6 +96,8 @@ pub(super) enum JsonShape {
     Documents,
     /// Rows begin after so many bytes.
     List(usize),
+    /// The same, and another list of rows stands before them.
+    LaterList(usize),
     Object,
 }
 
@@ -140,7 +125,7 @@ impl JsonShape {
             _ if is_list => Self::List(space + 1),
             Some(b'{') if one_line && (named == Named::Jsonl || !behind.is_empty()) => Self::Lines,
             Some(b'{') if !behind.is_empty() => Self::Documents,
-            Some(b'{') => wrapped_list(text).map_or(Self::Object, |at| Self::List(space + at)),
+            Some(b'{') => wrapped_list(text, space).unwrap_or(Self::Object),
             _ => Self::Lines,
         }
     }
@@ -154,8 +139,8 @@ impl JsonShape {
         {
             return Self::Lines;
         }
-        if let Some(at) = wrapped_list(text) {
-            return Self::List(space + at);
+        if let Some(list) = wrapped_list(text, space) {
+            return list;
         }
         if begins_lines(text) {
             Self::Lines
@@ -175,10 +160,11 @@ fn begins_lines(text: &[u8]) -> bool {
     lines_of_rows.count() == 2
 }
 
-/// Where the rows begin in an object like `{"version": 1, "data": [{`.
-fn wrapped_list(text: &[u8]) -> Option<usize> {
+/// The list in an object like `{"version": 1, "data": [{`, which stands behind so much space.
+fn wrapped_list(text: &[u8], space: usize) -> Option<JsonShape> {
     let skip_space = |at: usize| at + (text[at..].len() - text[at..].trim_ascii_start().len());
     let mut at = skip_space(1);
+    let mut another_before = false;
     while text.get(at) == Some(&b'"') {
         let Piece::Ends(length) = Brackets::default().follow(&text[at..]) else {
             return None;
@@ -189,11 +175,16 @@ fn wrapped_list(text: &[u8]) -> Option<usize> {
             return None;
         }
         at = skip_space(at + 1);
-        if WRAPPERS.contains(&name) && text.get(at) == Some(&b'[') {
+        if text.get(at) == Some(&b'[') {
             let first = text.get(skip_space(at + 1));
-            if matches!(first, Some(b'{' | b'[' | b']')) {
-                return Some(at + 1);
+            if WRAPPERS.contains(&name) && matches!(first, Some(b'{' | b'[' | b']')) {
+                let start = space + at + 1;
+                return Some(match another_before {
+                    true => JsonShape::LaterList(start),
+                    false => JsonShape::List(start),
+                });
             }
+            another_before |= matches!(first, Some(b'{' | b'['));
         }
         let Piece::Ends(length) = Brackets::default().follow(&text[at..]) else {
             return None;

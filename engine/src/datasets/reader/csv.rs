@@ -1,6 +1,7 @@
 //! CSV and its relatives: a header, then a row per record. Values stay texts, whatever they look like.
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use memchr::memchr2;
 use serde_json::Value;
 
 use super::encoding::SAMPLE_BYTES;
@@ -17,12 +18,18 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 const SAMPLE_RECORDS: usize = 100;
 /// A table has no more columns.
 const MAX_COLUMNS: usize = 4096;
+/// How often a reading starts over behind a quotation mark that is not closed. Each time, the text may
+/// be read to its end.
+const MAX_STARTS_OVER: usize = 16;
 
 /// Cuts records into rows with the header's names.
 pub(super) struct Csv {
     reader: Reader,
     names: Vec<String>,
     record: Record,
+    /// The record as it stands in the text.
+    raw: Vec<u8>,
+    starts_over: usize,
 }
 
 /// The record that was read last.
@@ -32,6 +39,8 @@ struct Record {
     fields: usize,
     line: usize,
     too_long: bool,
+    /// Whether the text ended within its quotation marks.
+    unclosed: bool,
 }
 
 impl Csv {
@@ -54,7 +63,10 @@ impl Csv {
                 fields: 0,
                 line: 1,
                 too_long: false,
+                unclosed: false,
             },
+            raw: Vec::new(),
+            starts_over: 0,
         };
         if !csv.read_record(stream)? {
             return Ok(None);
@@ -65,6 +77,12 @@ impl Csv {
 
     fn header(&self) -> Result<Vec<String>, Stop> {
         let hint = "the first line names the columns, like `prompt,completion`";
+        if self.record.unclosed {
+            return Err(Stop::new(
+                "a quotation mark in the header is not closed",
+                hint,
+            ));
+        }
         let values = self.record.values().ok();
         let Some(values) = values.filter(|_| !self.record.too_long) else {
             return Err(Stop::new("the header is too long or no UTF-8 text", hint));
@@ -102,21 +120,28 @@ impl Csv {
             return Ok(false);
         }
         let record = &mut self.record;
-        (record.line, record.too_long) = (stream.line, false);
+        record.line = stream.line;
+        (record.too_long, record.unclosed) = (false, false);
+        self.raw.clear();
         let (mut written, mut ended) = (0, 0);
         let mut seen = 0_usize;
         loop {
-            // At the end of the text the window is empty, which ends the record.
-            stream.refill()?;
-            let window = stream.window();
+            let at_end = !stream.refill()?;
+            // A line break ends every record but one with a quotation mark that is not closed.
+            let window = if at_end { b"\n" } else { stream.window() };
             let (result, read, wrote, ends) = self.reader.read_record(
                 window,
                 &mut record.bytes[written..],
                 &mut record.ends[ended..],
             );
-            let lines = newlines(&window[..read]);
-            stream.take(read);
-            stream.line += lines;
+            if !at_end {
+                let lines = newlines(&window[..read]);
+                if !record.too_long {
+                    self.raw.extend_from_slice(&window[..read]);
+                }
+                stream.take(read);
+                stream.line += lines;
+            }
             seen = seen.saturating_add(read);
             written += wrote;
             ended += ends;
@@ -124,8 +149,14 @@ impl Csv {
                 // Read to its end, and not kept.
                 record.too_long = true;
                 (written, ended) = (0, 0);
+                self.raw = Vec::new();
             }
             match result {
+                ReadRecordResult::InputEmpty if at_end => {
+                    record.unclosed = true;
+                    self.reader.reset();
+                    break;
+                }
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull => grow(&mut record.bytes, written),
                 ReadRecordResult::OutputEndsFull => grow(&mut record.ends, ended),
@@ -137,6 +168,19 @@ impl Csv {
         Ok(true)
     }
 
+    /// Gives back what a quotation mark that is not closed has swallowed: all but its first line.
+    fn start_over(&mut self, stream: &mut TextStream<'_>) {
+        let Some(first_line) = memchr2(b'\n', b'\r', &self.raw) else {
+            return;
+        };
+        if self.starts_over < MAX_STARTS_OVER {
+            self.starts_over += 1;
+            let swallowed = self.raw.split_off(first_line + 1);
+            stream.line = self.record.line + newlines(&self.raw);
+            stream.put_back(swallowed);
+        }
+    }
+
     fn row(&self) -> Row {
         let record = &self.record;
         let line = record.line;
@@ -146,6 +190,15 @@ impl Csv {
                 RowProblem::new(
                     "the row is longer than 32 MiB or has more than 4096 values",
                     "check that no quotation mark is missing; a quotation mark inside a value is written twice",
+                ),
+            );
+        }
+        if record.unclosed {
+            return broken(
+                line,
+                RowProblem::new(
+                    "a quotation mark is not closed",
+                    "close it behind the value; a quotation mark inside a value is written twice",
                 ),
             );
         }
@@ -190,7 +243,13 @@ impl Csv {
 
 impl Cutter for Csv {
     fn next_row(&mut self, stream: &mut TextStream<'_>) -> Result<Option<Row>, Stop> {
-        Ok(self.read_record(stream)?.then(|| self.row()))
+        if !self.read_record(stream)? {
+            return Ok(None);
+        }
+        if self.record.unclosed {
+            self.start_over(stream);
+        }
+        Ok(Some(self.row()))
     }
 }
 

@@ -120,6 +120,7 @@ impl Cutter for JsonObject {
 }
 
 /// Columns of equal length, walked side by side.
+#[derive(Default)]
 pub(super) struct Columns {
     columns: Vec<(String, std::vec::IntoIter<Value>)>,
     row: usize,
@@ -127,32 +128,41 @@ pub(super) struct Columns {
 
 impl Columns {
     fn new(fields: Fields) -> Result<Self, Stop> {
-        let columns: Vec<(String, Vec<Value>)> = fields
-            .into_iter()
-            .map(|(name, column)| (name, into_list(column)))
-            .collect();
         let shown = |name: &str| visible_excerpt(name, 40);
-        if let Some((first, values)) = columns.first() {
-            let other = columns
-                .iter()
-                .find(|(_, other)| other.len() != values.len());
-            if let Some((name, other)) = other {
+        let hint = "give every column one value per row";
+        let mut fields = fields.into_iter();
+        let Some((first, column)) = fields.next() else {
+            return Ok(Self::default());
+        };
+        let (numbers, values) = numbers_and_values(column);
+        let mut columns = vec![(first, values.into_iter())];
+        for (name, column) in fields {
+            let (first, values) = &columns[0];
+            if values.len() != value_count(&column) {
                 return Err(Stop::new(
                     format!(
                         "column `{}` has {} values, but column `{}` has {}",
                         shown(first),
                         values.len(),
-                        shown(name),
-                        other.len()
+                        shown(&name),
+                        value_count(&column)
                     ),
-                    "give every column one value per row",
+                    hint,
                 ));
             }
+            let values = values_in_order(column, &numbers).map_err(|number| {
+                Stop::new(
+                    format!(
+                        "column `{}` has a value for the row `{}`, but column `{}` has none",
+                        shown(first),
+                        shown(number),
+                        shown(&name)
+                    ),
+                    hint,
+                )
+            })?;
+            columns.push((name, values.into_iter()));
         }
-        let columns = columns
-            .into_iter()
-            .map(|(name, values)| (name, values.into_iter()))
-            .collect();
         Ok(Self { columns, row: 0 })
     }
 
@@ -198,11 +208,36 @@ fn are_turns(value: &Value) -> bool {
         .is_some_and(|items| !items.is_empty() && items.iter().all(turn))
 }
 
-fn into_list(column: Value) -> Vec<Value> {
+fn value_count(column: &Value) -> usize {
     match column {
-        Value::Array(values) => values,
-        Value::Object(items) => items.into_iter().map(|(_, value)| value).collect(),
-        other => vec![other],
+        Value::Array(values) => values.len(),
+        Value::Object(items) => items.len(),
+        _ => 1,
+    }
+}
+
+/// A column's values, and the numbers of their rows if they have them.
+fn numbers_and_values(column: Value) -> (Vec<String>, Vec<Value>) {
+    match column {
+        Value::Array(values) => (Vec::new(), values),
+        Value::Object(items) => items.into_iter().unzip(),
+        other => (Vec::new(), vec![other]),
+    }
+}
+
+/// A column's values in the order of the first column's numbers, or the number that it lacks.
+fn values_in_order(column: Value, numbers: &[String]) -> Result<Vec<Value>, &str> {
+    match column {
+        Value::Object(mut items) => numbers
+            .iter()
+            .map(|number| {
+                items
+                    .get_mut(number)
+                    .map(Value::take)
+                    .ok_or(number.as_str())
+            })
+            .collect(),
+        column => Ok(numbers_and_values(column).1),
     }
 }
 

@@ -19,6 +19,7 @@ mod json_values;
 mod parquet;
 mod parquet_checks;
 mod parquet_columns;
+mod parquet_lists;
 mod parquet_thrift;
 mod row_index;
 mod source;
@@ -27,7 +28,7 @@ mod stream;
 mod text;
 mod unpacked;
 
-pub use container::{Container, Numbering, is_dataset_name};
+pub use container::{Container, is_dataset_name};
 pub use found::{FoundSources, find_sources};
 pub use row_index::RowIndex;
 pub use source::DataSource;
@@ -62,6 +63,7 @@ pub struct RowReader<'a> {
     given: usize,
     last_line: usize,
     ended: bool,
+    changed: bool,
     index: RowIndex,
 }
 
@@ -94,6 +96,7 @@ impl<'a> RowReader<'a> {
             given: 0,
             last_line: 1,
             ended: false,
+            changed: false,
             index: RowIndex::default(),
         })
     }
@@ -202,17 +205,31 @@ impl<'a> RowReader<'a> {
 
     fn end(&mut self) {
         self.ended = true;
-        if let Rows::Text { stream, .. } = &mut self.rows {
-            if stream.raw().has_changed() {
-                stream.notices.push(FILE_CHANGED.to_owned());
+        let notices = match &mut self.rows {
+            Rows::Text { stream, .. } => {
+                self.changed = stream.raw().has_changed();
+                if stream.replaced() {
+                    stream.notices.push(
+                        "some characters are none in the text's encoding and became `\u{fffd}`"
+                            .to_owned(),
+                    );
+                }
+                &mut stream.notices
             }
-            if stream.replaced() {
-                stream.notices.push(
-                    "some characters are none in the text's encoding and became `\u{fffd}`"
-                        .to_owned(),
-                );
+            Rows::Parquet(rows) => {
+                self.changed = rows.has_changed();
+                &mut rows.notices
             }
+        };
+        if self.changed {
+            notices.push(FILE_CHANGED.to_owned());
         }
+    }
+
+    /// Whether the file became another one while it was read, as far as the system tells. Known at the
+    /// end of the reading.
+    pub fn changed_while_read(&self) -> bool {
+        self.changed
     }
 
     /// Bytes of the source that were read so far, packed as they are, to be compared with
@@ -263,7 +280,12 @@ fn open_json(
             let values = json_values::JsonValues::one_after_the_other();
             (Container::JsonDocuments, Box::new(values))
         }
-        JsonShape::List(start) => {
+        JsonShape::List(start) | JsonShape::LaterList(start) => {
+            if matches!(shape, JsonShape::LaterList(_)) {
+                stream
+                    .notices
+                    .push("a list that stands before the list of rows was not read".to_owned());
+            }
             stream.line += json_lines::newlines(&stream.window()[..start]);
             stream.take(start);
             let values = json_values::JsonValues::in_list();

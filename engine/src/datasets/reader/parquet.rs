@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parquet::errors::Result as ParquetResult;
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 use parquet::record::reader::{ReaderIter, TreeBuilder};
 use parquet::schema::types::SchemaDescPtr;
@@ -18,7 +19,8 @@ use parquet::schema::types::SchemaDescPtr;
 use super::MAX_ROW_BYTES;
 use super::parquet_checks::{check_footer, check_row_group, damaged};
 use super::parquet_columns::{LeftOut, fields_of, readable_columns};
-use super::source::{DataSource, FILE_CHANGED, FileStamp};
+use super::parquet_lists::swelling_column;
+use super::source::{DataSource, FileStamp};
 use super::stop::Stop;
 use crate::datasets::row::{Row, RowContent, RowProblem};
 use crate::foreign_text::visible_excerpt;
@@ -94,6 +96,14 @@ impl ParquetRows {
         self.fingerprint.clone()
     }
 
+    /// Whether size or time of the file are others than when it was opened.
+    pub(super) fn has_changed(&self) -> bool {
+        match &self.bytes {
+            TableBytes::File(file) => FileStamp::of(file).ok() != self.opened,
+            TableBytes::Memory(_) => false,
+        }
+    }
+
     pub(super) fn next_row(&mut self) -> Result<Option<Row>, Stop> {
         loop {
             if let Some(rows) = &mut self.rows {
@@ -118,15 +128,18 @@ impl ParquetRows {
 
     fn rows_of_group(&self) -> Result<ReaderIter, Stop> {
         let wanted: HashSet<_> = self.columns.columns().iter().map(|c| c.path()).collect();
-        check_row_group(
-            &self.bytes,
-            self.table.metadata().row_group(self.group),
-            |column| wanted.contains(column.column_path()),
-        )?;
-        catching(|| {
-            let group = self.table.get_row_group(self.group)?;
-            TreeBuilder::new().as_iter(self.columns.clone(), group.as_ref())
-        })
+        let is_wanted = |column: &ColumnChunkMetaData| wanted.contains(column.column_path());
+        let metadata = self.table.metadata().row_group(self.group);
+        check_row_group(&self.bytes, metadata, is_wanted)?;
+        let group = catching(|| self.table.get_row_group(self.group))?;
+        if let Some(path) = catching(|| swelling_column(group.as_ref(), is_wanted))? {
+            let path = visible_excerpt(&path, 80);
+            return Err(Stop::new(
+                format!("a row of the column `{path}` can take more than 256 MiB"),
+                "write the file with fewer values per row",
+            ));
+        }
+        catching(|| TreeBuilder::new().as_iter(self.columns.clone(), group.as_ref()))
     }
 
     fn row(&self, content: RowContent) -> Row {
@@ -152,11 +165,6 @@ impl ParquetRows {
                 hasher.update_reader(file)?;
             }
             TableBytes::Memory(bytes) => drop(hasher.update(bytes)),
-        }
-        if let (TableBytes::File(file), Some(opened)) = (&self.bytes, self.opened)
-            && FileStamp::of(file)? != opened
-        {
-            self.notices.push(FILE_CHANGED.to_owned());
         }
         self.rows_read = self.rows_in_all;
         self.fingerprint = Some(hasher.finalize().to_hex().to_string());

@@ -67,6 +67,14 @@ impl<'a> TextStream<'a> {
         self.offset += count as u64;
     }
 
+    /// Puts bytes that were taken last back in front of the text; who does so sets the line. Only at
+    /// the end of the text, where nothing is left in the window.
+    pub(super) fn put_back(&mut self, taken: Vec<u8>) {
+        self.offset = self.offset.saturating_sub(taken.len() as u64);
+        (self.start, self.end) = (0, taken.len());
+        self.buffer = taken.into();
+    }
+
     /// Reads on when the window is empty; `false` at the end of the text.
     pub(super) fn refill(&mut self) -> Result<bool, Stop> {
         if self.start == self.end {

@@ -63,6 +63,12 @@ impl Message {
         }
     }
 
+    /// Whether its dataset says, as OpenAI's files do, that it is not to be trained.
+    pub fn has_no_weight(&self) -> bool {
+        let weight = self.extra.get("weight");
+        weight.and_then(serde_json::Value::as_f64) == Some(0.0)
+    }
+
     /// Bytes of text in the message; what it costs to render is proportional to them.
     pub(super) fn text_bytes(&self) -> usize {
         let extra: usize = self

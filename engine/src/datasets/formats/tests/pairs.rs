@@ -165,6 +165,42 @@ fn rows_of_well_known_datasets() {
 }
 
 #[test]
+fn a_dialogue_of_many_turns_is_read_in_linear_time() {
+    let turns = "\n\nHuman:a".repeat(100_000);
+    let row = serde_json::json!({"chosen": format!("{turns}\n\n\nAssistant: b"), "rejected": "c"});
+    let begun = std::time::Instant::now();
+    let chat = chat(&row.to_string(), Preference);
+    // It takes milliseconds; looking for the end of the text at each turn took 20 seconds.
+    assert!(begun.elapsed().as_secs() < 5);
+    assert_eq!(chat.messages.len(), 100_001);
+    assert_eq!(
+        told(&chat.messages[99_999..]),
+        [(User, "a"), (Assistant, "b")]
+    );
+}
+
+#[test]
+fn reasoning_beside_a_list_of_turns() {
+    for (turn, expected) in [
+        (r#"{"role": "assistant", "content": "b"}"#, "c"),
+        (
+            r#"{"role": "assistant", "content": "b", "reasoning": "own"}"#,
+            "own",
+        ),
+    ] {
+        let row = format!(
+            r#"{{"prompt": [{{"role": "user", "content": "a"}}], "completion": [{turn}], "reasoning": "c"}}"#
+        );
+        let chat = chat(&row, PromptCompletion);
+        assert_eq!(
+            chat.messages[1].reasoning.as_deref(),
+            Some(expected),
+            "{row}"
+        );
+    }
+}
+
+#[test]
 fn reasoning_in_a_column() {
     for (row, format) in [
         (

@@ -172,6 +172,13 @@ fn objects_are_rows_columns_or_around_a_list() {
     assert_eq!(reading.lines(), [1, 2]);
     let pandas = br#"{"prompt": {"0": "a", "1": "b"}, "completion": {"0": "c", "1": "d"}}"#;
     assert_eq!(Reading::of("a.json", pandas).texts(), rows);
+    let reordered = br#"{"prompt": {"0": "a", "1": "b"}, "completion": {"1": "d", "0": "c"}}"#;
+    assert_eq!(Reading::of("a.json", reordered).texts(), rows);
+    let differing = br#"{"prompt": {"0": "a", "1": "b"}, "completion": {"0": "c", "2": "d"}}"#;
+    assert_eq!(
+        Reading::of("a.json", differing).problem(),
+        "a.json:1: column `prompt` has a value for the row `1`, but column `completion` has none"
+    );
     let unequal = Reading::of("a.json", br#"{"prompt": ["a", "b"], "completion": ["c"]}"#);
     assert_eq!(
         unequal.problem(),
@@ -203,6 +210,12 @@ fn objects_are_rows_columns_or_around_a_list() {
     assert_eq!(
         more.notices,
         ["what stands behind the list of rows was not read"]
+    );
+    let before = Reading::of("a.json", br#"{"test": [{"a": 2}], "train": [{"a": 1}]}"#);
+    assert_eq!(before.texts(), ["{\"a\": 1}"]);
+    assert_eq!(
+        before.notices,
+        ["a list that stands before the list of rows was not read"]
     );
 }
 

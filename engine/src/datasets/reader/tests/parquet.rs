@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterVersion};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
-use super::super::{Container, Numbering};
+use super::super::{Container, DataSource, RowReader};
 use super::Reading;
 
 type Levels<'l> = Option<&'l [i16]>;
@@ -72,7 +72,6 @@ fn tables_are_read_in_every_compression() {
             reading.error
         );
         assert_eq!(reading.container, Container::Parquet);
-        assert_eq!(reading.container.numbering(), Numbering::Rows);
         assert_eq!(reading.rows.len(), 7);
         assert_eq!(
             reading.texts()[..2],
@@ -238,6 +237,51 @@ fn pages_that_are_larger_than_they_say_are_refused() {
         assert_eq!(
             Reading::of("a.parquet", &bytes).problem(),
             "a.parquet:1: the Parquet file is damaged: a page is larger than it says"
+        );
+    }
+}
+
+/// Lists of one text again and again, which a dictionary holds once: a list per number of values.
+fn repeated(text: &str, lists: &[usize], version: WriterVersion) -> Vec<u8> {
+    let schema = "message s { repeated binary a (UTF8); }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let properties = WriterProperties::builder()
+        .set_writer_version(version)
+        .build();
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties)).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let level = |values: &usize| (0..*values).map(|value| i16::from(value > 0));
+    let repetition: Vec<i16> = lists.iter().flat_map(level).collect();
+    let count = repetition.len();
+    let (values, definition) = (vec![text; count], vec![1; count]);
+    texts(&mut group, &values, Some(&definition), Some(&repetition));
+    group.close().unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn rows_that_would_swell_are_refused_before_they_do() {
+    let text = "x".repeat(100_000);
+    for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+        // All lists together are large, but none of them is.
+        let bytes = repeated(&text, &[3; 1000], version);
+        assert!(bytes.len() < 1 << 20);
+        let source = DataSource::Memory {
+            name: "lists",
+            bytes: bytes.into(),
+        };
+        let mut reader = RowReader::open(&source).unwrap();
+        let mut rows = 0;
+        while let Some(row) = reader.next_row().unwrap() {
+            assert_eq!(row.size_bytes(), 300_001);
+            rows += 1;
+        }
+        assert_eq!(rows, 1000);
+
+        let reading = Reading::of("a.parquet", &repeated(&text, &[1, 2, 3000, 1], version));
+        assert_eq!(
+            reading.problem(),
+            "a.parquet:1: a row of the column `a` can take more than 256 MiB"
         );
     }
 }

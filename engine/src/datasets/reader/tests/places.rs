@@ -79,6 +79,22 @@ fn a_jump_gives_the_rows_that_reading_through_gives() {
 }
 
 #[test]
+fn what_a_quotation_mark_swallowed_has_its_places() {
+    let source = DataSource::Memory {
+        name: "a.csv",
+        bytes: format!("id,b\n\"0\",x\n1,\"x\n{}", "2,x\n".repeat(20_000))
+            .into_bytes()
+            .into(),
+    };
+    let (rows, index) = read_all(&source);
+    assert_eq!(rows.len(), 20_002);
+    for first in [0, 1, 2, 3, 4097, 20_001] {
+        let mut reader = RowReader::open_near(&source, &index, first).unwrap();
+        assert_eq!(reader.next_row().unwrap().as_ref(), rows.get(first));
+    }
+}
+
+#[test]
 fn a_file_that_changes_while_it_is_read_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.jsonl");
@@ -91,7 +107,9 @@ fn a_file_that_changes_while_it_is_read_is_told() {
         .open(&path)
         .unwrap();
     file.write_all(b"{\"a\": 3}\n").unwrap();
+    assert!(!reader.changed_while_read());
     while reader.next_row().unwrap().is_some() {}
+    assert!(reader.changed_while_read());
     assert_eq!(
         reader.notices(),
         ["the file changed while it was read, so rows may be missing or torn"]
@@ -99,5 +117,5 @@ fn a_file_that_changes_while_it_is_read_is_told() {
     // Read once more, it is in order.
     let mut reader = RowReader::open(&source).unwrap();
     while reader.next_row().unwrap().is_some() {}
-    assert!(reader.notices().is_empty());
+    assert!(reader.notices().is_empty() && !reader.changed_while_read());
 }

@@ -105,6 +105,37 @@ fn a_quotation_mark_that_is_never_closed_is_passed_over() {
 }
 
 #[test]
+fn a_quotation_mark_that_is_not_closed_breaks_its_row_alone() {
+    let unclosed = "<a quotation mark is not closed>";
+    let reading = Reading::of("a.csv", b"prompt,completion\na,\"b\nc,d\r\ne,\"\"\n\nf,g\n");
+    assert_eq!(
+        reading.texts(),
+        [
+            unclosed,
+            r#"{"prompt":"c","completion":"d"}"#,
+            r#"{"prompt":"e","completion":""}"#,
+            r#"{"prompt":"f","completion":"g"}"#,
+        ]
+    );
+    assert_eq!(reading.lines(), [2, 3, 4, 6]);
+    // A quotation mark within a value opens nothing.
+    let inside = Reading::of("a.csv", b"a,b\n1,5\" pipe");
+    assert_eq!(inside.texts(), [r#"{"a":"1","b":"5\" pipe"}"#]);
+    let header = Reading::of("a.csv", b"a,\"b\n1,2\n");
+    assert_eq!(
+        header.problem(),
+        "a.csv:1: a quotation mark in the header is not closed"
+    );
+    // Every line opens another one, so that each start reads to the end.
+    let many = format!(
+        "a,b\n{}",
+        format!("{},\"b\",\"\n", "a".repeat(5000)).repeat(1500)
+    );
+    let reading = Reading::of("a.csv", many.as_bytes());
+    assert_eq!(reading.texts(), [unclosed; 17]);
+}
+
+#[test]
 fn long_values_and_many_rows_cross_windows() {
     let rows: Vec<String> = (0..3000)
         .map(|n| format!("{n},\"{}\"", "a\"\"\n".repeat(n % 500)))

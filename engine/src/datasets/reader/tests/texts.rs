@@ -45,19 +45,41 @@ fn long_documents_are_cut_at_blank_lines() {
 }
 
 #[test]
-fn damaged_text_names_its_place() {
-    let reading = Reading::of(
-        "a.txt",
-        "\u{e4}\n\u{e4}\n"
-            .bytes()
-            .chain(*b"b\xff")
-            .collect::<Vec<_>>()
-            .as_slice(),
-    );
+fn damaged_lines_of_a_text_are_broken_alone() {
+    let mut bytes = "\u{e4}\n".repeat(100_000).into_bytes();
+    bytes.extend(b"b\xff\n\xffc\nd\n\ne\xff");
+    let reading = Reading::of("a.txt", &bytes);
     assert_eq!(
         reading.rows,
-        [(3, "<not UTF-8 text at column 2>".to_owned())]
+        [
+            (
+                1,
+                serde_json::json!({"text": "\u{e4}\n".repeat(100_000)}).to_string()
+            ),
+            (100_001, "<not UTF-8 text at column 2>".to_owned()),
+            (100_002, "<not UTF-8 text at column 1>".to_owned()),
+            (100_003, "{\"text\":\"d\\n\\n\"}".to_owned()),
+            (100_005, "<not UTF-8 text at column 2>".to_owned()),
+        ]
     );
+    // Each of many damaged lines is found at once.
+    let mut bytes = "\u{e4}\n".repeat(100_000).into_bytes();
+    bytes.extend(b"\xff\n".repeat(1 << 20));
+    assert_eq!(Reading::of("a.txt", &bytes).rows.len(), 1 + (1 << 20));
+}
+
+#[test]
+fn a_text_that_is_cut_off_is_given_up_to_there() {
+    let text: String = (0..20_000).map(|n| format!("{n} {}\n", n * n)).collect();
+    let packed = gzip(text.as_bytes());
+    let reading = Reading::of("a.txt.gz", &packed[..packed.len() / 4 * 3]);
+    assert!(reading.error.is_some());
+    let [(1, row)] = reading.rows.as_slice() else {
+        panic!("{} rows", reading.rows.len());
+    };
+    let row: serde_json::Value = serde_json::from_str(row).unwrap();
+    let given = row["text"].as_str().unwrap();
+    assert!(text.starts_with(given) && given.len() > text.len() / 2);
 }
 
 #[test]
