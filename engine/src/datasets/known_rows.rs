@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use super::reader::{DataSource, RowIndex};
-use super::report::DatasetReport;
+use super::report::{DatasetReport, SourceReport};
 
 /// Files that are remembered; more than that and all are forgotten.
 const MAX_FILES: usize = 256;
@@ -46,11 +46,8 @@ impl KnownRows {
         if self.0.len() > MAX_FILES {
             self.0.clear();
         }
-        for source in report
-            .sources
-            .iter()
-            .filter(|source| source.ended.is_none())
-        {
+        let is_sure = |source: &&SourceReport| source.ended.is_none() && !source.changed_while_read;
+        for source in report.sources.iter().filter(is_sure) {
             let path = &source.path;
             if let Some(stamp) = Stamp::of(&DataSource::File(path.clone())) {
                 let known = Known {

@@ -45,7 +45,7 @@ impl Dataset {
         progress: &mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
     ) -> Result<Self> {
         let mut reading = Reading::new(recipe.options, sources)?;
-        let mut examples = StoreWriter::new();
+        let mut examples = StoreWriter::default();
         let traits = recipe.template.map(|template| template.traits());
         let mut report = DatasetReport {
             context: recipe.context,

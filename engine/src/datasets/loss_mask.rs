@@ -8,7 +8,6 @@
 
 use std::ops::Range;
 
-use serde_json::Value;
 use stepladder_protocol::LossOn;
 
 use super::conversation::{Chat, Message, Role};
@@ -172,8 +171,7 @@ fn is_trained(messages: &[Message], index: usize, loss_on: LossOn) -> bool {
         let later = messages.iter().skip(index + 1);
         !{ later }.any(|message| message.role == Role::Assistant)
     };
-    let weight = messages[index].extra.get("weight").and_then(Value::as_f64);
-    weight != Some(0.0) && (loss_on != LossOn::LastTurn || is_last())
+    !messages[index].has_no_weight() && (loss_on != LossOn::LastTurn || is_last())
 }
 
 impl Masked {

@@ -117,6 +117,7 @@ impl<'a> Reading<'a> {
         let reader = &opened.reader;
         report.notices = reader.notices().to_vec();
         report.fingerprint = reader.fingerprint();
+        report.changed_while_read = reader.changed_while_read();
         report.row_index = reader.index().clone();
         Ok(report)
     }

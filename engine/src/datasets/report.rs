@@ -44,6 +44,8 @@ pub struct SourceReport {
     pub row_index: RowIndex,
     /// What was noticed about the file.
     pub notices: Vec<String>,
+    /// Whether the file changed while it was read.
+    pub changed_while_read: bool,
     /// Why reading ended before the end of the file.
     pub ended: Option<String>,
 }

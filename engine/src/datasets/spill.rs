@@ -14,7 +14,7 @@ use crate::{Error, Result};
 const MAX_BYTES_IN_RAM: usize = 16 << 20;
 
 /// A list that is being written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SpillWriter<T> {
     /// What is not in the file yet.
     recent: Vec<T>,
@@ -36,16 +36,17 @@ fn temporary_file_error(source: std::io::Error) -> Error {
     Error::io("keep the dataset in", std::env::temp_dir())(source)
 }
 
-impl<T: Pod> SpillWriter<T> {
-    /// An empty list.
-    pub fn new() -> Self {
+impl<T> Default for SpillWriter<T> {
+    fn default() -> Self {
         Self {
             recent: Vec::new(),
             written: 0,
             file: None,
         }
     }
+}
 
+impl<T: Pod> SpillWriter<T> {
     /// Items so far.
     pub fn len(&self) -> usize {
         self.written + self.recent.len()
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn short_lists_stay_in_ram_and_long_ones_do_not() {
         let list = |items: u64| {
-            let mut writer = SpillWriter::new();
+            let mut writer = SpillWriter::default();
             for item in 0..items {
                 writer.extend([item, item * item]).unwrap();
             }

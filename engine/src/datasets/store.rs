@@ -27,7 +27,7 @@ struct Record {
 }
 
 /// Examples that are being gathered.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct StoreWriter {
     tokens: SpillWriter<u32>,
     records: SpillWriter<Record>,
@@ -69,14 +69,6 @@ pub struct Duplicates {
 }
 
 impl StoreWriter {
-    /// For no examples yet.
-    pub fn new() -> Self {
-        Self {
-            tokens: SpillWriter::new(),
-            records: SpillWriter::new(),
-        }
-    }
-
     /// Appends an example.
     ///
     /// # Errors
@@ -198,7 +190,7 @@ impl ExampleStore {
     /// # Errors
     /// When there is no room on disk to sort them.
     pub fn duplicates(&self) -> Result<Duplicates> {
-        let mut rows = SpillWriter::new();
+        let mut rows = SpillWriter::default();
         let is_same_row = |a: &Record, b: &Record| (a.source, a.line) == (b.source, b.line);
         // Several examples of one row stand together.
         for examples in self.records.as_slice().chunk_by(is_same_row) {
@@ -235,7 +227,7 @@ impl ExampleStore {
 #[cfg(test)]
 impl From<&[Example]> for ExampleStore {
     fn from(examples: &[Example]) -> Self {
-        let mut writer = StoreWriter::new();
+        let mut writer = StoreWriter::default();
         for example in examples {
             writer.push(example).unwrap();
         }
@@ -270,7 +262,7 @@ mod tests {
             assert!(store.ids(index).eq(example.ids.iter().copied()));
         }
         assert_eq!(store.duplicates().unwrap(), Duplicates::default());
-        let mut writer = StoreWriter::new();
+        let mut writer = StoreWriter::default();
         let mut odd = example(3, 1, 1);
         odd.ids[1] = TRAINED;
         assert!(writer.push(&odd).is_err());

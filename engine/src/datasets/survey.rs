@@ -26,7 +26,7 @@ pub fn survey(
     let mut reading = Reading::new(options, sources)?;
     let mut report = DatasetReport::default();
     // Examples without tokens: only which rows say the same is asked of them.
-    let mut seen = StoreWriter::new();
+    let mut seen = StoreWriter::default();
     let work = |source: SourceLine, sample: Sample| {
         Ok(Example {
             ids: Vec::new(),

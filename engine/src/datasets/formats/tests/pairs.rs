@@ -165,13 +165,12 @@ fn rows_of_well_known_datasets() {
 }
 
 #[test]
-fn a_dialogue_of_many_turns_is_read_in_linear_time() {
+fn a_dialogue_of_many_turns_is_read() {
     let turns = "\n\nHuman:a".repeat(100_000);
     let row = serde_json::json!({"chosen": format!("{turns}\n\n\nAssistant: b"), "rejected": "c"});
-    let begun = std::time::Instant::now();
+    // Looking for the end of the text at each turn would take the tests of this room from seconds to
+    // half a minute.
     let chat = chat(&row.to_string(), Preference);
-    // It takes milliseconds; looking for the end of the text at each turn took 20 seconds.
-    assert!(begun.elapsed().as_secs() < 5);
     assert_eq!(chat.messages.len(), 100_001);
     assert_eq!(
         told(&chat.messages[99_999..]),
