@@ -1,5 +1,5 @@
 //! Formats of rows. Each is a file with its fields and one function, what a row says, entered in
-//! [`SHAPES`]. [`detect`] finds the format of a file by its first rows; a row of another format is
+//! `SHAPES`. [`detect`] finds the format of a file by its first rows; a row of another format is
 //! then a problem of that row.
 
 mod alpaca;

@@ -1,8 +1,8 @@
 //! Sources into rows: files of any container, packed or not, or a dataset inside the executable.
 //!
-//! Bytes pass [`source`] (counted, hashed), [`unpacked`] (gzip, Zstandard), [`encoding`] (to UTF-8)
-//! and [`stream`] (in windows); then a cutter, one file per [`container`], takes rows off the front.
-//! [`parquet`] stands beside that, since its rows lie in columns all over the file.
+//! Bytes pass `source` (counted, hashed), `unpacked` (gzip, Zstandard), `encoding` (to UTF-8)
+//! and `stream` (in windows); then a cutter, one file per `container`, takes rows off the front.
+//! `parquet` stands beside that, since its rows lie in columns all over the file.
 //!
 //! This is the part of loading that cannot be done in parallel. So it cuts and leaves JSON unread, and
 //! whatever the size of a file, it holds a window of it and one row. A row that cannot be read is a
