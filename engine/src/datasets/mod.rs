@@ -1,9 +1,12 @@
-//! Files to rows, rows to conversations, conversations to examples, examples to batches.
+//! Files to rows, rows to samples, samples to examples, examples to micro-batches.
 //!
-//! A row passes four doors, each a file: [`reader`] cuts files into rows, [`formats`] (one file per
-//! format) understands a row as a conversation, [`example`] makes of a conversation the tokens that
-//! the model reads and the mask of those it learns, and [`batch`] lays examples side by side.
-//! [`load`] goes the whole way and keeps account, so that nothing is dropped in silence.
+//! A row passes these doors: [`reader`] (one file per container) cuts files into rows; [`formats`] (one
+//! file per format) understands a row as a conversation or a text; `telling` puts its traces where the
+//! model's template tells them, `turns` and `loss_mask` find what of the rendered text is trained, and
+//! `fitting` makes it fit the context length: that is an [`example`]. [`store`] keeps them, [`layout`]
+//! and [`batch`] lay those of a step side by side. [`load`] goes the whole way and keeps account
+//! ([`report`]), so that nothing is dropped in silence; [`survey`] goes as far as one can without a
+//! model, [`first_look`] shows some rows without reading the rest.
 //!
 //! Datasets know nothing of tensors or devices.
 
