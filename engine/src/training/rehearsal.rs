@@ -69,8 +69,26 @@ fn longest(examples: &ExampleSet<'_>, batch_size: usize) -> MicroBatchRows {
     by_length.into_iter().map(|number| vec![number]).collect()
 }
 
-/// Rows as full as they can be when the longest examples meet: no step is worse, and which examples
-/// share a row need not be known.
+/// Steps that are arranged to find the largest micro-batch of packed rows.
+const MAX_ARRANGED_STEPS: usize = 10_000;
+
+/// The largest micro-batch of packed rows: of a short run by arranging every step, of a long one by
+/// what no step can exceed.
+fn largest_packed(
+    examples: &ExampleSet<'_>,
+    plan: &RunPlan,
+    row_tokens: usize,
+) -> Option<TokenBatch> {
+    if plan.stream.steps() > MAX_ARRANGED_STEPS && !examples.is_empty() {
+        return Some(fullest(examples, plan, row_tokens));
+    }
+    let mut stream = plan.stream.clone();
+    let steps = 1..=stream.steps();
+    let batches = steps.flat_map(|step| examples.arrange(&stream.step(step), plan.layout));
+    largest(examples, batches)
+}
+
+/// Rows as full as they can be when the longest examples meet.
 fn fullest(examples: &ExampleSet<'_>, plan: &RunPlan, row_tokens: usize) -> TokenBatch {
     let mut lengths = examples.lengths();
     lengths.sort_unstable_by_key(|&tokens| Reverse(tokens));
@@ -94,10 +112,7 @@ impl Rehearsal {
         let layout = plan.layout;
         let step = match layout.rows {
             Rows::OneEach => largest(training, once(longest(training, layout.batch_size))),
-            Rows::Packed { tokens } if !training.is_empty() => {
-                Some(fullest(training, plan, tokens))
-            }
-            Rows::Packed { .. } => None,
+            Rows::Packed { tokens } => largest_packed(training, plan, tokens),
         };
         Self {
             training: step.unwrap_or_else(|| TokenBatch::new(&[])),
@@ -145,5 +160,69 @@ impl Rehearsal {
             stage.optimizer.moments(),
         )?;
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datasets::conversation::SourceLine;
+    use crate::datasets::example::Example;
+    use crate::datasets::store::{ExampleStore, StoreWriter};
+    use crate::models::model::ModelFiles;
+    use crate::training::plan::ModelPlan;
+    use stepladder_protocol::{RunConfig, Switch};
+
+    fn store(lengths: impl Iterator<Item = usize>) -> ExampleStore {
+        let mut writer = StoreWriter::default();
+        for (number, length) in lengths.enumerate() {
+            let example = Example {
+                ids: vec![1; length],
+                targets: vec![true; length],
+                source: SourceLine {
+                    source: 0,
+                    line: number + 1,
+                },
+                hash: number as u64,
+            };
+            writer.push(&example).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    fn plan(examples: &ExampleSet<'_>, steps: usize) -> RunPlan {
+        let model = ModelFiles::open("builtin").unwrap();
+        let mut config = RunConfig {
+            context: Some(128),
+            steps: Some(steps),
+            ..RunConfig::default()
+        };
+        config.data_options.packing = Switch::On;
+        let model = ModelPlan::resolve(&config, &model.config).unwrap();
+        RunPlan::resolve(&config, &model, &examples.lengths()).unwrap()
+    }
+
+    #[test]
+    fn no_packed_micro_batch_is_larger_than_the_rehearsed_one() {
+        for lengths in [[3, 5, 7, 20], [100, 128, 3, 64], [128, 128, 128, 128]] {
+            let store = store((0..60).map(|number| lengths[number % 4]));
+            let examples = ExampleSet::new(&store, (0..60).collect());
+            let none = ExampleSet::new(&store, Vec::new());
+            let short = plan(&examples, 30);
+            let mut stream = short.stream.clone();
+            let sizes = (1..=30).flat_map(|step| {
+                let batches = examples.arrange(&stream.step(step), short.layout);
+                let sizes = batches.iter().map(|rows| examples.batch(rows).ids.len());
+                sizes.collect::<Vec<_>>()
+            });
+            let worst = sizes.max().unwrap();
+            let tokens = |plan: &RunPlan| {
+                let shape = Rehearsal::new(&examples, &none, plan).shape();
+                shape.batch * shape.seq
+            };
+            assert_eq!(tokens(&short), worst);
+            let long = tokens(&plan(&examples, MAX_ARRANGED_STEPS + 1));
+            assert!(long >= worst && long <= 4 * 128, "{long} {worst}");
+        }
     }
 }
