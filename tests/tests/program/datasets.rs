@@ -1,9 +1,11 @@
 //! Datasets as a user brings them: looked at, mapped, trained on, changed behind the program's back.
 
+use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::processes::{output, read_until, worker};
 use super::program::{Home, of_kind};
 
 /// Twenty-four questions, some of them odd rows, under German names.
@@ -334,4 +336,42 @@ fn hostile_text_is_shown_and_not_obeyed() {
         }
         assert!(answer.stdout().contains("example 1"), "{}", answer.stdout());
     }
+}
+
+/// A window shows the first rows while the rest is read, and leafs through the rows afterwards.
+#[test]
+fn a_first_look_comes_before_the_account_and_any_row_after_it() {
+    let home = Home::new();
+    let row = |n: usize| format!("{{\"prompt\":\"p{n}\",\"completion\":\"c{n}\"}}\n");
+    let data = write(
+        &home,
+        "data.jsonl",
+        &(1..=30_000).map(row).collect::<String>(),
+    );
+    let mut worker = worker().spawn().unwrap();
+    let mut output = output(&mut worker);
+    let mut look = |job: &str, from: usize| -> Vec<Value> {
+        let command =
+            json!({"command": "inspect", "job": job, "target": data, "show": 2, "from": from});
+        writeln!(worker.stdin.as_mut().unwrap(), "{command}").unwrap();
+        read_until(&mut output, 1, |event| event["event"] == "finished")
+    };
+    let events = look("first", 1);
+    let looks = of_kind(&events, "preview");
+    assert_eq!((looks.len(), &looks[0]["complete"]), (1, &json!(false)));
+    assert_eq!(looks[0]["shown"][1]["segments"][0]["text"], "p2\n");
+    let finished = events.last().unwrap();
+    assert_eq!(
+        (&finished["complete"], &finished["rows"]),
+        (&json!(true), &json!(30_000))
+    );
+    let events = look("later", 29_000);
+    let shown = &of_kind(&events, "preview")[0]["shown"];
+    assert_eq!(
+        (&shown[0]["line"], &shown[1]["line"]),
+        (&json!(29_000), &json!(29_001))
+    );
+    assert_eq!(shown[0]["segments"][1]["text"], "c29000\n");
+    drop(worker.stdin.take());
+    worker.wait().unwrap();
 }
