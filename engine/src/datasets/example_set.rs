@@ -31,11 +31,6 @@ impl<'a> ExampleSet<'a> {
         self.indices.is_empty()
     }
 
-    /// Where they stand in the store.
-    pub fn indices(&self) -> &[usize] {
-        &self.indices
-    }
-
     /// Tokens of each.
     pub fn lengths(&self) -> Vec<usize> {
         let tokens = |&index: &usize| self.store.tokens(index);

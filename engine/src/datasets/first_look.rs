@@ -66,9 +66,8 @@ impl FirstLook {
                 (options, known, many),
             )?;
         }
-        if recipe.is_some_and(|recipe| recipe.template.is_none())
-            && let Some((_, Sample::Chat(_))) = look.samples.first()
-            && let Some(recipe) = recipe
+        if let (Some(recipe), Some((_, Sample::Chat(_)))) = (recipe, look.samples.first())
+            && recipe.template.is_none()
         {
             return Err(recipe.template_missing());
         }

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
-use super::reader::{DataSource, RowIndex};
+use super::reader::{DataSource, FileStamp, RowIndex};
 use super::report::{DatasetReport, SourceReport};
 
 /// Files that are remembered; more than that and all are forgotten.
@@ -16,28 +15,9 @@ pub struct KnownRows(HashMap<PathBuf, Known>);
 
 #[derive(Debug)]
 struct Known {
-    stamp: Stamp,
+    stamp: FileStamp,
     rows: usize,
     index: RowIndex,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Stamp {
-    bytes: u64,
-    modified: Option<SystemTime>,
-}
-
-impl Stamp {
-    fn of(source: &DataSource) -> Option<Self> {
-        let DataSource::File(path) = source else {
-            return None;
-        };
-        let metadata = std::fs::metadata(path).ok()?;
-        Some(Self {
-            bytes: metadata.len(),
-            modified: metadata.modified().ok(),
-        })
-    }
 }
 
 impl KnownRows {
@@ -49,7 +29,7 @@ impl KnownRows {
         let is_sure = |source: &&SourceReport| source.ended.is_none() && !source.changed_while_read;
         for source in report.sources.iter().filter(is_sure) {
             let path = &source.path;
-            if let Some(stamp) = Stamp::of(&DataSource::File(path.clone())) {
+            if let Some(stamp) = FileStamp::of_path(path) {
                 let known = Known {
                     stamp,
                     rows: source.rows,
@@ -63,6 +43,6 @@ impl KnownRows {
     /// How many rows a source has, and where some of them begin.
     pub(super) fn of(&self, source: &DataSource) -> Option<(usize, &RowIndex)> {
         let known = self.0.get(source.path())?;
-        (Stamp::of(source)? == known.stamp).then_some((known.rows, &known.index))
+        (FileStamp::of_path(source.path())? == known.stamp).then_some((known.rows, &known.index))
     }
 }

@@ -6,9 +6,9 @@ use std::path::Path;
 use super::conversation::{Sample, SourceLine};
 use super::example::{Built, build};
 use super::reader::DataSource;
-use super::reading::{Made, Reading};
+use super::reading::Reading;
 use super::recipe::Recipe;
-use super::report::{DatasetReport, SkippedRow};
+use super::report::DatasetReport;
 use super::store::{ExampleStore, StoreWriter};
 use crate::{Error, Result};
 
@@ -55,31 +55,13 @@ impl Dataset {
             ..DatasetReport::default()
         };
         let work = |place: SourceLine, sample: Sample| build(&sample, place, recipe);
-        for (index, source) in sources.iter().enumerate() {
-            let path = source.path();
-            let before = report.examples;
-            let take = |place: SourceLine, made: Made<Built>| {
-                report.rows_read += 1;
-                match made {
-                    Ok(built) => {
-                        report.count(path, place.line, &built);
-                        built
-                            .examples
-                            .iter()
-                            .try_for_each(|example| examples.push(example))
-                    }
-                    Err(problem) => {
-                        report
-                            .skipped
-                            .add(SkippedRow::new(path, place.line, problem));
-                        Ok(())
-                    }
-                }
+        let keep =
+            |report: &mut DatasetReport, (path, place): (&Path, SourceLine), built: Built| {
+                report.count(path, place.line, &built);
+                let mut made = built.examples.iter();
+                made.try_for_each(|example| examples.push(example))
             };
-            let mut read = reading.source((index, source), work, take, progress)?;
-            read.examples = report.examples - before;
-            report.sources.push(read);
-        }
+        reading.all(sources, &mut report, work, keep, progress)?;
         let examples = examples.finish()?;
         report.duplicates = examples.duplicates()?;
         if examples.is_empty() {

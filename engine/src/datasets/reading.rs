@@ -2,6 +2,7 @@
 //! their order. A row that cannot be understood is handed on as a problem; the rows behind it go on.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use rayon::prelude::*;
 use stepladder_protocol::{DataFormat, DataOptions};
@@ -11,7 +12,7 @@ use super::formats::{Detection, RowProblem};
 use super::load::LoadProgress;
 use super::opened::OpenedSource;
 use super::reader::DataSource;
-use super::report::SourceReport;
+use super::report::{DatasetReport, SkippedRow, SourceReport};
 use super::row::{Fields, Row};
 use crate::models::chat_template::deep_stack;
 use crate::{Error, Result};
@@ -29,7 +30,7 @@ pub(super) struct Reading<'a> {
 }
 
 /// What became of a row: what was made of it, or why nothing.
-pub(super) type Made<T> = std::result::Result<T, RowProblem>;
+type Made<T> = std::result::Result<T, RowProblem>;
 
 impl<'a> Reading<'a> {
     /// Of sources of this many bytes in all.
@@ -48,12 +49,41 @@ impl<'a> Reading<'a> {
         })
     }
 
-    /// Reads a source. `work` is done on several threads; `take` gets what it made, row by row in
-    /// their order.
-    pub(super) fn source<T: Send>(
+    /// Reads sources and keeps account. `work` is done on several threads; `keep` gets what it made,
+    /// with the path of its file, row by row in their order.
+    pub(super) fn all<T: Send>(
+        &mut self,
+        sources: &[DataSource],
+        report: &mut DatasetReport,
+        work: impl Fn(SourceLine, Sample) -> Result<T> + Sync,
+        mut keep: impl FnMut(&mut DatasetReport, (&Path, SourceLine), T) -> Result<()>,
+        progress: &mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
+    ) -> Result<()> {
+        for (index, source) in sources.iter().enumerate() {
+            let path = source.path();
+            let before = report.examples;
+            let take = |place: SourceLine, made: Made<T>| {
+                report.rows_read += 1;
+                match made {
+                    Ok(made) => keep(report, (path, place), made),
+                    Err(problem) => {
+                        let row = SkippedRow::new(path, place.line, problem);
+                        report.skipped.add(row);
+                        Ok(())
+                    }
+                }
+            };
+            let mut read = self.source((index, source), &work, take, progress)?;
+            read.examples = report.examples - before;
+            report.sources.push(read);
+        }
+        Ok(())
+    }
+
+    fn source<T: Send>(
         &mut self,
         (index, source): (usize, &DataSource),
-        work: impl Fn(SourceLine, Sample) -> Result<T> + Sync,
+        work: &(impl Fn(SourceLine, Sample) -> Result<T> + Sync),
         mut take: impl FnMut(SourceLine, Made<T>) -> Result<()>,
         progress: &mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
     ) -> Result<SourceReport> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use stepladder_protocol::{DataFormat, Traces};
 
+use super::conversation::SourceLine;
 use super::example::Built;
 use super::fitting::Unfit;
 use super::lengths::LengthCounts;
@@ -192,6 +193,13 @@ impl DatasetReport {
             });
         }
         self.turns.add(built.turns);
+    }
+
+    /// A row's place, as `file:line`.
+    pub fn place(&self, row: SourceLine) -> String {
+        let source = self.sources.get(row.source);
+        let path = source.map_or(Path::new(""), |source| &source.path);
+        format!("{}:{}", path.display(), row.line)
     }
 
     /// What was left out and what occurs twice, one sentence each.

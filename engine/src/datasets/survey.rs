@@ -1,6 +1,7 @@
 //! A dataset's account without a model: every row is read and understood, none is made into tokens.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use stepladder_protocol::DataOptions;
 
@@ -8,8 +9,8 @@ use super::conversation::{Sample, SourceLine};
 use super::example::Example;
 use super::load::LoadProgress;
 use super::reader::DataSource;
-use super::reading::{Made, Reading};
-use super::report::{DatasetReport, SkippedRow};
+use super::reading::Reading;
+use super::report::DatasetReport;
 use super::store::StoreWriter;
 use crate::Result;
 
@@ -35,26 +36,11 @@ pub fn survey(
             hash: sample.stable_hash(),
         })
     };
-    for (index, source) in sources.iter().enumerate() {
-        let before = report.examples;
-        let take = |place: SourceLine, made: Made<Example>| {
-            report.rows_read += 1;
-            match made {
-                Ok(example) => {
-                    report.examples += 1;
-                    seen.push(&example)
-                }
-                Err(problem) => {
-                    let row = SkippedRow::new(source.path(), place.line, problem);
-                    report.skipped.add(row);
-                    Ok(())
-                }
-            }
-        };
-        let mut read = reading.source((index, source), work, take, progress)?;
-        read.examples = report.examples - before;
-        report.sources.push(read);
-    }
+    let keep = |report: &mut DatasetReport, _: (&Path, SourceLine), example: Example| {
+        report.examples += 1;
+        seen.push(&example)
+    };
+    reading.all(sources, &mut report, work, keep, progress)?;
     report.duplicates = seen.finish()?.duplicates()?;
     Ok(report)
 }

@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use crate::datasets::builtin;
-use crate::datasets::conversation::SourceLine;
 use crate::datasets::near_duplicates::near_duplicates;
 use crate::datasets::reader::{FoundSources, find_sources};
 use crate::datasets::report::{DatasetReport, SourceReport};
@@ -99,13 +98,6 @@ pub(super) fn near_duplicates_in_words(
 ) -> Option<String> {
     let near = near_duplicates(examples, split);
     let (one, other) = near.first?;
-    let path = |place: SourceLine| {
-        report
-            .sources
-            .get(place.source)
-            .map(|source| source.path.display())
-    };
-    let place = |at: SourceLine| path(at).map(|path| format!("{path}:{}", at.line));
     let number = near.held_out;
     let words = match number {
         1 => "held-out example nearly repeats",
@@ -114,7 +106,7 @@ pub(super) fn near_duplicates_in_words(
     Some(format!(
         "{number} {words} one that is trained on, the first is {}, like {}; the evaluation will look \
          better than it is",
-        place(one)?,
-        place(other)?
+        report.place(one),
+        report.place(other)
     ))
 }

@@ -25,7 +25,7 @@ use crate::adapters::network::Network;
 use crate::datasets::account::account;
 use crate::datasets::example_set::ExampleSet;
 use crate::datasets::load::Dataset;
-use crate::datasets::recipe::Recipe;
+use crate::datasets::recipe::ModelWords;
 use crate::datasets::split::{Split, split};
 use crate::models::chat_template::Clock;
 use crate::models::model::ModelFiles;
@@ -75,27 +75,14 @@ pub fn start(
         files.set_clock(Clock::at_unix_secs(saved.template_unix_secs));
     }
     let model_plan = ModelPlan::resolve(&config, &files.config)?;
-    let chosen = match files.template_for(&config.data_options.template) {
-        // Text without turns needs none, and rows that do will say so.
-        Err(Error::ChatTemplateMissing { .. }) => None,
-        other => Some(other?),
-    };
-    let stops = chosen
-        .as_ref()
-        .map_or(&[][..], |chosen| &chosen.stop_tokens);
-    let tokenizer = files.tokenizer.stopping_also_at(stops);
-    for text in { chosen.iter() }.flat_map(|chosen| chosen.notices(&files.tokenizer)) {
-        progress.notice(&text);
+    let words = ModelWords::of(&files, &config.data_options)?;
+    for text in &words.notices {
+        progress.notice(text);
     }
 
     progress.phase(Phase::LoadingData);
     let found = data_sources(&config.data)?;
-    let recipe = Recipe {
-        tokenizer: &tokenizer,
-        template: chosen.as_ref().map(|chosen| &chosen.template),
-        options: &config.data_options,
-        context: model_plan.context,
-    };
+    let recipe = words.recipe(&config.data_options, model_plan.context);
     let dataset = Dataset::load(&found.sources, &recipe, &mut |so_far| {
         progress.reading(&so_far);
         match stop.is_raised() {
@@ -146,7 +133,7 @@ pub fn start(
         evaluations_since_best: 0,
         elapsed_secs: 0.0,
         peak_bytes: 0,
-        template_unix_secs: { chosen.as_ref() }
+        template_unix_secs: { words.chosen.as_ref() }
             .map_or_else(Clock::now, |chosen| chosen.template.clock())
             .unix_secs(),
         dataset: dataset_hash.clone(),
@@ -208,7 +195,7 @@ pub fn start(
         model_plan.quantization,
     );
     adapter_config.module_root = files.module_root().to_owned();
-    if let Some(chosen) = &chosen {
+    if let Some(chosen) = &words.chosen {
         adapter_config.chat_template = chosen.source_to_keep().map(str::to_owned);
         adapter_config.stop_tokens.clone_from(&chosen.stop_tokens);
     }

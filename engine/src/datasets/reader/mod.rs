@@ -32,6 +32,7 @@ pub use container::{Container, is_dataset_name};
 pub use found::{FoundSources, find_sources};
 pub use row_index::RowIndex;
 pub use source::DataSource;
+pub(super) use source::FileStamp;
 
 use std::path::PathBuf;
 

@@ -43,18 +43,28 @@ impl DataSource {
 
 /// What tells that a file is not what it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileStamp {
+pub(in crate::datasets) struct FileStamp {
     bytes: u64,
     modified: Option<SystemTime>,
 }
 
 impl FileStamp {
     pub(super) fn of(file: &File) -> io::Result<Self> {
-        let metadata: Metadata = file.metadata()?;
-        Ok(Self {
+        Ok(file.metadata()?.into())
+    }
+
+    /// Of a file that is not open; none if it is not there.
+    pub(in crate::datasets) fn of_path(path: &Path) -> Option<Self> {
+        Some(std::fs::metadata(path).ok()?.into())
+    }
+}
+
+impl From<Metadata> for FileStamp {
+    fn from(metadata: Metadata) -> Self {
+        Self {
             bytes: metadata.len(),
             modified: metadata.modified().ok(),
-        })
+        }
     }
 }
 

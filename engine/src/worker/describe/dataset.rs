@@ -2,7 +2,6 @@
 //! comes as soon as the first rows are read, the account of all of them at the end.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -15,8 +14,9 @@ use crate::datasets::known_rows::KnownRows;
 use crate::datasets::load::{Dataset, LoadProgress};
 use crate::datasets::near_duplicates::near_duplicates;
 use crate::datasets::reader::FoundSources;
+use crate::datasets::recipe::ModelWords;
 use crate::datasets::survey::survey;
-use crate::datasets::{Recipe, SourceLine, split};
+use crate::datasets::{Recipe, split};
 use crate::models::model::ModelFiles;
 use crate::training::data_sources;
 use crate::training::plan::default_context;
@@ -41,30 +41,16 @@ pub fn dataset(
 ) -> Result<DatasetPreview> {
     let options = command.data_options.clone().unwrap_or_default();
     let found = data_sources(std::slice::from_ref(&command.target))?;
-    let files = command.model.as_deref().map(ModelFiles::open).transpose()?;
-    let chosen = match &files {
-        Some(files) => match files.template_for(&options.template) {
-            // Text without turns needs none, and rows that do will say so.
-            Err(Error::ChatTemplateMissing { .. }) => None,
-            other => Some(other?),
-        },
+    let model = match &command.model {
+        Some(model) => {
+            let files = ModelFiles::open(model)?;
+            let context = command.context;
+            let context = context.unwrap_or_else(|| default_context(&files.config));
+            Some((ModelWords::of(&files, &options)?, context))
+        }
         None => None,
     };
-    let stops = chosen
-        .as_ref()
-        .map_or(&[][..], |chosen| &chosen.stop_tokens);
-    let tokenizer = { files.as_ref() }.map(|files| files.tokenizer.stopping_also_at(stops));
-    let recipe = match (&files, &tokenizer) {
-        (Some(files), Some(tokenizer)) => Some(Recipe {
-            tokenizer,
-            template: chosen.as_ref().map(|chosen| &chosen.template),
-            options: &options,
-            context: command
-                .context
-                .unwrap_or_else(|| default_context(&files.config)),
-        }),
-        _ => None,
-    };
+    let recipe = { model.as_ref() }.map(|(words, context)| words.recipe(&options, *context));
 
     let look = FirstLook {
         from: command.from.unwrap_or(1).max(1),
@@ -80,11 +66,11 @@ pub fn dataset(
             .collect(),
         rows: look.sources.iter().map(|source| source.rows).sum(),
         shown: shown(&look, recipe.as_ref())?,
+        notices: model
+            .as_ref()
+            .map_or_else(Vec::new, |(words, _)| words.notices.clone()),
         ..DatasetPreview::default()
     };
-    if let (Some(chosen), Some(files)) = (&chosen, &files) {
-        preview.notices = chosen.notices(&files.tokenizer);
-    }
     if told(Told::Preview(Box::new(preview.clone()))).is_break() {
         return Err(Error::Stopped);
     }
@@ -124,16 +110,12 @@ fn tokenized(
     known.lock().remember(&report);
     let sides = split(&examples, RunConfig::default().held_out_fraction);
     let near = near_duplicates(&examples, &sides);
-    let place = |place: SourceLine| {
-        let source = report.sources.get(place.source);
-        let path = source.map_or(Path::new(""), |source| &source.path);
-        format!("{}:{}", path.display(), place.line)
-    };
     Ok(DatasetPreview {
         held_out: Some(HeldOut {
             examples: sides.held_out.len(),
             near_duplicates: near.held_out,
-            first_near_duplicate: near.first.map(|(one, other)| (place(one), place(other))),
+            first_near_duplicate: { near.first }
+                .map(|(one, other)| (report.place(one), report.place(other))),
         }),
         ..account(&report)
     })
