@@ -26,7 +26,7 @@ impl std::fmt::Display for JobId {
     }
 }
 
-/// A request. `train`, `chat`, `inspect`, `estimate`, `check`, `export` and `devices` start a job; the others
+/// A request. `train`, `chat`, `inspect`, `estimate`, `check`, `export`, `devices` and `models` start a job; the others
 /// act on one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
@@ -51,8 +51,13 @@ pub enum Command {
     Export(ExportCommand),
     /// List what can compute here.
     Devices(JobRef),
-    /// Stop a job: a run saves a checkpoint first, a waiting job never starts.
+    /// Find the models on this machine.
+    Models(ModelsCommand),
+    /// Stop a job: a run saves a checkpoint first and can go on from there, a waiting job never starts.
     Stop(JobRef),
+    /// End a run after the step it is in and keep its best adapter: it is evaluated once more, saved,
+    /// and counts as finished.
+    Keep(JobRef),
     /// Stop all jobs and exit.
     Shutdown,
 }
@@ -178,8 +183,22 @@ pub struct EstimateCommand {
     pub other_programs_bytes: Option<u64>,
 }
 
-/// A look into a model or a dataset.
+/// A search for models.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelsCommand {
+    /// The job's name.
+    pub job: JobId,
+    /// Stepladder's own folder of models, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_folder: Option<PathBuf>,
+    /// Folders to search besides those of the programs that are known.
+    #[serde(default)]
+    pub folders: Vec<PathBuf>,
+}
+
+/// A look into a model or a dataset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InspectCommand {
     /// The job's name.
@@ -187,6 +206,9 @@ pub struct InspectCommand {
     /// A model (`builtin`, a folder, a .gguf file) or a dataset (a file, a folder of them). `builtin`
     /// means the built-in dataset when something is asked that only datasets have.
     pub target: String,
+    /// Further files and folders of the same dataset, read behind the target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<String>,
     /// The model whose chat template and tokenizer a dataset is shown with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -202,6 +224,9 @@ pub struct InspectCommand {
     /// How a dataset's rows become examples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_options: Option<DataOptions>,
+    /// The fraction of a dataset's examples that is held out; none: what a run would take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out_fraction: Option<f64>,
     /// Whether the weight files of a model are hashed, which reads them whole.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hash: bool,

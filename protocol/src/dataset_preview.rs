@@ -46,6 +46,9 @@ pub struct DatasetFile {
     pub path: String,
     /// What kind of file it is: "JSONL", "CSV", ...
     pub container: String,
+    /// Its length.
+    #[serde(default)]
+    pub bytes: u64,
     /// How its rows are written; `auto` if it has none.
     pub format: DataFormat,
     /// How sure that is, from 0 to 1.
@@ -54,6 +57,9 @@ pub struct DatasetFile {
     pub reason: String,
     /// The column that each field of the format is read from.
     pub columns: BTreeMap<String, String>,
+    /// The columns of its first rows, in their order; of very many the first.
+    #[serde(default)]
+    pub found_columns: Vec<String>,
     /// Rows in it.
     pub rows: usize,
     /// Examples in it that can be trained on.
@@ -157,6 +163,9 @@ pub struct TraceCounts {
 /// One example.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExamplePreview {
+    /// The row's number in the whole dataset, from 1.
+    #[serde(default)]
+    pub row: usize,
     /// The file.
     pub path: String,
     /// 1-based line, or the row's number where a file has no lines.

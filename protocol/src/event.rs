@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ChatReady, ChatSummary, CheckSummary, CheckedCell, DatasetPreview, DeviceReport, ErrorReport,
-    EvaluationRow, ExportReport, JobId, MemoryReport, ModelInfo, ReadingProgress, ReplyStats,
-    RunMemory, StepRow,
+    EvaluationRow, ExportReport, JobId, MemoryReport, ModelInfo, ModelList, ReadingProgress,
+    ReplyStats, RunMemory, StepRow,
 };
 
 /// An event and the job it is about: `{"event":"step","step":12,...,"job":"train"}`.
@@ -48,6 +48,8 @@ pub enum Event {
     Reading(ReadingProgress),
     /// A first look at a dataset, before all of it is read.
     Preview(Box<DatasetPreview>),
+    /// How far a stage of a run has come; about ten of these come in a second at most.
+    Progress(PhaseProgress),
     /// A run's worst step was rehearsed.
     Memory(RunMemory),
     /// A check of the memory plan has measured a cell.
@@ -134,6 +136,20 @@ pub enum Phase {
     Checkpointing,
 }
 
+/// How far a stage has come.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseProgress {
+    /// The stage.
+    pub phase: Phase,
+    /// What is done of it: bytes of weights read (and quantized), examples evaluated, or parts of the
+    /// rehearsal.
+    pub done: u64,
+    /// What there is of it.
+    pub total: u64,
+    /// The rate so far; `null` where the stage has just begun.
+    pub per_second: Option<f64>,
+}
+
 /// Sizes of a run, known before its first step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunStarted {
@@ -173,6 +189,8 @@ pub enum Finished {
     Devices(DeviceReport),
     /// An adapter was exported.
     Export(ExportReport),
+    /// Models were searched for.
+    Models(ModelList),
 }
 
 /// A finished run.

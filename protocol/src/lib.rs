@@ -19,14 +19,16 @@ mod memory_check;
 mod memory_report;
 mod metrics;
 mod model_info;
+mod model_list;
 mod run_config;
+mod run_status;
 
 pub use chat::{
     ChatMessage, ChatReady, ChatSummary, FinishReason, ReplyStats, Role, SamplerSettings,
 };
 pub use command::{
     AdapterChoice, ChatCommand, ChatTurn, Command, EstimateCommand, ExportCommand, InspectCommand,
-    JobId, JobRef, TrainCommand,
+    JobId, JobRef, ModelsCommand, TrainCommand,
 };
 pub use data_options::{DataFormat, DataOptions, LossOn, TooLong, Traces};
 pub use dataset_preview::{
@@ -35,7 +37,9 @@ pub use dataset_preview::{
 };
 pub use device_info::{DeviceInfo, DeviceReport};
 pub use error_report::ErrorReport;
-pub use event::{Event, EventLine, Finished, Hello, Phase, RunStarted, TrainSummary};
+pub use event::{
+    Event, EventLine, Finished, Hello, Phase, PhaseProgress, RunStarted, TrainSummary,
+};
 pub use export::{ExportFormat, ExportReport};
 pub use memory_check::{CheckCommand, CheckErrors, CheckSummary, CheckedCell};
 pub use memory_report::{
@@ -43,9 +47,11 @@ pub use memory_report::{
 };
 pub use metrics::{EvaluationRow, MetricsRow, StepRow, finite};
 pub use model_info::{ModelFileInfo, ModelInfo, TypeShare};
+pub use model_list::{FoundModel, ModelList, ModelSource};
 pub use run_config::{
     Downsample, Inject, Method, Optimizer, Quantize, RunConfig, Switch, TapDtype,
 };
+pub use run_status::{RunFailure, RunState, RunStatus};
 
 /// The version of these messages; it changes when an older peer would misunderstand a newer one.
 pub const PROTOCOL: u32 = 1;

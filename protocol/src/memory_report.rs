@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::Method;
 
 /// The memory that runs on one model will take.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MemoryReport {
     /// The model's name.
     pub model: String,
@@ -41,7 +41,7 @@ impl MemoryReport {
 }
 
 /// The memory of a run with one method.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MethodEstimate {
     /// The method.
     pub method: Method,
@@ -75,6 +75,10 @@ pub struct MethodEstimate {
     pub weights_kept_as: String,
     /// Numbers that are trained.
     pub trainable_parameters: u64,
+    /// Tokens per second that such a run is expected to make here, from its operations per token and
+    /// the speed of a matrix product measured on the device; `null` if the device is not here.
+    #[serde(default)]
+    pub expected_tokens_per_second: Option<f64>,
     /// The fewest switches that make it fit where it does not, `--batch-size 1` among them only if it
     /// must; `null` if none are needed or none help.
     pub remedy: Option<Switched>,

@@ -37,6 +37,10 @@ pub struct StepRow {
     pub elapsed_secs: Option<f64>,
     /// Estimated seconds to the end.
     pub remaining_secs: Option<f64>,
+    /// Most memory in use at once during this update, as the plan counts it: without what the
+    /// program held before the model was loaded. `null` where it is not measured.
+    #[serde(default)]
+    pub peak_bytes: Option<u64>,
 }
 
 /// One evaluation on the held-out examples.

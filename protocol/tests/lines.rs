@@ -28,6 +28,7 @@ fn step() -> StepRow {
         target_tokens: 1024,
         elapsed_secs: Some(9.5),
         remaining_secs: Some(100.0),
+        peak_bytes: None,
     }
 }
 
@@ -93,14 +94,31 @@ fn commands_are_one_object_each() {
         Command::Inspect(InspectCommand {
             job: job(),
             target: "a.jsonl".to_owned(),
+            more: Vec::new(),
             model: Some("builtin".to_owned()),
             show: Some(3),
             from: None,
             context: None,
             data_options: None,
+            held_out_fraction: None,
             hash: false,
         }),
         r#"{"command":"inspect","job":"j1","target":"a.jsonl","model":"builtin","show":3}"#,
+    );
+    line(
+        Command::Inspect(InspectCommand {
+            job: job(),
+            target: "a.jsonl".to_owned(),
+            more: vec!["b.csv".to_owned()],
+            model: None,
+            show: None,
+            from: None,
+            context: None,
+            data_options: None,
+            held_out_fraction: Some(0.1),
+            hash: false,
+        }),
+        r#"{"command":"inspect","job":"j1","target":"a.jsonl","more":["b.csv"],"held_out_fraction":0.1}"#,
     );
     line(
         Command::Check(CheckCommand {
@@ -457,6 +475,7 @@ fn what_was_inspected() {
             ..TokenLengths::default()
         }),
         shown: vec![ExamplePreview {
+            row: 1,
             path: "a.jsonl".to_owned(),
             line: 1,
             tokens: Some(3),
