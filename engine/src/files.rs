@@ -2,8 +2,10 @@
 //! in the same folder, flushed to disk, then renamed over the target.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use crate::{Error, Result};
 
@@ -16,6 +18,36 @@ pub const TEMPORARY: &str = "part";
 /// When the folder cannot be written to or the disk is full; the old file is then still there.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     create_atomically(path, |temporary| File::create(temporary)?.write_all(bytes))
+}
+
+/// Replaces `path` by a file that holds `content` as JSON for people, whole or not at all.
+///
+/// # Errors
+/// When the folder cannot be written to or the disk is full; the old file is then still there.
+pub fn write_json_atomically(path: &Path, content: &impl Serialize) -> Result<()> {
+    let mut bytes = serde_json::to_vec_pretty(content)
+        .map_err(|error| Error::io("write", path)(std::io::Error::other(error)))?;
+    bytes.push(b'\n');
+    write_atomically(path, &bytes)
+}
+
+/// The bytes of a file that must not be longer than this.
+///
+/// # Errors
+/// When it cannot be read, is no file, or is longer.
+pub fn read_at_most(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
+    // Asked before it is opened: a pipe would wait for its writer.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("is not a file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > limit {
+        true => Err(std::io::Error::other(format!(
+            "is longer than {limit} bytes"
+        ))),
+        false => Ok(bytes),
+    }
 }
 
 /// Replaces `path` by what `write` puts into the file it is given, whole or not at all.

@@ -51,10 +51,12 @@ pub fn file(source: &SourceReport) -> DatasetFile {
     DatasetFile {
         path: source.path.display().to_string(),
         container: source.container.to_owned(),
+        bytes: source.bytes,
         format: source.format,
         confidence: source.confidence,
         reason: source.reason.clone(),
         columns: source.columns.iter().cloned().collect(),
+        found_columns: source.found_columns.clone(),
         rows: source.rows,
         examples: source.examples,
         fingerprint: source.fingerprint.clone(),

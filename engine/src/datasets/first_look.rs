@@ -7,7 +7,7 @@ use super::example::{mask, wish};
 use super::fitting::{Unfit, fit};
 use super::known_rows::KnownRows;
 use super::loss_mask::MaskedTokens;
-use super::opened::OpenedSource;
+use super::opened::{OpenedSource, left_out};
 use super::reader::{DataSource, RowReader};
 use super::recipe::Recipe;
 use super::report::SourceReport;
@@ -27,8 +27,19 @@ pub struct FirstLook {
 pub struct Look {
     /// The sources that were opened, with the rows that were seen of them.
     pub sources: Vec<SourceReport>,
-    /// What the rows say.
-    pub samples: Vec<(SourceLine, Sample)>,
+    /// The rows that can be understood.
+    pub rows: Vec<SeenRow>,
+}
+
+/// A row that was seen.
+#[derive(Clone, Debug)]
+pub struct SeenRow {
+    /// Its number over all sources, from 1.
+    pub number: usize,
+    /// Where it stands.
+    pub place: SourceLine,
+    /// What it says.
+    pub sample: Sample,
 }
 
 /// An example with what training does with each of its tokens.
@@ -56,7 +67,7 @@ impl FirstLook {
         let mut passed = 0;
         let many = sources.len() > 1;
         for (index, source) in sources.iter().enumerate() {
-            if look.samples.len() >= self.rows && !look.sources.is_empty() {
+            if look.rows.len() >= self.rows && !look.sources.is_empty() {
                 break;
             }
             self.source(
@@ -66,8 +77,9 @@ impl FirstLook {
                 (options, known, many),
             )?;
         }
-        if let (Some(recipe), Some((_, Sample::Chat(_)))) = (recipe, look.samples.first())
+        if let (Some(recipe), Some(first)) = (recipe, look.rows.first())
             && recipe.template.is_none()
+            && matches!(first.sample, Sample::Chat(_))
         {
             return Err(recipe.template_missing());
         }
@@ -83,7 +95,10 @@ impl FirstLook {
     ) -> Result<()> {
         let mut opened = match OpenedSource::open(source, options) {
             Ok(opened) => opened,
-            Err(_) if many => return Ok(()),
+            Err(error) if many => {
+                look.sources.push(left_out(source, &error));
+                return Ok(());
+            }
             Err(error) => return Err(error),
         };
         let mut report = opened.report(source);
@@ -97,7 +112,7 @@ impl FirstLook {
             }
         }
         // What stops the reading here is told when everything is read.
-        while look.samples.len() < self.rows
+        while look.rows.len() < self.rows
             && let Ok(Some(row)) = opened.next_row()
         {
             report.rows += 1;
@@ -111,8 +126,11 @@ impl FirstLook {
             };
             if let Some(detection) = &opened.detection {
                 let sample = row.into_fields().and_then(|fields| detection.parse(fields));
-                look.samples
-                    .extend(sample.ok().map(|sample| (place, sample)));
+                look.rows.extend(sample.ok().map(|sample| SeenRow {
+                    number: *passed,
+                    place,
+                    sample,
+                }));
             }
         }
         look.sources.push(report);
@@ -181,11 +199,16 @@ mod tests {
             let look = |from| {
                 let look = FirstLook { from, rows: 3 };
                 let look = look.at(&sources, &options, None, known).unwrap();
-                let said = |(place, sample): (SourceLine, Sample)| match sample {
-                    Sample::Chat(chat) => (place, chat.messages[0].content.clone()),
-                    Sample::Text(text) => (place, text),
+                let said = |row: SeenRow| {
+                    assert!(row.number >= from, "{} before {from}", row.number);
+                    let whole = row.place.line + 10_000 * row.place.source;
+                    assert_eq!(row.number, whole);
+                    match row.sample {
+                        Sample::Chat(chat) => (row.place, chat.messages[0].content.clone()),
+                        Sample::Text(text) => (row.place, text),
+                    }
                 };
-                look.samples.into_iter().map(said).collect()
+                look.rows.into_iter().map(said).collect()
             };
             froms.into_iter().map(look).collect()
         };

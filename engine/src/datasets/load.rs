@@ -13,7 +13,7 @@ use super::store::{ExampleStore, StoreWriter};
 use crate::{Error, Result};
 
 /// How far a load has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LoadProgress {
     /// Rows read.
     pub rows: usize,

@@ -25,7 +25,7 @@ pub mod lengths;
 pub mod load;
 mod loss_mask;
 pub mod near_duplicates;
-mod opened;
+pub mod opened;
 pub mod order;
 pub mod reader;
 mod reading;

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::ControlFlow;
 
 use gaoya::minhash::{MinHashIndex, MinHasher, MinHasher32};
 use rayon::prelude::*;
@@ -11,6 +12,7 @@ use rayon::prelude::*;
 use super::conversation::SourceLine;
 use super::split::Split;
 use super::store::ExampleStore;
+use crate::{Error, Result};
 
 /// Tokens of a run.
 const RUN: usize = 5;
@@ -43,33 +45,50 @@ pub struct NearDuplicates {
     pub first: Option<(SourceLine, SourceLine)>,
 }
 
-/// Compares the sides of a split.
-pub fn near_duplicates(examples: &ExampleStore, split: &Split) -> NearDuplicates {
+/// Compares the sides of a split, for as long as it is told to go on.
+///
+/// # Errors
+/// [`Error::Stopped`] when it is not.
+pub fn near_duplicates(
+    examples: &ExampleStore,
+    split: &Split,
+    go_on: &mut dyn FnMut() -> ControlFlow<()>,
+) -> Result<NearDuplicates> {
+    let mut go_on = || match go_on() {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::Stopped),
+    };
     let held_out = &split.held_out[..split.held_out.len().min(MAX_HELD_OUT)];
     let signing = Signing::new(examples, held_out, &split.training);
     let mut index = MinHashIndex::new(BANDS, BAND_WIDTH, WORTH_A_LOOK);
-    for signed in held_out.chunks(SAMPLE).flat_map(|part| signing.all(part)) {
-        index.insert(signed.example, signed.signature);
+    for part in held_out.chunks(SAMPLE) {
+        go_on()?;
+        for signed in signing.all(part) {
+            index.insert(signed.example, signed.signature);
+        }
     }
     let mut repeats = equal(examples, held_out, &split.training);
     let mut compared: HashMap<usize, usize> = HashMap::new();
-    for trained in { split.training.chunks(SAMPLE) }.flat_map(|part| signing.all(part)) {
-        for candidate in index.query_owned(&trained.signature) {
-            let compared = compared.entry(candidate).or_default();
-            if *compared >= MAX_COMPARED || repeats.contains_key(&candidate) {
-                continue;
-            }
-            *compared += 1;
-            if similarity(&signing.own_runs(candidate), &trained.runs) >= SIMILARITY {
-                repeats.insert(candidate, trained.example);
+    for part in split.training.chunks(SAMPLE) {
+        go_on()?;
+        for trained in signing.all(part) {
+            for candidate in index.query_owned(&trained.signature) {
+                let compared = compared.entry(candidate).or_default();
+                if *compared >= MAX_COMPARED || repeats.contains_key(&candidate) {
+                    continue;
+                }
+                *compared += 1;
+                if similarity(&signing.own_runs(candidate), &trained.runs) >= SIMILARITY {
+                    repeats.insert(candidate, trained.example);
+                }
             }
         }
     }
     let first = repeats.iter().min_by_key(|(held_out, _)| **held_out);
-    NearDuplicates {
+    Ok(NearDuplicates {
         held_out: repeats.len(),
         first: first.map(|(one, other)| (examples.source(*one), examples.source(*other))),
-    }
+    })
 }
 
 /// Held-out examples that are trained on to the token, each with one that is.
@@ -204,16 +223,25 @@ mod tests {
             source: 0,
             line: number + 1,
         };
+        let compared = |split: &Split| {
+            near_duplicates(&store, split, &mut || ControlFlow::Continue(())).unwrap()
+        };
         assert_eq!(
-            near_duplicates(&store, &split),
+            compared(&split),
             NearDuplicates {
                 held_out: 2,
                 first: Some((line(3), line(50)))
             }
         );
-        assert_eq!(
-            near_duplicates(&store, &Split::default()),
-            NearDuplicates::default()
-        );
+        assert_eq!(compared(&Split::default()), NearDuplicates::default());
+        let mut asked = 0;
+        let stopped = near_duplicates(&store, &split, &mut || {
+            asked += 1;
+            match asked {
+                1 => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
+            }
+        });
+        assert!(matches!(stopped, Err(Error::Stopped)));
     }
 }

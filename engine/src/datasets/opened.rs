@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use stepladder_protocol::DataOptions;
 
-use super::formats::{DETECTION_ROWS, Detection, detect};
+use super::formats::{DETECTION_ROWS, Detection, column_names, detect};
 use super::reader::{DataSource, RowReader};
 use super::report::SourceReport;
 use super::row::{Fields, Row};
@@ -13,6 +13,8 @@ use crate::{Error, Result};
 /// Rows, and bytes of them, among which readable ones are looked for.
 const MAX_ROWS: usize = 10_000;
 const MAX_BYTES: usize = 8 << 20;
+/// Columns that are named for whoever maps them by hand.
+const MAX_COLUMNS: usize = 200;
 
 /// A source that is being read.
 pub(super) struct OpenedSource<'a> {
@@ -21,6 +23,9 @@ pub(super) struct OpenedSource<'a> {
     /// The rows' format; none if no row can be read.
     pub(super) detection: Option<Detection>,
     first: VecDeque<Row>,
+    /// Those of the first rows that can be read, until the format is known.
+    readable: Vec<Fields>,
+    found_columns: Vec<String>,
     /// What ended the reading among the first rows.
     ended: Option<Error>,
 }
@@ -31,15 +36,29 @@ impl<'a> OpenedSource<'a> {
     /// # Errors
     /// When it cannot be opened, or its rows have no known format.
     pub(super) fn open(source: &'a DataSource, options: &DataOptions) -> Result<Self> {
+        let (mut opened, line) = Self::with_first_rows(source)?;
+        let readable = std::mem::take(&mut opened.readable);
+        if !readable.is_empty() {
+            let found = detect(&readable, options);
+            opened.detection = Some(found.map_err(|problem| problem.at(source.path(), line))?);
+        }
+        Ok(opened)
+    }
+
+    /// Reads the first rows; answers the line of the first that can be read, too.
+    fn with_first_rows(source: &'a DataSource) -> Result<(Self, usize)> {
         let mut opened = Self {
             reader: RowReader::open(source)?,
             detection: None,
             first: VecDeque::new(),
+            readable: Vec::new(),
+            found_columns: Vec::new(),
             ended: None,
         };
-        let mut readable: Vec<Fields> = Vec::new();
         let (mut line, mut bytes) = (0, 0);
-        while readable.len() < DETECTION_ROWS && opened.first.len() < MAX_ROWS && bytes < MAX_BYTES
+        while opened.readable.len() < DETECTION_ROWS
+            && opened.first.len() < MAX_ROWS
+            && bytes < MAX_BYTES
         {
             let row = match opened.reader.next_row() {
                 Ok(Some(row)) => row,
@@ -51,18 +70,15 @@ impl<'a> OpenedSource<'a> {
             };
             bytes += row.size_bytes();
             if let Ok(fields) = row.clone().into_fields() {
-                if readable.is_empty() {
+                if opened.readable.is_empty() {
                     line = row.line;
                 }
-                readable.push(fields);
+                opened.readable.push(fields);
             }
             opened.first.push_back(row);
         }
-        if !readable.is_empty() {
-            let found = detect(&readable, options);
-            opened.detection = Some(found.map_err(|problem| problem.at(source.path(), line))?);
-        }
-        Ok(opened)
+        opened.found_columns = column_names(&opened.readable, MAX_COLUMNS);
+        Ok((opened, line))
     }
 
     /// The next row, the first ones included.
@@ -93,11 +109,30 @@ impl<'a> OpenedSource<'a> {
         let mut report = SourceReport {
             path: source.path().to_path_buf(),
             container: self.reader.container().name(),
+            bytes: source.size_bytes(),
+            found_columns: self.found_columns.clone(),
             ..SourceReport::default()
         };
         if let Some(found) = &self.detection {
             report.describe(found);
         }
         report
+    }
+}
+
+/// A source that is left out: why, and its columns as far as they can be read, which is what there is
+/// to map by hand.
+pub fn left_out(source: &DataSource, error: &Error) -> SourceReport {
+    let report = match OpenedSource::with_first_rows(source) {
+        Ok((opened, _)) => opened.report(source),
+        Err(_) => SourceReport {
+            path: source.path().to_path_buf(),
+            bytes: source.size_bytes(),
+            ..SourceReport::default()
+        },
+    };
+    SourceReport {
+        ended: Some(error.to_string()),
+        ..report
     }
 }

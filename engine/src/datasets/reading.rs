@@ -10,7 +10,7 @@ use stepladder_protocol::{DataFormat, DataOptions};
 use super::conversation::{Sample, SourceLine};
 use super::formats::{Detection, RowProblem};
 use super::load::LoadProgress;
-use super::opened::OpenedSource;
+use super::opened::{OpenedSource, left_out};
 use super::reader::DataSource;
 use super::report::{DatasetReport, SkippedRow, SourceReport};
 use super::row::{Fields, Row};
@@ -90,13 +90,7 @@ impl<'a> Reading<'a> {
         let mut opened = match OpenedSource::open(source, self.options) {
             Ok(opened) => opened,
             // One odd file among several does not keep the others from being read.
-            Err(error) if self.sources > 1 => {
-                return Ok(SourceReport {
-                    path: source.path().to_path_buf(),
-                    ended: Some(error.to_string()),
-                    ..SourceReport::default()
-                });
-            }
+            Err(error) if self.sources > 1 => return Ok(left_out(source, &error)),
             Err(error) => return Err(error),
         };
         let bytes_before = self.so_far.bytes_read;

@@ -27,6 +27,8 @@ pub struct SourceReport {
     pub path: PathBuf,
     /// What kind of file it is: "JSONL", "CSV", ...
     pub container: &'static str,
+    /// Its length.
+    pub bytes: u64,
     /// How its rows are written; `Auto` if there is none.
     pub format: DataFormat,
     /// How sure that is, from 0 to 1.
@@ -35,6 +37,8 @@ pub struct SourceReport {
     pub reason: String,
     /// The column that each field was read from.
     pub columns: Vec<(String, String)>,
+    /// The columns of its first rows; of very many the first.
+    pub found_columns: Vec<String>,
     /// Rows in it.
     pub rows: usize,
     /// Examples from it.

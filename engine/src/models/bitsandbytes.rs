@@ -13,8 +13,10 @@ use std::path::Path;
 
 use safetensors::Dtype;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::checkpoint::TensorView;
+use super::quantization::Quantization;
 use super::stored_type::StoredType;
 use crate::ops::dynamic_map::SIGNED;
 use crate::ops::nf4::{BLOCK, CODES, Nf4, SCALE_BLOCK, Scales};
@@ -32,6 +34,28 @@ struct QuantState {
 
 /// torch computes the code books, and their last bits differ from processor to processor.
 const CODE_BOOK_TOLERANCE: f32 = 1e-6;
+
+/// How a `quantization_config` in the config.json at `path` says that the linear maps of the blocks
+/// are stored.
+///
+/// # Errors
+/// When it is not by bitsandbytes in four bits.
+pub fn declared(path: &Path, quantized: &Value) -> Result<Quantization> {
+    let is_on = |name: &str| quantized.get(name).and_then(Value::as_bool) == Some(true);
+    let method = quantized.get("quant_method").and_then(Value::as_str);
+    match (method, is_on("load_in_4bit")) {
+        (Some("bitsandbytes"), true) => Ok(match is_on("bnb_4bit_use_double_quant") {
+            true => Quantization::Nf4DoubleQuantized,
+            false => Quantization::Nf4,
+        }),
+        (method, _) => Err(Error::ModelUnsupported {
+            path: path.to_path_buf(),
+            field: "quantization_config.quant_method",
+            found: method.unwrap_or("").to_owned(),
+            supported: vec!["bitsandbytes with load_in_4bit"],
+        }),
+    }
+}
 
 /// The weight `name` (`model.layers.0.mlp.up_proj.weight`) and its `[rows, columns]`, or `None`
 /// when bitsandbytes did not store it in four bits. `find` looks a tensor up by name, `path` is

@@ -1,12 +1,15 @@
 //! The frozen decoder every family shares. Its forward pass builds no graph and keeps nothing: each
 //! block's output is shown to an observer, who may keep it as a tap, and is then gone.
 
+use std::ops::ControlFlow;
+
 use candle_core::Tensor;
 
 use super::checkpoint::Checkpoint;
 use super::config::DecoderConfig;
 use super::kv_cache::KvCache;
 use super::layers::{Additions, Block, BlockActivations, Pass, Weights};
+use super::loading::{Loading, Told};
 use super::quantization::BackboneQuantization;
 use crate::Result;
 use crate::ops::elementwise;
@@ -55,11 +58,30 @@ impl Decoder {
         checkpoint: &Checkpoint,
         quantization: BackboneQuantization,
     ) -> Result<Self> {
-        let weights = Weights::new(&config, checkpoint, quantization);
+        Self::load_telling(config, checkpoint, quantization, &mut |_| {
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// The same, telling how far it has come.
+    ///
+    /// # Errors
+    /// As [`Self::load`], and [`crate::Error::Stopped`] when it is told to end.
+    pub fn load_telling(
+        config: DecoderConfig,
+        checkpoint: &Checkpoint,
+        quantization: BackboneQuantization,
+        told: Told<'_>,
+    ) -> Result<Self> {
+        let loading = Loading::begin(checkpoint, told)?;
+        let weights = Weights::new(&config, checkpoint, quantization, &loading);
         let (embedding, head) = weights.embedding_and_head()?;
         let blocks = (0..config.layers)
             .map(|layer| Block::load(&config, &weights, layer))
             .collect::<Result<Vec<_>>>()?;
+        let final_norm = weights.norm("norm", config.d_model)?;
+        let embedding_scale = weights.embedding_scale();
+        loading.finish()?;
         Ok(Self {
             rotary: config.rope.rotary_embedding(config.head_dim),
             window_rotary: config
@@ -67,9 +89,9 @@ impl Decoder {
                 .as_ref()
                 .map(|rope| rope.rotary_embedding(config.head_dim)),
             blocks,
-            final_norm: weights.norm("norm", config.d_model)?,
+            final_norm,
             head: FrozenLinear::new(head, None)?,
-            embedding_scale: weights.embedding_scale(),
+            embedding_scale,
             embedding,
             config,
         })

@@ -11,6 +11,7 @@ use super::decoder::Decoder;
 use super::fingerprint::BaseFingerprint;
 use super::gguf::{self, GgufFile};
 use super::layers;
+use super::loading::Told;
 use super::quantization::{BackboneQuantization, Quantization};
 use super::quantized_copy;
 use super::tokenizer::Tokenizer;
@@ -207,24 +208,37 @@ impl ModelFiles {
         Decoder::load(self.config.clone(), &self.checkpoint, quantization)
     }
 
+    /// The same, telling how far it has come.
+    ///
+    /// # Errors
+    /// As [`Self::load_decoder`], and [`Error::Stopped`] when it is told to end.
+    pub fn load_decoder_telling(
+        &self,
+        quantization: BackboneQuantization,
+        told: Told<'_>,
+    ) -> Result<Decoder> {
+        Decoder::load_telling(self.config.clone(), &self.checkpoint, quantization, told)
+    }
+
     /// Loads the weights from a copy with its blocks in NF4 that is kept in `folder`, made if it is
     /// not there. Where the blocks are not quantized, there is no copy. The copy has the head as it
     /// was stored: a head in four bits is quantized as it is loaded, with a copy or without.
     ///
     /// # Errors
-    /// As [`Self::load_decoder`], and when the copy cannot be made.
+    /// As [`Self::load_decoder_telling`], and when the copy cannot be made.
     pub fn load_decoder_from_copy(
         &self,
         quantization: BackboneQuantization,
         base: &BaseFingerprint,
         folder: &Path,
+        told: Told<'_>,
     ) -> Result<Decoder> {
         if quantization.blocks == Quantization::AsStored {
-            return self.load_decoder(quantization);
+            return self.load_decoder_telling(quantization, told);
         }
         let blocks = quantization.blocks;
-        let copy = quantized_copy::open_or_make(&self.checkpoint, base, blocks, folder)?;
-        Decoder::load(self.config.clone(), &copy, quantization)
+        let copy = quantized_copy::open_or_make(&self.checkpoint, base, blocks, folder, told)?;
+        Decoder::load_telling(self.config.clone(), &copy, quantization, told)
     }
 
     /// What stands before `layers` in the names that transformers gives this model's modules.

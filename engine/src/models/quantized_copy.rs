@@ -13,6 +13,7 @@ use safetensors::tensor::View;
 use super::bitsandbytes;
 use super::checkpoint::{Checkpoint, FileFormat, TensorView};
 use super::fingerprint::BaseFingerprint;
+use super::loading::{Loading, Told};
 use super::quantization::Quantization;
 use super::stored_type::StoredType;
 use crate::files::create_atomically;
@@ -21,12 +22,14 @@ use crate::{Error, Result};
 /// The copy in `folder` of this checkpoint, made if it is not there yet or is damaged.
 ///
 /// # Errors
-/// When the model is a GGUF file, holds what cannot be quantized, or the copy cannot be written.
+/// When the model is a GGUF file, holds what cannot be quantized, or the copy cannot be written; and
+/// [`Error::Stopped`] when it is told to end while the copy is made.
 pub fn open_or_make(
     checkpoint: &Checkpoint,
     fingerprint: &BaseFingerprint,
     blocks: Quantization,
     folder: &Path,
+    told: Told<'_>,
 ) -> Result<Checkpoint> {
     if checkpoint.format() == FileFormat::Gguf {
         return Err(Error::ConfigInvalid {
@@ -40,7 +43,7 @@ pub fn open_or_make(
         return Ok(found);
     }
     std::fs::create_dir_all(&copy).map_err(Error::io("create", &copy))?;
-    write(checkpoint, blocks, &copy.join("model.safetensors"))?;
+    write(checkpoint, blocks, &copy.join("model.safetensors"), told)?;
     Checkpoint::open(&copy)
 }
 
@@ -54,7 +57,8 @@ fn name(fingerprint: &BaseFingerprint, blocks: Quantization) -> PathBuf {
     PathBuf::from(format!("{content}-{form}"))
 }
 
-fn write(checkpoint: &Checkpoint, blocks: Quantization, path: &Path) -> Result<()> {
+fn write(checkpoint: &Checkpoint, blocks: Quantization, path: &Path, told: Told<'_>) -> Result<()> {
+    let loading = Loading::begin(checkpoint, told)?;
     let mut parts = Vec::new();
     for tensor in checkpoint.tensors() {
         match blocks.double_quantization() {
@@ -65,6 +69,7 @@ fn write(checkpoint: &Checkpoint, blocks: Quantization, path: &Path) -> Result<(
             }
             _ => parts.push((tensor.name.to_owned(), Stored::as_it_is(&tensor)?)),
         }
+        loading.loaded(tensor.bytes.len())?;
     }
     create_atomically(path, |temporary| {
         safetensors::serialize_to_file(parts, None, temporary).map_err(|error| match error {

@@ -3,12 +3,15 @@
 
 mod case;
 mod model;
+mod operations;
 mod report;
+mod speed;
 
 use stepladder_protocol::{Method, Quantize, RunConfig, Switch};
 
 pub use self::model::EstimatedModel;
 pub use self::report::{ReportRequest, parts, report};
+pub use self::speed::of_products;
 use super::optimizer::moments::moment_bytes;
 use super::plan::ModelPlan;
 use crate::Result;

@@ -14,6 +14,7 @@ mod run_data;
 pub mod run_folder;
 mod run_memory;
 mod start;
+mod status_file;
 pub mod stop_flag;
 pub mod trainer;
 

@@ -23,6 +23,17 @@ pub enum Phase {
     Checkpointing,
 }
 
+/// How far a stage has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StageProgress {
+    /// The stage.
+    pub phase: Phase,
+    /// What is done of it: bytes of weights, examples evaluated, parts of the rehearsal.
+    pub done: u64,
+    /// What there is of it.
+    pub total: u64,
+}
+
 /// Sizes of a run, known before its first step.
 #[derive(Clone, Debug)]
 pub struct RunStarted {
@@ -61,6 +72,8 @@ pub struct StepMetrics {
     pub elapsed_secs: f64,
     /// Estimated seconds to the end.
     pub remaining_secs: f64,
+    /// Most memory in use at once during this update, where it is measured.
+    pub peak_bytes: Option<u64>,
 }
 
 /// One evaluation on the held-out examples.
@@ -87,6 +100,7 @@ impl From<&StepMetrics> for StepRow {
             target_tokens: metrics.target_tokens,
             elapsed_secs: finite(metrics.elapsed_secs),
             remaining_secs: finite(metrics.remaining_secs),
+            peak_bytes: metrics.peak_bytes,
         }
     }
 }
@@ -106,6 +120,8 @@ impl From<&EvaluationMetrics> for EvaluationRow {
 pub trait Progress {
     /// The run entered a stage.
     fn phase(&mut self, phase: Phase);
+    /// A stage has come this far.
+    fn stage(&mut self, so_far: StageProgress);
     /// The dataset was read this far.
     fn reading(&mut self, so_far: &LoadProgress);
     /// Everything is loaded; steps follow.

@@ -9,6 +9,7 @@ use super::checkpoint::{self, CheckpointState};
 use super::estimate::BatchShape;
 use super::optimizer::AdamW;
 use super::plan::RunPlan;
+use super::progress::{Phase, Progress, StageProgress};
 use super::run_folder::RunFolder;
 use super::stop_flag::StopFlag;
 use super::targeted_input;
@@ -128,11 +129,26 @@ impl Rehearsal {
         }
     }
 
-    /// Does all of it; false if the flag was raised before the end.
+    /// Does all of it and tells each part; false if the flag was raised before the end.
     ///
     /// # Errors
     /// When memory runs out or the disk refuses.
-    pub fn run(&self, stage: &Stage<'_>, stop: &StopFlag) -> Result<bool> {
+    pub fn run(
+        &self,
+        stage: &Stage<'_>,
+        progress: &mut dyn Progress,
+        stop: &StopFlag,
+    ) -> Result<bool> {
+        let total = 2 + u64::from(self.evaluation.is_some());
+        let mut done = 0..=total;
+        let mut part_done = || {
+            progress.stage(StageProgress {
+                phase: Phase::Rehearsing,
+                done: done.next().unwrap_or(total),
+                total,
+            });
+        };
+        part_done();
         if stop.is_raised() {
             return Ok(false);
         }
@@ -146,9 +162,11 @@ impl Rehearsal {
         let input = targeted_input(&self.training);
         let gradient = Gradient::Scaled(1.0 / self.training.target_ids.len().max(1) as f64);
         network.loss(backbone, input, (settings, 0), gradient, &gradients)?;
+        part_done();
         if let Some(batch) = self.evaluation.as_ref().filter(|_| !stop.is_raised()) {
             let (input, none) = (targeted_input(batch), Parameters::default());
             network.loss(backbone, input, (settings, 0), Gradient::Skip, &none)?;
+            part_done();
         }
         if stop.is_raised() {
             return Ok(false);
@@ -159,6 +177,7 @@ impl Rehearsal {
             network.parameters(),
             stage.optimizer.moments(),
         )?;
+        part_done();
         Ok(true)
     }
 }

@@ -1,6 +1,7 @@
 //! The data of a run: where they are, whether they are still what they were, and what the split makes
 //! of them.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crate::datasets::builtin;
@@ -90,23 +91,27 @@ pub(super) fn examples_changed(run: &Path) -> Error {
     }
 }
 
-/// A word on held-out examples that nearly repeat what is trained on.
+/// A word on held-out examples that nearly repeat what is trained on; [`Error::Stopped`] where it is
+/// told not to go on.
 pub(super) fn near_duplicates_in_words(
     examples: &ExampleStore,
     report: &DatasetReport,
     split: &Split,
-) -> Option<String> {
-    let near = near_duplicates(examples, split);
-    let (one, other) = near.first?;
+    go_on: &mut dyn FnMut() -> ControlFlow<()>,
+) -> Result<Option<String>> {
+    let near = near_duplicates(examples, split, go_on)?;
+    let Some((one, other)) = near.first else {
+        return Ok(None);
+    };
     let number = near.held_out;
     let words = match number {
         1 => "held-out example nearly repeats",
         _ => "held-out examples nearly repeat",
     };
-    Some(format!(
+    Ok(Some(format!(
         "{number} {words} one that is trained on, the first is {}, like {}; the evaluation will look \
          better than it is",
         report.place(one),
         report.place(other)
-    ))
+    )))
 }

@@ -1,15 +1,16 @@
 //! A run on disk: `run.json` (re-runs it), `metrics.jsonl`, `checkpoints/`, `adapter/` (the best),
-//! `log.txt`, `memory.json` (planned beside measured). One process writes it at a time, held by a file lock that the system frees with the
-//! process.
+//! `log.txt`, `memory.json` (planned beside measured), `status.json` (how it stands). One process writes it at
+//! a time, held by a file lock that the system frees with the process.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use serde::Serialize;
-use stepladder_protocol::{DatasetPreview, MetricsRow, RunConfig, RunMemory};
+use stepladder_protocol::{DatasetPreview, MetricsRow, RunConfig, RunFailure, RunMemory};
 
-use crate::files::{TEMPORARY, remove_temporary_files, write_atomically};
+use super::status_file::{STATUS, StatusFile};
+use crate::files::{TEMPORARY, remove_temporary_files, write_atomically, write_json_atomically};
 use crate::{Error, Result};
 
 const CONFIG: &str = "run.json";
@@ -24,6 +25,7 @@ pub struct RunFolder {
     path: PathBuf,
     metrics: File,
     log: File,
+    status: StatusFile,
     /// Held while the run is written.
     _lock: File,
 }
@@ -42,8 +44,9 @@ impl RunFolder {
             });
         }
         std::fs::create_dir_all(path).map_err(Error::io("create", path))?;
-        let folder = Self::open_locked(path)?;
-        write_atomically(&path.join(CONFIG), &config_bytes(path, config)?)?;
+        let mut folder = Self::open_locked(path)?;
+        write_json_atomically(&path.join(CONFIG), config)?;
+        folder.status.running()?;
         Ok(folder)
     }
 
@@ -66,7 +69,9 @@ impl RunFolder {
             problem: error.to_string(),
             hint: "mend that field, or start a new run".to_owned(),
         })?;
-        Ok((Self::open_locked(path)?, config))
+        let mut folder = Self::open_locked(path)?;
+        folder.status.running()?;
+        Ok((folder, config))
     }
 
     /// Deletes what [`Self::create`] made, and the folder if nothing else is in it.
@@ -74,7 +79,7 @@ impl RunFolder {
     /// # Errors
     /// When the system refuses.
     pub fn withdraw(path: &Path) -> Result<()> {
-        for name in [CONFIG, METRICS, LOG, LOCK] {
+        for name in [CONFIG, METRICS, LOG, MEMORY, DATASET, STATUS, LOCK] {
             let file = path.join(name);
             if file.exists() {
                 std::fs::remove_file(&file).map_err(Error::io("delete", &file))?;
@@ -111,6 +116,7 @@ impl RunFolder {
             path: path.to_path_buf(),
             metrics: append(METRICS)?,
             log: append(LOG)?,
+            status: StatusFile::of(path, began_at(path)),
             _lock: lock,
         })
     }
@@ -118,6 +124,11 @@ impl RunFolder {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How the run stands.
+    pub fn status(&mut self) -> &mut StatusFile {
+        &mut self.status
     }
 
     /// Where checkpoints lie.
@@ -135,7 +146,7 @@ impl RunFolder {
     /// # Errors
     /// When the disk refuses.
     pub fn write_memory(&self, memory: &RunMemory) -> Result<()> {
-        self.write_json(MEMORY, memory)
+        write_json_atomically(&self.path.join(MEMORY), memory)
     }
 
     /// Writes what became of the dataset's rows, in place of what was said before.
@@ -143,15 +154,7 @@ impl RunFolder {
     /// # Errors
     /// When the disk refuses.
     pub fn write_dataset(&self, dataset: &DatasetPreview) -> Result<()> {
-        self.write_json(DATASET, dataset)
-    }
-
-    fn write_json(&self, name: &str, content: &impl Serialize) -> Result<()> {
-        let path = self.path.join(name);
-        let mut bytes = serde_json::to_vec_pretty(content)
-            .map_err(|error| Error::io("write", &path)(std::io::Error::other(error)))?;
-        bytes.push(b'\n');
-        write_atomically(&path, &bytes)
+        write_json_atomically(&self.path.join(DATASET), dataset)
     }
 
     /// Where the best adapter lies.
@@ -218,9 +221,23 @@ impl RunFolder {
     }
 }
 
-fn config_bytes(path: &Path, config: &RunConfig) -> Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(config)
-        .map_err(|error| Error::io("write", path)(std::io::Error::other(error)))?;
-    bytes.push(b'\n');
-    Ok(bytes)
+/// A panic goes through here while the folder is still ours: what it ends did not end otherwise.
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        if std::thread::panicking() && self.status.is_running() {
+            // Nothing is lost if this fails: a run that is running without a worker was interrupted.
+            let _ = self.status.failed(RunFailure {
+                code: "internal".to_owned(),
+                message: "a defect in Stepladder ended the run".to_owned(),
+                hint: "please report this; the run can go on from its last checkpoint".to_owned(),
+            });
+        }
+    }
+}
+
+/// When a run whose status does not say it was begun: `run.json` is written once.
+fn began_at(path: &Path) -> SystemTime {
+    { std::fs::metadata(path.join(CONFIG)) }
+        .and_then(|config| config.modified())
+        .unwrap_or_else(|_| SystemTime::now())
 }

@@ -28,6 +28,8 @@ pub struct MemoryWatch {
     total_bytes: Option<u64>,
     program_bytes: u64,
     measured: MeasuredParts,
+    /// Most bytes at once before the update under way, the program's own included.
+    highest_bytes: u64,
 }
 
 impl MemoryWatch {
@@ -63,6 +65,7 @@ impl MemoryWatch {
             asked,
             program_bytes: 0,
             measured: MeasuredParts::default(),
+            highest_bytes: 0,
         };
         // What is free may be held by files that were read and can be dropped; so a run is refused
         // for a limit it was given, or for what the machine has.
@@ -134,7 +137,20 @@ impl MemoryWatch {
 
     /// Most bytes of the run at once, of this process; 0 where they are not counted.
     pub fn peak_bytes(&self) -> u64 {
-        probe::peak_bytes().saturating_sub(self.program_bytes)
+        let highest = self.highest_bytes.max(probe::peak_bytes());
+        highest.saturating_sub(self.program_bytes)
+    }
+
+    /// An update begins, whose peak is measured by itself.
+    pub fn update_begins(&mut self) {
+        self.highest_bytes = self.highest_bytes.max(probe::peak_bytes());
+        probe::reset_peak();
+    }
+
+    /// Most bytes of the run at once since the update began; none where they are not counted.
+    pub fn update_peak_bytes(&self) -> Option<u64> {
+        let peak = Some(probe::peak_bytes()).filter(|peak| *peak > 0)?;
+        Some(peak.saturating_sub(self.program_bytes))
     }
 
     /// The plan's peak.
@@ -163,6 +179,7 @@ impl MemoryWatch {
             device: class(),
             memory_bytes: Some(available),
             other_programs_bytes: unseen.min(available.saturating_sub(1)),
+            operations_per_second: None,
         };
         Err(Error::MemoryTooLittle {
             verb,

@@ -10,7 +10,7 @@ use super::checkpoint::{self, Checkpoint, CheckpointState};
 use super::evaluation::Evaluation;
 use super::optimizer::AdamW;
 use super::plan::{ModelPlan, RunPlan};
-use super::progress::{Phase, Progress, RunStarted};
+use super::progress::{Phase, Progress, RunStarted, StageProgress};
 use super::rehearsal::Rehearsal;
 use super::run_data::{
     changed, changed_since_begun, changed_since_configured, data_sources, examples_changed,
@@ -28,6 +28,7 @@ use crate::datasets::load::Dataset;
 use crate::datasets::recipe::ModelWords;
 use crate::datasets::split::{Split, split};
 use crate::models::chat_template::Clock;
+use crate::models::loading::LoadedBytes;
 use crate::models::model::ModelFiles;
 use crate::{Error, Result};
 
@@ -50,23 +51,46 @@ pub fn start(
     progress: &mut dyn Progress,
     stop: &StopFlag,
 ) -> Result<RunOutcome> {
-    let (mut config, resumed) = match target {
-        RunTarget::Fresh(path) => (config.clone(), Err(path)),
-        RunTarget::Resume(path) => {
-            let (folder, stored) = RunFolder::open(&path)?;
-            // How much a run may take changes none of its numbers, and may have changed since.
-            let config = RunConfig {
-                memory_bytes: config.memory_bytes.or(stored.memory_bytes),
-                ..stored
-            };
-            (config, Ok(folder))
-        }
+    let mut slot = None;
+    let outcome = load_and_train(config, &target, &mut slot, progress, stop);
+    let Some(mut folder) = slot else {
+        return outcome;
     };
+    if let (RunTarget::Fresh(path), Err(Error::MemoryTooLittle { .. })) = (&target, &outcome) {
+        // It did not start, so the folder is free for one that does.
+        drop(folder);
+        RunFolder::withdraw(path)?;
+        return outcome;
+    }
+    let written = folder.status().ended(&outcome, stop);
+    // What went wrong first is what the user is told.
+    outcome.and_then(|outcome| written.map(|()| outcome))
+}
+
+/// The run itself; its folder is in `slot` from when there is one.
+fn load_and_train(
+    config: &RunConfig,
+    target: &RunTarget,
+    slot: &mut Option<RunFolder>,
+    progress: &mut dyn Progress,
+    stop: &StopFlag,
+) -> Result<RunOutcome> {
+    let (RunTarget::Fresh(path) | RunTarget::Resume(path)) = target;
+    let mut config = config.clone();
+    if let RunTarget::Resume(path) = target {
+        let (folder, stored) = RunFolder::open(path)?;
+        *slot = Some(folder);
+        // How much a run may take changes none of its numbers, and may have changed since.
+        config = RunConfig {
+            memory_bytes: config.memory_bytes.or(stored.memory_bytes),
+            ..stored
+        };
+    }
 
     // Its tensors are read again once the backbone is there: they belong to the run's memory.
-    let saved = match &resumed {
-        Ok(folder) => newest_checkpoint(folder, progress)?.map(|saved| saved.state),
-        Err(_) => None,
+    let saved = match slot {
+        Some(folder) => newest_checkpoint(folder, progress)?.map(|saved| saved.state),
+        None => None,
     };
 
     progress.phase(Phase::LoadingModel);
@@ -85,21 +109,19 @@ pub fn start(
     let recipe = words.recipe(&config.data_options, model_plan.context);
     let dataset = Dataset::load(&found.sources, &recipe, &mut |so_far| {
         progress.reading(&so_far);
-        match stop.is_raised() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+        go_on(stop)
     })?;
     let fingerprints = fingerprints(&dataset.report);
     if let Some(path) = changed(&dataset.report, &config.data_fingerprints) {
-        return Err(match &resumed {
-            Ok(folder) => changed_since_begun(folder.path(), &path),
-            Err(_) => changed_since_configured(&path),
+        return Err(match slot {
+            Some(folder) => changed_since_begun(folder.path(), &path),
+            None => changed_since_configured(&path),
         });
     }
     config.data_fingerprints = fingerprints;
     let sides = split(&dataset.examples, config.held_out_fraction);
-    let near = near_duplicates_in_words(&dataset.examples, &dataset.report, &sides);
+    let (examples, report) = (&dataset.examples, &dataset.report);
+    let near = near_duplicates_in_words(examples, report, &sides, &mut || go_on(stop))?;
     let Split { training, held_out } = sides;
     let dataset_hash = dataset.examples.fingerprint(&[&training, &held_out]);
     let examples = ExampleSet::new(&dataset.examples, training);
@@ -115,15 +137,22 @@ pub fn start(
 
     progress.phase(Phase::LoadingModel);
     let base = files.fingerprint();
+    let quantization = model_plan.quantization;
+    let mut told = |so_far: LoadedBytes| {
+        progress.stage(StageProgress {
+            phase: Phase::LoadingModel,
+            done: so_far.done,
+            total: so_far.total,
+        });
+        go_on(stop)
+    };
     let backbone = match &config.quantized_copy {
-        None => files.load_decoder(model_plan.quantization)?,
+        None => files.load_decoder_telling(quantization, &mut told)?,
         Some(folder) => {
-            files.load_decoder_from_copy(model_plan.quantization, &base, Path::new(folder))?
+            let folder = Path::new(folder);
+            files.load_decoder_from_copy(quantization, &base, folder, &mut told)?
         }
     };
-    if stop.is_raised() {
-        return Err(Error::Stopped);
-    }
     memory.weights_loaded();
 
     let fresh = CheckpointState {
@@ -139,12 +168,12 @@ pub fn start(
         dataset: dataset_hash.clone(),
         checksum: String::new(),
     };
-    let (mut folder, saved) = match resumed {
-        Err(path) => (RunFolder::create(&path, &config)?, None),
-        Ok(folder) => {
+    let (folder, saved) = match slot {
+        Some(folder) => {
             let saved = checkpoint::load_newest(&folder.checkpoints())?.0;
             (folder, saved)
         }
+        None => (slot.insert(RunFolder::create(path, &config)?), None),
     };
     let shape = model_plan.shape.clone();
     let (network, optimizer, state) = match saved {
@@ -172,7 +201,9 @@ pub fn start(
     };
     memory.optimizer_made();
 
-    folder.log(&format!("step {} of {}", state.step, plan.stream.steps()));
+    let steps = plan.stream.steps();
+    folder.log(&format!("step {} of {steps}", state.step));
+    { folder.status() }.reached(state.step, steps, state.best_evaluation_loss)?;
     let report = &dataset.report;
     folder.write_dataset(&account(report))?;
     for text in report.losses().iter().chain(&report.notices()).chain(&near) {
@@ -180,7 +211,7 @@ pub fn start(
         progress.notice(text);
     }
     progress.started(&RunStarted {
-        total_steps: plan.stream.steps(),
+        total_steps: steps,
         first_step: state.step,
         training_examples: examples.len(),
         held_out_examples,
@@ -199,7 +230,7 @@ pub fn start(
         adapter_config.chat_template = chosen.source_to_keep().map(str::to_owned);
         adapter_config.stop_tokens.clone_from(&chosen.stop_tokens);
     }
-    let trainer = Trainer {
+    Trainer {
         backbone: &backbone,
         network,
         optimizer,
@@ -211,15 +242,16 @@ pub fn start(
         folder,
         adapter_config,
         state,
-    };
-    let is_fresh = trainer.state.step == 0;
-    let path = trainer.folder.path().to_path_buf();
-    let outcome = trainer.run(progress, stop);
-    if is_fresh && matches!(outcome, Err(Error::MemoryTooLittle { .. })) {
-        // It did not start, so the folder is free for one that does.
-        RunFolder::withdraw(&path)?;
     }
-    outcome
+    .run(progress, stop)
+}
+
+/// Whether work before the first step is to go on.
+fn go_on(stop: &StopFlag) -> ControlFlow<()> {
+    match stop.is_raised() {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    }
 }
 
 /// Where a run goes on, and a word to the user where that is not its last checkpoint.

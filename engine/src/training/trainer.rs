@@ -15,7 +15,7 @@ use super::progress::{EvaluationMetrics, Phase, Progress, StepMetrics};
 use super::rehearsal::{Rehearsal, Stage};
 use super::run_folder::RunFolder;
 use super::run_memory::MemoryWatch;
-use super::stop_flag::StopFlag;
+use super::stop_flag::{Request, StopFlag};
 use super::targeted_input;
 use crate::adapters::adapter_folder::{self, AdapterConfig};
 use crate::adapters::network::Network;
@@ -45,7 +45,7 @@ pub struct Trainer<'a> {
     /// Its memory, planned and measured.
     pub(super) memory: MemoryWatch,
     /// Where everything is written.
-    pub folder: RunFolder,
+    pub folder: &'a mut RunFolder,
     /// Description of the adapter, for its folder.
     pub adapter_config: AdapterConfig,
     /// Counters; those of a checkpoint when the run is resumed.
@@ -57,8 +57,10 @@ pub struct Trainer<'a> {
 pub struct RunOutcome {
     /// The run folder.
     pub run: PathBuf,
-    /// Whether all steps were made; false after a stop on request.
+    /// Whether all steps were made, or enough of them; false after a stop on request.
     pub finished: bool,
+    /// Why it is finished before its last step: a sentence.
+    pub ended_early: Option<String>,
     /// Updates made.
     pub step: usize,
     /// Lowest loss on the held-out examples.
@@ -79,7 +81,8 @@ struct StepSums {
 
 impl Trainer<'_> {
     /// Trains to the end, or until the flag is raised. Either way the folder holds a checkpoint of
-    /// the last whole step.
+    /// the last whole step. A run that is told to keep what it has is evaluated once more and is done;
+    /// before its first step there is nothing to keep, and it stops as any other.
     ///
     /// # Errors
     /// When the loss diverges or something cannot be written; earlier checkpoints are then intact.
@@ -96,6 +99,8 @@ impl Trainer<'_> {
         self.memory.gradients_made();
         // A run that is resumed stands at a checkpoint already.
         let mut saved = self.state.step > 0 && !self.state.evaluation_due;
+        let mut evaluated =
+            self.state.evaluation_due || self.state.step.is_multiple_of(self.plan.evaluate_every);
         progress.phase(Phase::Training);
         // A stop during an evaluation leaves it to be made when the run goes on.
         if self.state.evaluation_due {
@@ -107,6 +112,7 @@ impl Trainer<'_> {
                 break;
             }
             let step_started = Instant::now();
+            self.memory.update_begins();
             let Some(sums) = self.gather_gradients(step, &gradients, stop)? else {
                 break;
             };
@@ -115,7 +121,7 @@ impl Trainer<'_> {
             self.optimizer
                 .update(self.network.parameters(), &gradients, learning_rate)?;
 
-            saved = false;
+            (saved, evaluated) = (false, false);
             self.state.step = step;
             self.state.elapsed_secs = elapsed_before + started.elapsed().as_secs_f64();
             let per_step = stepping.elapsed().as_secs_f64() / (step + 1 - first_step) as f64;
@@ -132,10 +138,12 @@ impl Trainer<'_> {
                     target_tokens: sums.target_tokens,
                     elapsed_secs: self.state.elapsed_secs,
                     remaining_secs: per_step * (steps - step) as f64,
+                    peak_bytes: self.memory.update_peak_bytes(),
                 },
             )?;
             if step % self.plan.evaluate_every == 0 || step == steps {
                 self.evaluate(progress, stop)?;
+                evaluated = true;
             }
             let overdue = |secs| last_save.elapsed().as_secs_f64() >= secs;
             if step % self.plan.checkpoint_every == 0
@@ -147,6 +155,11 @@ impl Trainer<'_> {
                 last_save = Instant::now();
             }
         }
+        let kept = stop.asked() == Some(Request::Keep) && (1..steps).contains(&self.state.step);
+        if kept && !evaluated {
+            self.evaluate(progress, stop)?;
+            saved = false;
+        }
         if !saved {
             self.save_checkpoint(progress)?;
         }
@@ -156,16 +169,13 @@ impl Trainer<'_> {
             // Nothing was compared, so the latest is the best there is.
             self.save_adapter()?;
         }
-        let early = self.state.step < steps && self.patience_is_over();
-        if early {
-            let text = format!(
-                "stopped early: {} evaluations in a row brought no lower loss",
-                self.state.evaluations_since_best
-            );
-            self.folder.log(&text);
-            progress.notice(&text);
+        let ended_early = self.ended_early(steps, kept);
+        if let Some(text) = &ended_early {
+            self.folder.log(text);
+            progress.notice(text);
         }
-        let finished = (self.state.step == steps || early) && !self.state.evaluation_due;
+        let finished =
+            (self.state.step == steps || ended_early.is_some()) && !self.state.evaluation_due;
         self.folder.log(if finished {
             "finished"
         } else {
@@ -174,6 +184,7 @@ impl Trainer<'_> {
         Ok(RunOutcome {
             run: self.folder.path().to_path_buf(),
             finished,
+            ended_early,
             step: self.state.step,
             best_evaluation_loss: self.state.best_evaluation_loss,
             estimated_peak_bytes: self.memory.planned_bytes(),
@@ -189,10 +200,10 @@ impl Trainer<'_> {
             network: &self.network,
             optimizer: &self.optimizer,
             settings: self.plan.training,
-            folder: &self.folder,
+            folder: self.folder,
             state: &self.state,
         };
-        if !self.rehearsal.run(&stage, stop)? {
+        if !self.rehearsal.run(&stage, progress, stop)? {
             return Ok(());
         }
         let peak_bytes = self.memory.peak_bytes();
@@ -289,10 +300,9 @@ impl Trainer<'_> {
         progress.phase(Phase::Evaluating);
         let settings = self.plan.training;
         self.state.evaluation_due = true;
-        let loss = match self
-            .evaluation
-            .loss(self.backbone, &self.network, settings, stop)
-        {
+        let (backbone, network) = (self.backbone, &self.network);
+        let evaluation = &self.evaluation;
+        let loss = match evaluation.loss(backbone, network, settings, progress, stop) {
             Err(Error::Stopped) => return Ok(()),
             other => other?,
         };
@@ -319,6 +329,22 @@ impl Trainer<'_> {
         Ok(())
     }
 
+    /// Why the run is done although steps are left. One that was told to leave its evaluation is not.
+    fn ended_early(&self, steps: usize, kept: bool) -> Option<String> {
+        if self.state.step >= steps || self.state.evaluation_due {
+            return None;
+        }
+        if kept {
+            return Some(format!("ended by you at step {}", self.state.step));
+        }
+        self.patience_is_over().then(|| {
+            format!(
+                "stopped early: {} evaluations in a row brought no lower loss",
+                self.state.evaluations_since_best
+            )
+        })
+    }
+
     fn save_adapter(&self) -> Result<()> {
         let parameters = self.network.parameters();
         adapter_folder::save(&self.folder.adapter(), &self.adapter_config, parameters)
@@ -335,6 +361,11 @@ impl Trainer<'_> {
             self.optimizer.moments(),
         )?;
         self.folder.log(&format!("checkpoint {}", path.display()));
+        self.folder.status().reached(
+            self.state.step,
+            self.plan.stream.steps(),
+            self.state.best_evaluation_loss,
+        )?;
         progress.checkpoint(&path);
         progress.phase(Phase::Training);
         Ok(())

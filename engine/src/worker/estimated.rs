@@ -33,6 +33,11 @@ pub fn report(command: &EstimateCommand) -> Result<MemoryReport> {
         });
     }
     let model = EstimatedModel::open(&command.config.model)?;
+    // Of a card that is not here there is nothing to measure.
+    let operations_per_second = match device.has_own_memory {
+        true => None,
+        false => Some(estimate::of_products(model.config.d_model)?),
+    };
     estimate::report(
         &model,
         ReportRequest {
@@ -41,6 +46,7 @@ pub fn report(command: &EstimateCommand) -> Result<MemoryReport> {
             device,
             memory_bytes,
             other_programs_bytes,
+            operations_per_second,
         },
     )
 }
@@ -98,6 +104,8 @@ mod tests {
         assert_eq!(here.device, "cpu");
         assert!(here.memory_bytes.unwrap() > 0);
         assert!(here.methods[0].fits.is_some());
+        assert!(here.methods[0].expected_tokens_per_second.unwrap() > 0.0);
+        assert_eq!(card.methods[0].expected_tokens_per_second, None);
 
         let unknown = asked("cuda", None, Some(5)).unwrap();
         assert_eq!(

@@ -7,7 +7,8 @@ use std::path::Path;
 use stepladder_protocol::{
     AdapterChoice, ChatCommand, ChatReady, ChatTurn, CheckCommand, CheckSummary, CheckedCell,
     DeviceReport, EstimateCommand, ExportCommand, ExportReport, FinishReason, Finished,
-    InspectCommand, MemoryReport, ReplyStats, RunConfig, SamplerSettings, finite,
+    InspectCommand, MemoryReport, ModelList, ModelsCommand, ReplyStats, RunConfig, SamplerSettings,
+    finite,
 };
 
 use parking_lot::Mutex;
@@ -16,6 +17,8 @@ use super::describe::{self, Told};
 use super::estimated;
 use crate::datasets::known_rows::KnownRows;
 use crate::datasets::reader::{find_sources, is_dataset_name};
+use crate::models::checkpoint::ModelSource;
+use crate::models::on_this_machine::{self, Places};
 use crate::training::{self, progress::Progress, stop_flag::StopFlag};
 use crate::{Result, device, export, generation};
 
@@ -58,6 +61,9 @@ pub trait Jobs: Send + Sync + 'static {
 
     /// Lists what can compute here.
     fn devices(&self) -> Result<DeviceReport>;
+
+    /// Finds the models on this machine.
+    fn models(&self, command: &ModelsCommand, stop: &StopFlag) -> Result<ModelList>;
 }
 
 /// A model that answers. It stays on the thread that opened it.
@@ -144,6 +150,18 @@ impl Jobs for EngineJobs {
     fn devices(&self) -> Result<DeviceReport> {
         Ok(device::list())
     }
+
+    fn models(&self, command: &ModelsCommand, stop: &StopFlag) -> Result<ModelList> {
+        let places = Places {
+            own_folder: command.own_folder.clone(),
+            folders: command.folders.clone(),
+            ..Places::of_this_machine()
+        };
+        on_this_machine::find(&places, &|| match stop.is_raised() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        })
+    }
 }
 
 /// A folder with a configuration and a `.gguf` file are models, and so is a name that is no file; any
@@ -154,11 +172,10 @@ fn is_model(command: &InspectCommand) -> bool {
     let dataset_asked = command.model.is_some()
         || command.show.is_some()
         || command.from.is_some()
-        || command.data_options.is_some();
-    let is_gguf = || {
-        path.extension()
-            .is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"))
-    };
+        || command.data_options.is_some()
+        || command.held_out_fraction.is_some()
+        || !command.more.is_empty();
+    let is_gguf = || matches!(ModelSource::parse(&command.target), ModelSource::Gguf(_));
     let is_model_folder = || path.join("config.json").is_file();
     let is_other = match path.is_dir() {
         true => !is_model_folder() && find_sources(&[path]).is_ok(),
@@ -242,11 +259,13 @@ mod tests {
         InspectCommand {
             job: JobId::new("j"),
             target: target.to_owned(),
+            more: Vec::new(),
             model: model.map(ToOwned::to_owned),
             show,
             from: None,
             context: None,
             data_options: None,
+            held_out_fraction: None,
             hash: false,
         }
     }
@@ -254,6 +273,10 @@ mod tests {
     #[test]
     fn models_and_datasets_are_told_apart() {
         let folder = tempfile::tempdir().unwrap();
+        let blob = folder.path().join("sha256-00");
+        std::fs::write(&blob, "GGUF and more").unwrap();
+        assert!(is_model(&asked(blob.to_str().unwrap(), None, None)));
+        std::fs::remove_file(blob).unwrap();
         let folder = folder.path().to_str().unwrap();
         assert!(is_model(&asked("builtin", None, None)));
         assert!(is_model(&asked(folder, None, None)));

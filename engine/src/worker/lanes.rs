@@ -21,6 +21,7 @@ use super::panics;
 use super::run_progress::{READING_INTERVAL, RunProgress};
 use super::schedule::{Job, Lane, Schedule, Turn, Work};
 use crate::Error;
+use crate::training::stop_flag::Request;
 
 /// Templates and parsers of foreign files recurse; a thread has little stack by default. The pages are
 /// only taken when they are touched.
@@ -63,6 +64,9 @@ fn perform(job: &Job, jobs: &dyn Jobs, outbox: &Outbox) -> Event {
         Work::Export(command) => jobs
             .export(command)
             .map(|report| Event::Finished(Finished::Export(report))),
+        Work::Models(command) => jobs
+            .models(command, &job.stop)
+            .map(|list| Event::Finished(Finished::Models(list))),
         Work::Devices => jobs
             .devices()
             .map(|report| Event::Finished(Finished::Devices(report))),
@@ -188,7 +192,7 @@ fn check(
 ) -> Result<Event, Error> {
     let summary = jobs.check(command, &job.stop, &mut |cell| {
         if !outbox.send(Event::Checked(cell.clone()).of(&job.id)) {
-            job.stop.raise();
+            job.stop.ask(Request::ClientGone);
         }
     })?;
     Ok(Event::Finished(Finished::Check(summary)))

@@ -1,13 +1,14 @@
 //! The way out: events of all jobs meet in one bounded channel, and one thread writes them as
 //! lines.
 //!
-//! Steps may come faster than a client wants them. Those of a job that asked for an interval are
-//! merged here, the latest winning: one is sent at once, the next waits until the interval is over
-//! or any other event comes, which it then goes before. So order is kept, the last step is always
-//! told, and nothing but steps is ever left out. A client that does not read holds back a job only
+//! Steps may come faster than a client wants them, and so may the progress of a stage. Those of a job
+//! that asked for an interval are merged here with their like, the latest winning: one is sent at
+//! once, the next waits until the interval is over or any other event comes, which it then goes
+//! before. So order is kept, the last is always told, and nothing but these is ever left out. A client that does not read holds back a job only
 //! where each line counts: merged steps are dropped rather than waited for.
 
 use std::io::{self, Write};
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -77,7 +78,7 @@ impl Outbox {
 struct Writer<W> {
     output: W,
     open: Arc<AtomicBool>,
-    /// A step that waits, and until when.
+    /// A line that waits for its like, and until when.
     waiting: Option<(EventLine, Instant)>,
     /// When the last mergeable line was written.
     last_merged: Option<Instant>,
@@ -114,12 +115,8 @@ impl<W: Write> Writer<W> {
     }
 
     fn merge(&mut self, line: EventLine, interval: Duration) {
-        // Steps of different jobs do not replace each other.
-        if self
-            .waiting
-            .as_ref()
-            .is_some_and(|(waiting, _)| waiting.job != line.job)
-        {
+        let waiting = self.waiting.as_ref();
+        if waiting.is_some_and(|(waiting, _)| !replaces(&line, waiting)) {
             self.write_waiting();
         }
         let now = Instant::now();
@@ -156,6 +153,17 @@ impl<W: Write> Writer<W> {
             self.open.store(false, Ordering::Release);
         }
     }
+}
+
+/// Whether a line says all that an earlier one said, and later: it is of the same job and kind, and
+/// of the same stage.
+fn replaces(line: &EventLine, earlier: &EventLine) -> bool {
+    let same_stage = match (&line.event, &earlier.event) {
+        (Event::Progress(now), Event::Progress(before)) => now.phase == before.phase,
+        _ => true,
+    };
+    let same_kind = discriminant(&line.event) == discriminant(&earlier.event);
+    line.job == earlier.job && same_kind && same_stage
 }
 
 /// The line as bytes. One that is longer than the protocol allows is left out, except that the end

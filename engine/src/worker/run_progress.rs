@@ -4,16 +4,17 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use stepladder_protocol::{
-    EvaluationRow, Event, JobId, Phase, ReadingProgress, RunMemory, RunStarted, StepRow, finite,
+    EvaluationRow, Event, JobId, Phase, PhaseProgress, ReadingProgress, RunMemory, RunStarted,
+    StepRow, finite,
 };
 
 use super::outbox::Outbox;
 use crate::datasets::load::LoadProgress;
 use crate::device;
 use crate::training::progress::{self, Progress};
-use crate::training::stop_flag::StopFlag;
+use crate::training::stop_flag::{Request, StopFlag};
 
-/// The shortest time between two events of a reading.
+/// The shortest time between two events of a reading, or of another stage.
 pub(super) const READING_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How far a reading has come after some time.
@@ -35,6 +36,7 @@ pub struct RunProgress<'a> {
     interval: Duration,
     elapsed_secs: Option<f64>,
     reading_since: Option<Instant>,
+    phase_since: Instant,
 }
 
 impl<'a> RunProgress<'a> {
@@ -47,6 +49,7 @@ impl<'a> RunProgress<'a> {
             interval,
             elapsed_secs: None,
             reading_since: None,
+            phase_since: Instant::now(),
         }
     }
 
@@ -57,31 +60,57 @@ impl<'a> RunProgress<'a> {
 
     fn send(&self, event: Event) {
         if !self.outbox.send(event.of(self.job)) {
-            self.stop.raise();
+            self.stop.ask(Request::ClientGone);
         }
+    }
+
+    fn send_merged(&self, event: Event, interval: Duration) {
+        if !self.outbox.send_merged(event.of(self.job), interval) {
+            self.stop.ask(Request::ClientGone);
+        }
+    }
+}
+
+fn named(phase: progress::Phase) -> Phase {
+    match phase {
+        progress::Phase::LoadingModel => Phase::LoadingModel,
+        progress::Phase::LoadingData => Phase::LoadingData,
+        progress::Phase::Rehearsing => Phase::Rehearsing,
+        progress::Phase::Training => Phase::Training,
+        progress::Phase::Evaluating => Phase::Evaluating,
+        progress::Phase::Checkpointing => Phase::Checkpointing,
     }
 }
 
 impl Progress for RunProgress<'_> {
     fn phase(&mut self, phase: progress::Phase) {
-        let phase = match phase {
-            progress::Phase::LoadingModel => Phase::LoadingModel,
-            progress::Phase::LoadingData => Phase::LoadingData,
-            progress::Phase::Rehearsing => Phase::Rehearsing,
-            progress::Phase::Training => Phase::Training,
-            progress::Phase::Evaluating => Phase::Evaluating,
-            progress::Phase::Checkpointing => Phase::Checkpointing,
+        self.phase_since = Instant::now();
+        self.send(Event::Phase {
+            phase: named(phase),
+        });
+    }
+
+    fn stage(&mut self, so_far: progress::StageProgress) {
+        let elapsed = self.phase_since.elapsed();
+        let event = Event::Progress(PhaseProgress {
+            phase: named(so_far.phase),
+            done: so_far.done,
+            total: so_far.total,
+            per_second: (elapsed >= READING_INTERVAL)
+                .then(|| so_far.done as f64 / elapsed.as_secs_f64()),
+        });
+        // The last is told whatever happens: whoever draws a bar sees it full.
+        let interval = match so_far.done < so_far.total {
+            true => READING_INTERVAL,
+            false => Duration::ZERO,
         };
-        self.send(Event::Phase { phase });
+        self.send_merged(event, interval);
     }
 
     fn reading(&mut self, so_far: &LoadProgress) {
         let began = *self.reading_since.get_or_insert_with(Instant::now);
         let progress = reading_progress(so_far, began.elapsed());
-        let event = Event::Reading(progress).of(self.job);
-        if !self.outbox.send_merged(event, READING_INTERVAL) {
-            self.stop.raise();
-        }
+        self.send_merged(Event::Reading(progress), READING_INTERVAL);
     }
 
     fn started(&mut self, started: &progress::RunStarted) {
@@ -103,12 +132,7 @@ impl Progress for RunProgress<'_> {
     fn step(&mut self, metrics: &progress::StepMetrics) {
         self.elapsed_secs = finite(metrics.elapsed_secs);
         let row = StepRow::from(metrics);
-        if !self
-            .outbox
-            .send_merged(Event::Step(row).of(self.job), self.interval)
-        {
-            self.stop.raise();
-        }
+        self.send_merged(Event::Step(row), self.interval);
     }
 
     fn evaluation(&mut self, metrics: &progress::EvaluationMetrics) {

@@ -11,11 +11,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use stepladder_protocol::{
     ChatCommand, ChatTurn, CheckCommand, Command, ErrorReport, EstimateCommand, Event,
-    ExportCommand, InspectCommand, JobId, TrainCommand,
+    ExportCommand, InspectCommand, JobId, ModelsCommand, TrainCommand,
 };
 
 use super::outbox::Outbox;
-use crate::training::stop_flag::StopFlag;
+use crate::training::stop_flag::{Request, StopFlag};
 
 /// Turns a client may send ahead of the replies.
 const TURNS_AHEAD: usize = 16;
@@ -46,6 +46,8 @@ pub enum Work {
     Export(ExportCommand),
     /// The list of devices.
     Devices,
+    /// The models on this machine.
+    Models(ModelsCommand),
 }
 
 /// A turn of a chat, with the flag that cuts its reply short.
@@ -94,7 +96,18 @@ struct LaneState {
 struct Entry {
     lane: Lane,
     stop: StopFlag,
-    chat: Option<ChatEntry>,
+    kind: Kind,
+}
+
+/// What can be asked of a job besides to stop.
+#[derive(Debug)]
+enum Kind {
+    /// To keep what it has.
+    Run,
+    /// Replies.
+    Chat(ChatEntry),
+    /// Nothing.
+    Other,
 }
 
 #[derive(Debug)]
@@ -115,9 +128,9 @@ impl State {
 }
 
 impl Entry {
-    fn stop(&mut self) {
-        self.stop.raise();
-        if let Some(chat) = &mut self.chat {
+    fn ask(&mut self, request: Request) {
+        self.stop.ask(request);
+        if let Kind::Chat(chat) = &mut self.kind {
             chat.reply_stop.raise();
             chat.turns = None;
         }
@@ -152,7 +165,8 @@ impl Schedule {
                     );
                     return Err((train.job, report));
                 }
-                self.add(Lane::Heavy, train.job.clone(), Work::Train(train), None)
+                let job = train.job.clone();
+                self.add(Lane::Heavy, job, Work::Train(train), Kind::Run)
             }
             Command::Chat(chat) => {
                 let (sender, turns) = sync_channel(TURNS_AHEAD);
@@ -164,33 +178,40 @@ impl Schedule {
                     Lane::Heavy,
                     chat.job.clone(),
                     Work::Chat(chat, turns),
-                    Some(entry),
+                    Kind::Chat(entry),
                 )
             }
             Command::Inspect(inspect) => self.add(
                 Lane::Light,
                 inspect.job.clone(),
                 Work::Inspect(inspect),
-                None,
+                Kind::Other,
             ),
             Command::Estimate(estimate) => {
                 let job = estimate.job.clone();
-                self.add(Lane::Light, job, Work::Estimate(estimate), None)
+                self.add(Lane::Light, job, Work::Estimate(estimate), Kind::Other)
             }
             Command::Check(check) => {
-                self.add(Lane::Heavy, check.job.clone(), Work::Check(check), None)
+                let job = check.job.clone();
+                self.add(Lane::Heavy, job, Work::Check(check), Kind::Other)
             }
             Command::Export(export) => {
-                self.add(Lane::Light, export.job.clone(), Work::Export(export), None)
+                let job = export.job.clone();
+                self.add(Lane::Light, job, Work::Export(export), Kind::Other)
             }
-            Command::Devices(asked) => self.add(Lane::Light, asked.job, Work::Devices, None),
+            Command::Devices(asked) => self.add(Lane::Light, asked.job, Work::Devices, Kind::Other),
             Command::ChatTurn(turn) => self.turn(turn),
             Command::ChatInterrupt(asked) => self.with_chat(asked.job, |chat| {
                 chat.reply_stop.raise();
                 chat.reply_stop = StopFlag::default();
             }),
             Command::ChatEnd(asked) => self.with_chat(asked.job, |chat| chat.turns = None),
-            Command::Stop(asked) => self.stop(asked.job),
+            Command::Stop(asked) => self.ask(asked.job, Request::Pause),
+            Command::Keep(asked) => self.ask(asked.job, Request::Keep),
+            Command::Models(asked) => {
+                let job = asked.job.clone();
+                self.add(Lane::Light, job, Work::Models(asked), Kind::Other)
+            }
             // The reader ends on it, which closes the schedule.
             Command::Shutdown => Ok(()),
         }
@@ -201,7 +222,7 @@ impl Schedule {
         lane: Lane,
         id: JobId,
         work: Work,
-        chat: Option<ChatEntry>,
+        kind: Kind,
     ) -> Result<(), (JobId, ErrorReport)> {
         let mut state = self.lock();
         if state.jobs.contains_key(&id) {
@@ -218,7 +239,7 @@ impl Schedule {
             Entry {
                 lane,
                 stop: stop.clone(),
-                chat,
+                kind,
             },
         );
         let ahead = state.lane(lane).queue.len() + usize::from(state.lane(lane).busy);
@@ -264,7 +285,14 @@ impl Schedule {
         let mut state = self.lock();
         match state.jobs.get_mut(&id) {
             None => Err(unknown_job(id)),
-            Some(Entry { chat: None, .. }) => {
+            Some(Entry {
+                kind: Kind::Chat(chat),
+                ..
+            }) => {
+                change(chat);
+                Ok(())
+            }
+            Some(_) => {
                 let report = ErrorReport::new(
                     "not_a_chat",
                     format!("the job {id} is not a chat"),
@@ -272,21 +300,23 @@ impl Schedule {
                 );
                 Err((id, report))
             }
-            Some(Entry {
-                chat: Some(chat), ..
-            }) => {
-                change(chat);
-                Ok(())
-            }
         }
     }
 
-    fn stop(&self, id: JobId) -> Result<(), (JobId, ErrorReport)> {
+    fn ask(&self, id: JobId, request: Request) -> Result<(), (JobId, ErrorReport)> {
         let mut state = self.lock();
         let Some(entry) = state.jobs.get_mut(&id) else {
             return Err(unknown_job(id));
         };
-        entry.stop();
+        if request == Request::Keep && !matches!(entry.kind, Kind::Run) {
+            let report = ErrorReport::new(
+                "not_a_run",
+                format!("the job {id} is not a training run, so there is nothing to keep"),
+                "send stop to end it",
+            );
+            return Err((id, report));
+        }
+        entry.ask(request);
         let lane = entry.lane;
         let queue = &mut state.lane(lane).queue;
         if let Some(place) = queue.iter().position(|job| job.id == id) {
@@ -302,7 +332,8 @@ impl Schedule {
     pub fn close(&self) {
         let mut state = self.lock();
         state.closing = true;
-        state.jobs.values_mut().for_each(Entry::stop);
+        let entries = state.jobs.values_mut();
+        entries.for_each(|entry| entry.ask(Request::ClientGone));
         for lane in [Lane::Heavy, Lane::Light] {
             for job in std::mem::take(&mut state.lane(lane).queue) {
                 state.jobs.remove(&job.id);

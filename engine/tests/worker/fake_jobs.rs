@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use stepladder_engine::training::progress::{
-    EvaluationMetrics, Phase, Progress, RunStarted, StepMetrics,
+    EvaluationMetrics, Phase, Progress, RunStarted, StageProgress, StepMetrics,
 };
-use stepladder_engine::training::stop_flag::StopFlag;
+use stepladder_engine::training::stop_flag::{Request, StopFlag};
 use stepladder_engine::worker::describe::Told;
 use stepladder_engine::worker::jobs::{Chat, Jobs, RunOutcome, RunTarget};
 use stepladder_engine::{Error, Result};
@@ -26,6 +26,7 @@ pub fn step(step: usize) -> StepMetrics {
         target_tokens: 5,
         elapsed_secs: step as f64,
         remaining_secs: 0.0,
+        peak_bytes: Some(500),
     }
 }
 
@@ -43,6 +44,7 @@ impl Jobs for FakeJobs {
         let outcome = |finished, step| RunOutcome {
             run: run.clone(),
             finished,
+            ended_early: None,
             step,
             best_evaluation_loss: Some(0.5),
             estimated_peak_bytes: 900,
@@ -60,7 +62,29 @@ impl Jobs for FakeJobs {
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 progress.checkpoint(&run.join("checkpoints/9"));
-                Ok(outcome(false, 9))
+                Ok(outcome(stop.asked() == Some(Request::Keep), 9))
+            }
+            "stages" => {
+                for phase in [Phase::LoadingModel, Phase::Rehearsing] {
+                    progress.phase(phase);
+                    for done in 0..=1000 {
+                        progress.stage(StageProgress {
+                            phase,
+                            done,
+                            total: 1000,
+                        });
+                    }
+                }
+                // As they come in the course of a run, one within the interval of the other.
+                for number in 1..=3 {
+                    progress.stage(StageProgress {
+                        phase: Phase::Evaluating,
+                        done: number as u64,
+                        total: 9,
+                    });
+                    progress.step(&step(number));
+                }
+                Ok(outcome(true, 3))
             }
             "deep" => {
                 // Recursion as a backward pass of candle has it, far beyond a default stack.
@@ -179,6 +203,14 @@ impl Jobs for FakeJobs {
         Err(Error::ModelFileMissing {
             folder: command.target.clone().into(),
             file: "x".to_owned(),
+        })
+    }
+
+    fn models(&self, command: &ModelsCommand, _: &StopFlag) -> Result<ModelList> {
+        let notices = command.folders.iter();
+        Ok(ModelList {
+            models: Vec::new(),
+            notices: notices.map(|folder| folder.display().to_string()).collect(),
         })
     }
 

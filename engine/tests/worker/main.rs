@@ -7,6 +7,8 @@
 
 mod client;
 mod fake_jobs;
+mod kept;
+mod merging;
 
 use std::io::{BufReader, Write, pipe};
 use std::sync::Arc;
@@ -100,6 +102,16 @@ fn jobs_wait_in_order_and_a_waiting_one_can_be_stopped() {
         Event::Finished(Finished::Devices(_))
     ));
 
+    worker.send(Command::Models(ModelsCommand {
+        job: JobId::new("m"),
+        own_folder: None,
+        folders: vec!["here".into()],
+    }));
+    let Event::Finished(Finished::Models(list)) = worker.end_of("m") else {
+        panic!("not finished")
+    };
+    assert_eq!(list.notices, ["here"]);
+
     worker.send(Command::Stop(job("second")));
     assert_eq!(
         worker.end_of("second"),
@@ -147,11 +159,13 @@ fn a_panic_and_an_error_fail_the_job_and_the_worker_goes_on() {
     worker.send(Command::Inspect(InspectCommand {
         job: JobId::new("i"),
         target: "m".to_owned(),
+        more: Vec::new(),
         model: None,
         show: None,
         from: None,
         context: None,
         data_options: None,
+        held_out_fraction: None,
         hash: false,
     }));
     let Event::Failed(report) = worker.end_of("i") else {

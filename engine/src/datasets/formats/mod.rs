@@ -51,6 +51,14 @@ pub fn fields(format: DataFormat) -> &'static [Field] {
     shape.map_or(&[], |shape| shape.fields)
 }
 
+/// The columns of some rows in their order, `most` of them at most.
+pub fn column_names(rows: &[Fields], most: usize) -> Vec<String> {
+    let names = columns::ColumnNames::of(rows);
+    { names.all().iter().take(most) }
+        .map(|name| (*name).to_owned())
+        .collect()
+}
+
 /// Reads a row's JSON.
 pub fn parse_fields(text: &str) -> Result<Fields, RowProblem> {
     match serde_json::from_str(text) {

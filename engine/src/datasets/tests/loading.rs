@@ -319,9 +319,9 @@ fn a_look_shows_what_a_load_trains() {
             .at(sources, &options, Some(&recipe), &KnownRows::default())
             .unwrap();
         let seen = look
-            .samples
+            .rows
             .iter()
-            .flat_map(|(_, sample)| see(sample, &recipe).unwrap());
+            .flat_map(|row| see(&row.sample, &recipe).unwrap());
         let seen: usize = seen
             .map(|example| {
                 example
@@ -382,7 +382,7 @@ fn the_format_is_that_of_the_rows_that_can_be_read() {
         None,
         &KnownRows::default(),
     );
-    assert_eq!(look.unwrap().samples[0].0.line, 302);
+    assert_eq!(look.unwrap().rows[0].place.line, 302);
 }
 
 #[test]

@@ -15,8 +15,9 @@ use std::path::{Path, PathBuf};
 use candle_core::Tensor;
 
 pub use self::layout::Layout;
+pub(super) use self::safetensors_folder::shards;
 use super::bitsandbytes;
-use super::gguf::{GgufHeader, GgufModel};
+use super::gguf::{GgufHeader, GgufModel, has_magic};
 use super::quantization::Quantization;
 use super::stored_type::StoredType;
 use crate::ops::frozen_matrix::FrozenMatrix;
@@ -344,13 +345,15 @@ pub enum ModelSource {
 }
 
 impl ModelSource {
-    /// `builtin`, or a path.
+    /// `builtin`, or a path. Ollama names its files by their hashes, so what begins like a GGUF file is
+    /// one.
     pub fn parse(name: &str) -> Self {
         let path = PathBuf::from(name);
         let ending = path.extension().unwrap_or_default();
         match name {
             "builtin" => Self::Builtin,
-            _ if ending.eq_ignore_ascii_case("gguf") && !path.is_dir() => Self::Gguf(path),
+            _ if path.is_dir() => Self::Folder(path),
+            _ if ending.eq_ignore_ascii_case("gguf") || has_magic(&path) => Self::Gguf(path),
             _ => Self::Folder(path),
         }
     }

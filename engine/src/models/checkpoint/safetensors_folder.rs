@@ -13,7 +13,10 @@ use crate::{Error, Result};
 pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let index = folder.join("model.safetensors.index.json");
     let names = match index.is_file() {
-        true => shards_of_index(&index)?,
+        true => {
+            let text = std::fs::read(&index).map_err(Error::io("read", &index))?;
+            shards(&index, &text)?
+        }
         false => vec!["model.safetensors".to_owned()],
     };
     names
@@ -60,15 +63,14 @@ pub(super) fn entries(file: &WeightFile, number: usize) -> Result<Vec<(String, E
     Ok(entries)
 }
 
-/// File names of a `model.safetensors.index.json`, each once, sorted.
-fn shards_of_index(path: &Path) -> Result<Vec<String>> {
+/// File names of a `model.safetensors.index.json`, each once, sorted; `path` is for messages only.
+pub(in crate::models) fn shards(path: &Path, text: &[u8]) -> Result<Vec<String>> {
     let invalid = |problem: String| Error::ModelFileInvalid {
         path: path.to_path_buf(),
         problem,
     };
-    let text = std::fs::read(path).map_err(Error::io("read", path))?;
     let index: serde_json::Value =
-        serde_json::from_slice(&text).map_err(|error| invalid(error.to_string()))?;
+        serde_json::from_slice(text).map_err(|error| invalid(error.to_string()))?;
     let map = index
         .get("weight_map")
         .and_then(|map| map.as_object())

@@ -23,9 +23,10 @@ pub enum Architecture {
     Phi3,
 }
 
-const KEY: &str = "general.architecture";
-
 impl Architecture {
+    /// The key that names it.
+    pub const KEY: &'static str = "general.architecture";
+
     /// Every one, in the order of messages.
     pub const ALL: [Self; 6] = [
         Self::Llama,
@@ -62,12 +63,12 @@ impl Architecture {
             path: path.to_path_buf(),
             problem,
         };
-        let name = header.metadata.text(KEY).map_err(invalid)?;
-        let name = name.ok_or_else(|| invalid(format!("{KEY} is missing")))?;
+        let name = header.metadata.text(Self::KEY).map_err(invalid)?;
+        let name = name.ok_or_else(|| invalid(format!("{} is missing", Self::KEY)))?;
         let known = Self::ALL.into_iter().find(|known| known.name() == name);
         known.ok_or_else(|| Error::ModelUnsupported {
             path: path.to_path_buf(),
-            field: KEY,
+            field: Self::KEY,
             found: name.to_owned(),
             supported: Self::ALL.map(Self::name).to_vec(),
         })

@@ -30,7 +30,8 @@ pub struct GgufTensor {
     pub bytes: Range<usize>,
 }
 
-const MAGIC: &[u8] = b"GGUF";
+/// The first bytes of every GGUF file.
+pub const MAGIC: [u8; 4] = *b"GGUF";
 const DEFAULT_ALIGNMENT: usize = 32;
 /// Dimensions of a tensor, at most.
 const MAX_DIMENSIONS: u32 = 4;
@@ -41,8 +42,16 @@ impl GgufHeader {
     /// # Errors
     /// Says what is wrong, naming the key or tensor.
     pub fn parse(file: &[u8]) -> Result<Self, String> {
+        Self::parse_beginning(file, file.len())
+    }
+
+    /// Reads the header in the first bytes of a file that is `file_len` bytes long.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], and when the header is longer than these bytes.
+    pub fn parse_beginning(beginning: &[u8], file_len: usize) -> Result<Self, String> {
         let mut reader = Reader {
-            file,
+            file: beginning,
             position: 0,
             doing: "the file's first bytes".to_owned(),
         };
@@ -81,7 +90,7 @@ impl GgufHeader {
         let data_start = reader.position.next_multiple_of(alignment);
         let tensors = claims
             .into_iter()
-            .map(|claim| claim.located(data_start, alignment, file.len()))
+            .map(|claim| claim.located(data_start, alignment, file_len))
             .collect::<Result<Vec<_>, _>>()?;
         refuse_clashes(&tensors)?;
         Ok(Self { metadata, tensors })

@@ -19,6 +19,6 @@ pub use config::GgufModel;
 pub use header::{GgufHeader, GgufTensor};
 pub use metadata::{Array, Metadata, Value};
 pub use names::{RowOrder, TensorRole};
-pub use open::GgufFile;
+pub use open::{GgufFile, has_magic};
 pub use rope::Numbers;
 pub use tokenizer::{TokenizerDocuments, documents};

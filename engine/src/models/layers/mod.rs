@@ -14,6 +14,7 @@ pub use self::block::BlockActivations;
 use super::checkpoint::{Checkpoint, FileFormat};
 use super::config::DecoderConfig;
 use super::decoder::TokenInput;
+use super::loading::Loading;
 use super::quantization::{BackboneQuantization, Quantization};
 use super::stored_type::StoredType;
 use crate::ops::frozen_linear::FrozenLinear;
@@ -52,6 +53,7 @@ pub(super) struct Weights<'a> {
     config: &'a DecoderConfig,
     checkpoint: &'a Checkpoint,
     quantization: BackboneQuantization,
+    loading: &'a Loading<'a>,
     /// What stands before `layers.0...`: multimodal models keep their language model deeper down.
     root: &'static str,
 }
@@ -91,11 +93,13 @@ impl<'a> Weights<'a> {
         config: &'a DecoderConfig,
         checkpoint: &'a Checkpoint,
         quantization: BackboneQuantization,
+        loading: &'a Loading<'a>,
     ) -> Self {
         Self {
             config,
             checkpoint,
             quantization,
+            loading,
             root: root(checkpoint),
         }
     }
@@ -122,7 +126,29 @@ impl<'a> Weights<'a> {
 
     fn vocabulary_matrix(&self, name: &str, quantization: Quantization) -> Result<FrozenMatrix> {
         let shape = [self.config.vocabulary, self.config.d_model];
-        self.checkpoint.load_matrix(name, shape, quantization)
+        self.matrix(name, shape, quantization)
+    }
+
+    fn matrix(
+        &self,
+        name: &str,
+        shape: [usize; 2],
+        quantization: Quantization,
+    ) -> Result<FrozenMatrix> {
+        let matrix = self.checkpoint.load_matrix(name, shape, quantization)?;
+        self.loaded(name)?;
+        Ok(matrix)
+    }
+
+    fn vector(&self, name: &str, width: usize) -> Result<Tensor> {
+        let vector = self.checkpoint.load(name, &[width])?;
+        self.loaded(name)?;
+        Ok(vector)
+    }
+
+    fn loaded(&self, name: &str) -> Result<()> {
+        let stored = self.checkpoint.tensor(name);
+        { self.loading }.loaded(stored.map_or(0, |stored| stored.bytes.len()))
     }
 
     /// The factor on the embeddings. transformers rounds it to the type of the weights, and so the
@@ -139,9 +165,7 @@ impl<'a> Weights<'a> {
 
     /// A norm's weight in f32, as it multiplies.
     pub(super) fn norm(&self, name: &str, width: usize) -> Result<Tensor> {
-        let weight = self
-            .checkpoint
-            .load(&self.name(&format!("{name}.weight")), &[width])?;
+        let weight = self.vector(&self.name(&format!("{name}.weight")), width)?;
         let weight = weight.to_dtype(DType::F32)?;
         Ok(if self.config.norms_around_one {
             (weight + 1.0)?
@@ -157,13 +181,13 @@ impl<'a> Weights<'a> {
         bias: bool,
     ) -> Result<FrozenLinear> {
         let name = self.name(name);
-        let weight = self.checkpoint.load_matrix(
+        let weight = self.matrix(
             &format!("{name}.weight"),
             [outputs, inputs],
             self.quantization.blocks,
         )?;
         let bias = match bias {
-            true => Some(self.checkpoint.load(&format!("{name}.bias"), &[outputs])?),
+            true => Some(self.vector(&format!("{name}.bias"), outputs)?),
             false => None,
         };
         Ok(FrozenLinear::new(weight, bias)?)
@@ -177,7 +201,7 @@ impl<'a> Weights<'a> {
         inputs: usize,
     ) -> Result<[FrozenLinear; N]> {
         let name = self.name(&format!("{name}.weight"));
-        let all = self.checkpoint.load_matrix(
+        let all = self.matrix(
             &name,
             [outputs.iter().sum(), inputs],
             self.quantization.blocks,

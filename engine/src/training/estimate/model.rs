@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::adapters::lora::shape::linear_maps;
 use crate::memory::WeightForms;
 use crate::memory::weights::{Form, linear_shapes};
+use crate::models::bitsandbytes;
 use crate::models::catalogue;
 use crate::models::checkpoint::{Checkpoint, ModelSource};
 use crate::models::config::DecoderConfig;
@@ -133,7 +134,10 @@ impl EstimatedModel {
         let mut model = Self::new(config, stored);
         model.name = name;
         if let Some(quantized) = field("quantization_config") {
-            let form = four_bits(path, quantized)?;
+            let form = match bitsandbytes::declared(path, quantized)? {
+                Quantization::Nf4DoubleQuantized => Form::Nf4DoubleQuantized,
+                Quantization::Nf4 | Quantization::AsStored => Form::Nf4,
+            };
             model.matrices.blocks = blocks_in(&form, &model.config);
         }
         Ok(model)
@@ -269,24 +273,6 @@ fn form_of(checkpoint: &Checkpoint, name: &str) -> Result<Form> {
             found: kind.clone(),
         }),
         stored => Ok(Form::Stored(stored.clone())),
-    }
-}
-
-/// The form of a `quantization_config` that says four bits.
-fn four_bits(path: &Path, quantized: &Value) -> Result<Form> {
-    let is_on = |name: &str| quantized.get(name).and_then(Value::as_bool) == Some(true);
-    let method = quantized.get("quant_method").and_then(Value::as_str);
-    match (method, is_on("load_in_4bit")) {
-        (Some("bitsandbytes"), true) => Ok(match is_on("bnb_4bit_use_double_quant") {
-            true => Form::Nf4DoubleQuantized,
-            false => Form::Nf4,
-        }),
-        (method, _) => Err(Error::ModelUnsupported {
-            path: path.to_path_buf(),
-            field: "quantization_config.quant_method",
-            found: method.unwrap_or("").to_owned(),
-            supported: vec!["bitsandbytes with load_in_4bit"],
-        }),
     }
 }
 

@@ -5,6 +5,7 @@ use stepladder_protocol::{
 };
 
 use super::case::Case;
+use super::speed::expected;
 use super::{BatchShape, EstimatedModel};
 use crate::memory::limits::{smallest_card, verdict};
 use crate::memory::remedies::{Remedy, fewest, furthest};
@@ -24,6 +25,8 @@ pub struct ReportRequest<'a> {
     pub memory_bytes: Option<u64>,
     /// What other programs take of it.
     pub other_programs_bytes: u64,
+    /// Operations per second of matrix products there, if it is here.
+    pub operations_per_second: Option<f64>,
 }
 
 /// What runs with these methods take on a model. Of several methods, one that the config
@@ -50,7 +53,7 @@ pub fn report(model: &EstimatedModel, request: ReportRequest<'_>) -> Result<Memo
         match Case::new(model, request.device, config) {
             Ok(case) => {
                 context = case.resolved.context;
-                estimates.push(estimated(&case, available, request.other_programs_bytes));
+                estimates.push(estimated(&case, available, &request));
             }
             Err(error) => refusals.push((method, error)),
         }
@@ -86,7 +89,11 @@ fn left_out((method, error): &(Method, Error)) -> String {
     format!("{} is left out: {reason}.", method.title())
 }
 
-fn estimated(case: &Case<'_>, available: Option<u64>, other_programs: u64) -> MethodEstimate {
+fn estimated(
+    case: &Case<'_>,
+    available: Option<u64>,
+    request: &ReportRequest<'_>,
+) -> MethodEstimate {
     let plan = case.plan(case.asked());
     let verdict = available.map(|available| verdict(plan.total_bytes, available));
     let longest_context = available.and_then(|available| case.longest_context(available));
@@ -115,12 +122,14 @@ fn estimated(case: &Case<'_>, available: Option<u64>, other_programs: u64) -> Me
         largest_rank: available.and_then(|available| case.largest_rank(available)),
         largest_d_side: available.and_then(|available| case.largest_d_side(available)),
         smallest_card_bytes: match case.device.has_own_memory {
-            true => smallest_card(plan.total_bytes, other_programs),
+            true => smallest_card(plan.total_bytes, request.other_programs_bytes),
             false => None,
         },
         offloaded_bytes: plan.offloaded_bytes,
         weights_kept_as: case.model.kept_as(case.resolved.quantization),
         trainable_parameters: case.resolved.shape.parameters() as u64,
+        expected_tokens_per_second: { request.operations_per_second }
+            .and_then(|speed| expected(case, speed)),
         remedy,
         leanest,
     }

@@ -16,6 +16,7 @@ fn on_a_card(name: &str, config: &RunConfig, memory_bytes: u64) -> MemoryReport 
         device: DeviceClass::cuda(),
         memory_bytes: Some(memory_bytes),
         other_programs_bytes: 0,
+        operations_per_second: None,
     };
     report(&EstimatedModel::open(name).unwrap(), request).unwrap()
 }
@@ -125,6 +126,7 @@ fn parts_and_items_add_up_for_every_model() {
             device: DeviceClass::cuda(),
             memory_bytes: None,
             other_programs_bytes: 0,
+            operations_per_second: None,
         };
         let report = report(&model, request).unwrap();
         assert_eq!(report.methods.len(), ALL.len());
@@ -198,6 +200,7 @@ fn limits_are_what_trying_every_number_gives() {
                         device,
                         memory_bytes: Some(available),
                         other_programs_bytes: 0,
+                        operations_per_second: None,
                     };
                     let report = report(&model, request).unwrap();
                     let found = &report.methods[0];
@@ -327,6 +330,7 @@ fn what_no_method_can_be_is_an_error() {
             device: DeviceClass::cuda(),
             memory_bytes: None,
             other_programs_bytes: 0,
+            operations_per_second: None,
         };
         match report(&model, request) {
             Err(crate::Error::ConfigInvalid { field, .. }) => field,

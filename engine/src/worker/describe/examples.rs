@@ -19,21 +19,22 @@ const MAX_SEGMENTS: usize = 2000;
 pub fn shown(look: &Look, recipe: Option<&Recipe<'_>>) -> Result<Vec<ExamplePreview>> {
     let mut shown: Vec<ExamplePreview> = Vec::new();
     let mut bytes = 0;
-    for (place, sample) in &look.samples {
+    for row in &look.rows {
         if bytes > MAX_BYTES {
             break;
         }
         let before = shown.len();
         let preview = |tokens: Option<usize>, segments: Vec<Segment>| ExamplePreview {
-            path: path(look, *place),
-            line: place.line,
+            row: row.number,
+            path: path(look, row.place),
+            line: row.place.line,
             tokens,
             segments,
         };
         match recipe {
-            None => shown.push(preview(None, as_written(sample))),
+            None => shown.push(preview(None, as_written(&row.sample))),
             Some(recipe) => {
-                for example in see(sample, recipe)? {
+                for example in see(&row.sample, recipe)? {
                     let segments = segments(recipe.tokenizer, &example)?;
                     shown.push(preview(Some(example.ids.len()), segments));
                 }

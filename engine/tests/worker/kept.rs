@@ -1,0 +1,52 @@
+//! Ending a run early and keeping what it has.
+
+use stepladder_protocol::*;
+
+use super::client::{Worker, chat, job};
+
+#[test]
+fn a_run_that_is_kept_finishes() {
+    let mut worker = Worker::start();
+    worker.train("t", "until stopped", 0);
+    assert!(matches!(worker.next().event, Event::Phase { .. }));
+    worker.send(Command::Keep(job("t")));
+    let Event::Finished(Finished::Training(summary)) = worker.end_of("t") else {
+        panic!("not finished")
+    };
+    assert_eq!(summary.step, 9);
+}
+
+#[test]
+fn a_run_that_waits_has_nothing_to_keep() {
+    let mut worker = Worker::start();
+    worker.train("first", "until stopped", 0);
+    assert!(matches!(worker.next().event, Event::Phase { .. }));
+    worker.train("second", "steps", 0);
+    worker.send(Command::Keep(job("second")));
+    assert_eq!(
+        worker.end_of("second"),
+        Event::Stopped { run: None, step: 0 }
+    );
+}
+
+#[test]
+fn what_is_no_run_cannot_be_kept() {
+    let mut worker = Worker::start();
+    worker.send(chat());
+    worker.send(Command::Keep(job("c")));
+    let rejected = loop {
+        if let Event::Rejected(report) = worker.next().event {
+            break report;
+        }
+    };
+    assert_eq!(rejected.code, "not_a_run");
+    // The chat goes on.
+    worker.turn("hello");
+    worker.send(Command::ChatEnd(job("c")));
+    assert!(matches!(worker.end_of("c"), Event::Finished(_)));
+    worker.send(Command::Keep(job("c")));
+    let Event::Rejected(report) = worker.next().event else {
+        panic!("not rejected")
+    };
+    assert_eq!(report.code, "unknown_job");
+}
