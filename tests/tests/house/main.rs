@@ -196,6 +196,121 @@ fn only_the_worker_speaks_protocol_messages() {
     }
 }
 
+/// Rooms of the program, and what each of them must not know.
+const FORBIDDEN_IN_PROGRAM: [(&str, &[&str]); 5] = [
+    (
+        "state",
+        &[
+            "egui",
+            "eframe",
+            "crate::link",
+            "crate::outside",
+            "crate::disk",
+            "crate::screens",
+            "crate::widgets",
+            "crate::theme",
+            "std::fs",
+            "std::process",
+            "std::time",
+        ],
+    ),
+    (
+        "screens",
+        &[
+            "crate::link",
+            "crate::outside",
+            "crate::disk",
+            "std::fs",
+            "std::process",
+        ],
+    ),
+    (
+        "widgets",
+        &[
+            "crate::link",
+            "crate::outside",
+            "crate::disk",
+            "crate::state",
+            "crate::words",
+        ],
+    ),
+    (
+        "disk",
+        &["egui", "crate::link", "crate::outside", "crate::screens"],
+    ),
+    (
+        "link",
+        &["egui", "crate::state", "crate::outside", "crate::screens"],
+    ),
+];
+
+#[test]
+fn rooms_of_the_program_import_in_one_direction() {
+    let program = root().join("app/src");
+    for (room, forbidden) in FORBIDDEN_IN_PROGRAM {
+        let files = sources(&program.join(room));
+        assert!(!files.is_empty(), "no room {room}");
+        for file in files {
+            for (number, line) in code_lines(&file) {
+                if line.trim_start().starts_with("//") {
+                    continue;
+                }
+                for other in forbidden {
+                    let named = [format!("{other}::"), format!("use {other};")];
+                    assert!(
+                        !named.iter().any(|name| line.contains(name)),
+                        "{}:{number}: {room} must not know {other}",
+                        file.display()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_theme_names_colors() {
+    let program = root().join("app/src");
+    for file in sources(&program) {
+        if file.starts_with(program.join("theme")) {
+            continue;
+        }
+        for (number, line) in code_lines(&file) {
+            for literal in [
+                "Color32::from_",
+                "Color32::RED",
+                "Color32::WHITE",
+                "Color32::BLACK",
+                "Rgba::from_",
+            ] {
+                assert!(
+                    !line.contains(literal),
+                    "{}:{number}: a color belongs into the theme",
+                    file.display()
+                );
+            }
+        }
+    }
+}
+
+/// What the program may use of the engine directly; all else goes through the worker.
+#[test]
+fn the_program_asks_the_worker() {
+    let allowed = ["worker", "memory::probe", "foreign_text", "files", "device"];
+    for file in sources(&root().join("app/src")) {
+        for (number, line) in code_lines(&file) {
+            for (place, name) in line.match_indices("stepladder_engine::") {
+                let rest = &line[place + name.len()..];
+                assert!(
+                    allowed.iter().any(|room| rest.starts_with(room)),
+                    "{}:{number}: {line}",
+                    file.display()
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn every_test_runs() {
     let ignored = ["#[", "ignore"].concat();

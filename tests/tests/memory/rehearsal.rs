@@ -6,11 +6,11 @@ use std::path::Path;
 
 use stepladder_engine::datasets::load::LoadProgress;
 use stepladder_engine::training::progress::{
-    EvaluationMetrics, Phase, Progress, RunStarted, StepMetrics,
+    EvaluationMetrics, Phase, Progress, RunStarted, StageProgress, StepMetrics,
 };
 use stepladder_engine::training::stop_flag::StopFlag;
 use stepladder_engine::training::{RunOutcome, RunTarget, start};
-use stepladder_protocol::{Method, RunConfig, RunMemory, Switch};
+use stepladder_protocol::{Method, MetricsRow, RunConfig, RunMemory, Switch};
 
 use super::alone;
 
@@ -18,6 +18,8 @@ use super::alone;
 struct Listener {
     memory: Option<RunMemory>,
     steps: usize,
+    /// Of each update.
+    peaks: Vec<u64>,
     stop: StopFlag,
     /// Raise the flag after this step.
     stop_after: Option<usize>,
@@ -25,14 +27,16 @@ struct Listener {
 
 impl Progress for Listener {
     fn phase(&mut self, _: Phase) {}
+    fn stage(&mut self, _: StageProgress) {}
     fn reading(&mut self, _: &LoadProgress) {}
     fn started(&mut self, _: &RunStarted) {}
     fn memory(&mut self, memory: &RunMemory) {
         assert_eq!(self.steps, 0, "rehearsed before the first step");
         self.memory = Some(memory.clone());
     }
-    fn step(&mut self, _: &StepMetrics) {
+    fn step(&mut self, metrics: &StepMetrics) {
         self.steps += 1;
+        self.peaks.extend(metrics.peak_bytes);
         if self.stop_after == Some(self.steps) {
             self.stop.raise();
         }
@@ -81,6 +85,22 @@ fn a_run_takes_what_was_planned_and_rehearsed() {
         assert!(off.abs() < 0.03, "{method:?}: {off}");
         // Neither steps, nor evaluations, nor checkpoints take more.
         assert!(measured as f64 <= 1.005 * rehearsed as f64, "{method:?}");
+        // Each update by itself: one with shorter examples takes less than the longest.
+        let (lowest, highest) = (listener.peaks.iter().min(), listener.peaks.iter().max());
+        let (lowest, highest) = (*lowest.unwrap(), *highest.unwrap());
+        println!("{method:?}: updates took {lowest} to {highest}");
+        assert_eq!(listener.peaks.len(), listener.steps, "{method:?}");
+        assert!(lowest < rehearsed && highest <= measured, "{method:?}");
+        assert!(lowest > rehearsed / 2, "{method:?}");
+        let rows = std::fs::read_to_string(path.join("metrics.jsonl")).unwrap();
+        let rows = rows.lines().map(|row| serde_json::from_str(row).unwrap());
+        let written: Vec<u64> = { rows }
+            .filter_map(|row| match row {
+                MetricsRow::Step(row) => row.peak_bytes,
+                MetricsRow::Evaluation(_) => None,
+            })
+            .collect();
+        assert_eq!(written, listener.peaks, "{method:?}");
         let written = std::fs::read(path.join("memory.json")).unwrap();
         let written: RunMemory = serde_json::from_slice(&written).unwrap();
         assert_eq!(written.measured_peak_bytes, Some(measured));

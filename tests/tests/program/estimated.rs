@@ -43,6 +43,7 @@ fn the_answer_is_the_engines_report_and_adds_up() {
                 device: DeviceClass::cuda(),
                 memory_bytes: Some(gib << 30),
                 other_programs_bytes: 0,
+                operations_per_second: None,
             },
         );
         let found: MemoryReport = serde_json::from_value(answer.clone()).unwrap();
@@ -244,4 +245,34 @@ fn people_get_a_table() {
         text.contains("for training\n") && text.contains("is assumed, not measured yet"),
         "{text}"
     );
+}
+
+/// The speed that is expected is that of a run, as far as that can be said beside other tests: of many
+/// short steps the fastest was disturbed least.
+#[test]
+fn the_expected_speed_is_that_of_a_run() {
+    let home = Home::new();
+    let shape = ["--context", "128", "--batch-size", "1", "--threads", "1"];
+    for method in ["ladder", "lora"] {
+        let flags = [&shape[..], &["--model", "builtin", "--method", method]].concat();
+        let expected = estimate(&home, &flags)["methods"][0]["expected_tokens_per_second"].clone();
+        let expected = expected.as_f64().unwrap();
+        let run = home.path().join(method);
+        let mut train = vec!["train", "--json", "--out", run.to_str().unwrap()];
+        train.extend(shape);
+        train.extend(["--method", method, "--steps", "60"]);
+        train.extend(["--effective-batch-size", "1"]);
+        let answer = home.run(&train);
+        assert_eq!(answer.code(), Some(0), "{}", answer.stderr());
+        let rows = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+        let rows = rows
+            .lines()
+            .map(|row| serde_json::from_str::<Value>(row).unwrap());
+        let real = { rows }
+            .filter_map(|row| row["tokens_per_second"].as_f64())
+            .fold(0.0, f64::max);
+        println!("{method}: {expected:.0} expected, {real:.0} real");
+        let ratio = expected / real;
+        assert!((1.0 / 3.0..3.0).contains(&ratio), "{method}: {ratio}");
+    }
 }

@@ -19,6 +19,8 @@ mod interrupted;
 #[cfg(unix)]
 mod interrupted_twice;
 mod killed;
+mod left;
+mod models;
 mod processes;
 mod program;
 mod quantized;

@@ -8,7 +8,9 @@
     reason = "tests fail by panicking"
 )]
 
+mod kept;
 mod recorder;
 mod resume;
 mod runs;
+mod stages;
 mod templates;

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use stepladder_engine::datasets::load::LoadProgress;
 use stepladder_engine::training::progress::{
-    EvaluationMetrics, Phase, Progress, RunStarted, StepMetrics,
+    EvaluationMetrics, Phase, Progress, RunStarted, StageProgress, StepMetrics,
 };
-use stepladder_engine::training::stop_flag::StopFlag;
+use stepladder_engine::training::stop_flag::{Request, StopFlag};
 use stepladder_engine::training::{RunOutcome, RunTarget, start};
-use stepladder_protocol::{RunConfig, RunMemory};
+use stepladder_protocol::{RunConfig, RunMemory, RunStatus};
 
 #[derive(Default)]
 pub struct Recorder {
@@ -18,21 +18,61 @@ pub struct Recorder {
     pub evaluations: Vec<(usize, f64)>,
     pub checkpoints: Vec<PathBuf>,
     pub notices: Vec<String>,
+    pub stages: Vec<StageProgress>,
+    /// Raise the flag when a stage has come this far.
+    pub stop_at_stage: Option<StageProgress>,
     pub stop: StopFlag,
+    /// What is asked when it is time; none: a pause.
+    pub request: Option<Request>,
     /// Raise the flag after this step.
     pub stop_after: Option<usize>,
     /// Raise the flag when the n-th evaluation (from 1) begins.
     pub stop_in_evaluation: Option<usize>,
     pub evaluations_begun: usize,
+    /// Pause when the n-th evaluation begins, whatever is asked else.
+    pub pause_in_evaluation: Option<usize>,
+    /// Raise the flag when the rehearsal begins.
+    pub stop_in_rehearsal: bool,
+    /// Panic after this step.
+    pub panic_after: Option<usize>,
+    /// Read the status of this run when it starts and at each checkpoint.
+    pub status_of: Option<PathBuf>,
+    pub statuses: Vec<RunStatus>,
+}
+
+impl Recorder {
+    fn read_status(&mut self) {
+        if let Some(run) = &self.status_of {
+            let text = std::fs::read(run.join("status.json")).unwrap();
+            self.statuses.push(serde_json::from_slice(&text).unwrap());
+        }
+    }
+
+    fn ask(&self) {
+        self.stop.ask(self.request.unwrap_or(Request::Pause));
+    }
 }
 
 impl Progress for Recorder {
     fn phase(&mut self, phase: Phase) {
+        if phase == Phase::Rehearsing && self.stop_in_rehearsal {
+            self.ask();
+        }
         if phase == Phase::Evaluating {
             self.evaluations_begun += 1;
-            if self.stop_in_evaluation == Some(self.evaluations_begun) {
+            if self.pause_in_evaluation == Some(self.evaluations_begun) {
                 self.stop.raise();
             }
+            if self.stop_in_evaluation == Some(self.evaluations_begun) {
+                self.ask();
+            }
+        }
+    }
+
+    fn stage(&mut self, so_far: StageProgress) {
+        self.stages.push(so_far);
+        if self.stop_at_stage == Some(so_far) {
+            self.ask();
         }
     }
 
@@ -40,6 +80,7 @@ impl Progress for Recorder {
 
     fn started(&mut self, started: &RunStarted) {
         self.started = Some(started.clone());
+        self.read_status();
     }
 
     fn memory(&mut self, memory: &RunMemory) {
@@ -49,8 +90,9 @@ impl Progress for Recorder {
     fn step(&mut self, metrics: &StepMetrics) {
         self.losses.push(metrics.loss);
         if self.stop_after == Some(metrics.step) {
-            self.stop.raise();
+            self.ask();
         }
+        assert_ne!(self.panic_after, Some(metrics.step), "as asked");
     }
 
     fn evaluation(&mut self, metrics: &EvaluationMetrics) {
@@ -59,6 +101,7 @@ impl Progress for Recorder {
 
     fn checkpoint(&mut self, path: &Path) {
         self.checkpoints.push(path.to_path_buf());
+        self.read_status();
     }
 
     fn notice(&mut self, text: &str) {
