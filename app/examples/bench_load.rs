@@ -7,6 +7,7 @@
 
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use mimalloc::MiMalloc;
@@ -31,7 +32,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let copies = std::env::temp_dir().join(format!("stepladder-bench-load-{}", std::process::id()));
     let fingerprint = BaseFingerprint::of(&config, &checkpoint);
     let double = Quantization::Nf4DoubleQuantized;
-    let copy = quantized_copy::open_or_make(&checkpoint, &fingerprint, double, &copies)?;
+    let copy =
+        quantized_copy::open_or_make(&checkpoint, &fingerprint, double, &copies, &mut |_| {
+            ControlFlow::Continue(())
+        })?;
     let stored = BackboneQuantization::AS_STORED;
     let plain = BackboneQuantization::of_blocks(Quantization::Nf4);
     let in_double = BackboneQuantization::of_blocks(double);

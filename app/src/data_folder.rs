@@ -22,14 +22,23 @@ fn from_variable(value: Option<OsString>) -> Option<PathBuf> {
     std::path::absolute(value).ok()
 }
 
+/// Where models lie that Stepladder keeps itself.
+pub fn models(data_folder: &Path) -> PathBuf {
+    data_folder.join("models")
+}
+
 /// The folder of a new run: `runs/<time>-<method>` in the data folder, with a number behind it if
 /// there is one already. The time is in UTC, so that names sort and never depend on a time zone.
 pub fn new_run(data_folder: &Path, method: &str, now: SystemTime) -> PathBuf {
+    new_run_in(&data_folder.join("runs"), method, now)
+}
+
+/// The same in any folder of runs.
+pub fn new_run_in(runs: &Path, method: &str, now: SystemTime) -> PathBuf {
     let secs = now
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
     let name = format!("{}-{method}", timestamp(secs));
-    let runs = data_folder.join("runs");
     let mut run = runs.join(&name);
     let mut number = 2;
     while run.exists() {

@@ -12,6 +12,11 @@ pub fn visible_lines(text: &str) -> String {
     foreign_text::visible_multiline(text).into_owned()
 }
 
+/// At most so many characters of foreign text on one line.
+pub fn excerpt(text: &str, most: usize) -> String {
+    foreign_text::visible_excerpt(text, most)
+}
+
 /// `12345678` as `12,345,678`.
 pub fn thousands(number: impl TryInto<u64>) -> String {
     let digits = number.try_into().unwrap_or(u64::MAX).to_string();

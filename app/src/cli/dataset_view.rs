@@ -293,6 +293,7 @@ mod tests {
                 ..TokenLengths::default()
             }),
             shown: vec![ExamplePreview {
+                row: 1,
                 path: "a.jsonl".to_owned(),
                 line: 1,
                 tokens: Some(7),

@@ -271,6 +271,7 @@ mod tests {
             offloaded_bytes: 0,
             weights_kept_as: "NF4".to_owned(),
             trainable_parameters: 1,
+            expected_tokens_per_second: None,
             remedy: None,
             leanest: None,
         }

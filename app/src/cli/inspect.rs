@@ -52,11 +52,13 @@ pub fn run(options: &InspectOptions) -> Result<Outcome, Failure> {
     let command = Command::Inspect(InspectCommand {
         job: JobId::new("inspect"),
         target: absolute(options.target.clone()),
+        more: Vec::new(),
         model: options.model.clone().map(absolute),
         show: options.show,
         from: options.from,
         context: options.context,
         data_options: options.data.is_given().then_some(data_options),
+        held_out_fraction: None,
         hash: options.hash,
     });
     let terminal = Terminal::stderr();

@@ -22,6 +22,7 @@ mod inspect;
 mod inspect_view;
 mod interrupt;
 mod json_output;
+mod models;
 mod one_job;
 mod shape_options;
 mod terminal;
@@ -34,23 +35,24 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use stepladder_protocol::ErrorReport;
 
-use self::failure::Outcome;
+use self::failure::{Failure, Outcome};
 use self::terminal::Terminal;
+use crate::installed;
 
 /// Fine-tune a language model on your own PC.
 #[derive(Debug, Parser)]
 #[command(
     name = "stepladder",
     version,
-    arg_required_else_help = true,
     after_help = "`stepladder train` alone fine-tunes the built-in model on the built-in dataset.\n\
-        Without a command this help is shown; a later version opens its window instead.\n\n\
+        Without a command the window opens.\n\n\
         Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."
 )]
 struct Cli {
     #[command(subcommand)]
-    verb: Verb,
+    verb: Option<Verb>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +69,8 @@ enum Verb {
     Export(export::ExportOptions),
     /// Show what can compute here, and its memory
     Devices(devices::DevicesOptions),
+    /// List the models on this machine, those of other programs included
+    Models(models::ModelsOptions),
     /// The engine on standard input and output, for programs
     Worker,
 }
@@ -82,13 +86,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let terminal = Terminal::stderr();
-    let outcome = match cli.verb {
+    let Some(verb) = cli.verb else {
+        return open_window(&terminal);
+    };
+    let outcome = match verb {
         Verb::Train(options) => train::run(&options, &terminal),
         Verb::Chat(options) => chat::run(&options, &terminal),
         Verb::Inspect(options) => inspect::run(&options),
         Verb::Estimate(options) => estimate::run(&options, &terminal),
         Verb::Export(options) => export::run(&options),
         Verb::Devices(options) => devices::run(&options),
+        Verb::Models(options) => models::run(&options),
         Verb::Worker => worker::run(),
     };
     match outcome {
@@ -97,6 +105,27 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(failure) => {
             terminal.failure(&failure);
             ExitCode::from(failure.exit)
+        }
+    }
+}
+
+/// Opens the window: the desktop program's where that is installed, otherwise one of this process.
+fn open_window(terminal: &Terminal) -> ExitCode {
+    if let Some(desktop) = installed::desktop()
+        && std::process::Command::new(desktop).spawn().is_ok()
+    {
+        return ExitCode::SUCCESS;
+    }
+    match crate::window::open() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let report = ErrorReport::new(
+                "no_window",
+                format!("the window cannot be opened: {error}"),
+                "use the commands that `stepladder --help` lists",
+            );
+            terminal.failure(&Failure::from(report));
+            ExitCode::FAILURE
         }
     }
 }

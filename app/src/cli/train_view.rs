@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use stepladder_protocol::{
-    EvaluationRow, Event, ExportFormat, Finished, Method, Phase, RunConfig, RunMemory, RunStarted,
-    StepRow, TrainSummary,
+    EvaluationRow, Event, ExportFormat, Finished, Method, Phase, PhaseProgress, RunConfig,
+    RunMemory, RunStarted, StepRow, TrainSummary,
 };
 
 use super::inspect::reading;
@@ -67,7 +67,14 @@ impl TrainView {
     pub fn show(&mut self, event: &Event, now: Instant) {
         let style = self.terminal.style;
         match event {
-            Event::Phase { phase } => self.terminal.status(&self.phase(*phase)),
+            Event::Phase { phase } => {
+                let stage = phase_in_words(*phase);
+                self.terminal.status(&self.stage(*phase, stage));
+            }
+            Event::Progress(so_far) => {
+                let stage = stage_in_words(so_far);
+                self.terminal.status(&self.stage(so_far.phase, &stage));
+            }
             Event::Reading(progress) => self.terminal.status(&reading(progress)),
             Event::Started(started) => self.started(started),
             Event::Notice { text } => {
@@ -156,11 +163,11 @@ impl TrainView {
     }
 
     /// The status line in a stage: the figures of the last step stay in sight.
-    fn phase(&self, phase: Phase) -> String {
+    fn stage(&self, phase: Phase, words: &str) -> String {
         match (self.progress.as_str(), phase) {
-            ("", _) => phase_in_words(phase).to_owned(),
+            ("", _) => words.to_owned(),
             (progress, Phase::Training) => progress.to_owned(),
-            (progress, _) => format!("{progress} · {}", phase_in_words(phase)),
+            (progress, _) => format!("{progress} · {words}"),
         }
     }
 
@@ -193,6 +200,25 @@ fn phase_in_words(phase: Phase) -> &'static str {
         Phase::Rehearsing => "rehearsing the longest batch…",
         Phase::Evaluating => "evaluating…",
         Phase::Checkpointing => "saving a checkpoint…",
+    }
+}
+
+/// `loading the model… · 1.20 GiB of 4.30 GiB · 900.0 MiB/s`
+fn stage_in_words(so_far: &PhaseProgress) -> String {
+    let words = phase_in_words(so_far.phase);
+    let (done, total) = (so_far.done, so_far.total);
+    match so_far.phase {
+        Phase::LoadingModel => {
+            let rate = so_far
+                .per_second
+                .map_or_else(String::new, |rate| format!(" · {}/s", bytes(rate as u64)));
+            format!("{words} · {} of {}{rate}", bytes(done), bytes(total))
+        }
+        Phase::Evaluating => {
+            format!("{words} · {} of {}", thousands(done), thousands(total))
+        }
+        Phase::Rehearsing => format!("{words} · {done} of {total} parts"),
+        Phase::LoadingData | Phase::Training | Phase::Checkpointing => words.to_owned(),
     }
 }
 
@@ -315,6 +341,7 @@ mod tests {
             target_tokens: 50,
             elapsed_secs: Some(10.0),
             remaining_secs: Some(100.0),
+            peak_bytes: None,
         }
     }
 
@@ -328,6 +355,7 @@ mod tests {
             loss: None,
             tokens_per_second: None,
             remaining_secs: None,
+            peak_bytes: None,
             ..row()
         };
         assert_eq!(
@@ -400,10 +428,35 @@ mod tests {
     fn the_last_step_stays_in_sight() {
         let terminal = Terminal::plain();
         let mut view = TrainView::new(&RunConfig::default(), String::new(), &terminal);
-        assert_eq!(view.phase(Phase::LoadingData), "reading the data…");
+        let phase = |view: &TrainView, phase| view.stage(phase, phase_in_words(phase));
+        assert_eq!(phase(&view, Phase::LoadingData), "reading the data…");
         view.progress = "step 12/108".to_owned();
-        assert_eq!(view.phase(Phase::Evaluating), "step 12/108 · evaluating…");
-        assert_eq!(view.phase(Phase::Training), "step 12/108");
+        assert_eq!(phase(&view, Phase::Evaluating), "step 12/108 · evaluating…");
+        assert_eq!(phase(&view, Phase::Training), "step 12/108");
+    }
+
+    #[test]
+    fn stages_tell_how_far_they_are() {
+        let at = |phase, done, total, per_second| {
+            stage_in_words(&PhaseProgress {
+                phase,
+                done,
+                total,
+                per_second,
+            })
+        };
+        assert_eq!(
+            at(Phase::LoadingModel, 3 << 29, 3 << 30, Some(2e9)),
+            "loading the model… · 1.50 GiB of 3.00 GiB · 1.86 GiB/s"
+        );
+        assert_eq!(
+            at(Phase::Evaluating, 1200, 4000, None),
+            "evaluating… · 1,200 of 4,000"
+        );
+        assert_eq!(
+            at(Phase::Rehearsing, 1, 3, None),
+            "rehearsing the longest batch… · 1 of 3 parts"
+        );
     }
 
     #[test]

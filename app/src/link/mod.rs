@@ -5,4 +5,4 @@ mod from_worker;
 mod worker_process;
 
 pub use error::LinkError;
-pub use worker_process::{Commands, WorkerOptions, WorkerProcess};
+pub use worker_process::{Commands, WorkerOptions, WorkerProcess, job_started_by};

@@ -19,6 +19,7 @@ use stepladder_protocol::{Command, Event, EventLine, JobId, MAX_LINE_BYTES, PROT
 
 use super::LinkError;
 use super::from_worker::{LAST_LINES_WITHIN, Shared, finishes, lock};
+use crate::installed;
 use crate::text::visible;
 
 /// Starting may have to wait for a virus scanner to read the executable.
@@ -39,14 +40,19 @@ pub struct WorkerOptions {
 }
 
 impl WorkerOptions {
-    /// This program as its own worker.
-    pub fn this_program(threads: Option<usize>) -> Result<Self, LinkError> {
-        let program = std::env::current_exe().map_err(LinkError::Start)?;
-        Ok(Self {
+    /// A `stepladder` executable.
+    pub fn of_program(program: PathBuf, threads: Option<usize>) -> Self {
+        Self {
             program,
             arguments: vec!["worker".into()],
             threads,
-        })
+        }
+    }
+
+    /// This program as its own worker, or the command line beside the desktop program.
+    pub fn this_program(threads: Option<usize>) -> Result<Self, LinkError> {
+        let program = installed::worker().map_err(LinkError::Start)?;
+        Ok(Self::of_program(program, threads))
     }
 }
 
@@ -189,7 +195,7 @@ impl Commands {
         if line.len() > MAX_LINE_BYTES {
             return Err(LinkError::CommandTooLong(line.len()));
         }
-        let job = starts_job(command);
+        let job = job_started_by(command);
         if let Some(job) = job
             && !lock(&self.0.open_jobs).insert(job.clone())
         {
@@ -222,7 +228,8 @@ impl Commands {
     }
 }
 
-fn starts_job(command: &Command) -> Option<&JobId> {
+/// The job that a command starts; none if it is about one.
+pub fn job_started_by(command: &Command) -> Option<&JobId> {
     match command {
         Command::Train(train) => Some(&train.job),
         Command::Chat(chat) => Some(&chat.job),
@@ -231,10 +238,12 @@ fn starts_job(command: &Command) -> Option<&JobId> {
         Command::Check(check) => Some(&check.job),
         Command::Export(export) => Some(&export.job),
         Command::Devices(asked) => Some(&asked.job),
+        Command::Models(asked) => Some(&asked.job),
         Command::ChatTurn(_)
         | Command::ChatInterrupt(_)
         | Command::ChatEnd(_)
         | Command::Stop(_)
+        | Command::Keep(_)
         | Command::Shutdown => None,
     }
 }

@@ -1,0 +1,51 @@
+//! What the window reads and writes itself: run folders, settings. On a thread of its own, so that no
+//! frame waits for a disk.
+
+pub mod dropped;
+pub mod metrics;
+pub mod run_changes;
+pub mod runs;
+pub mod settings;
+
+mod json;
+
+use crate::state::runs::{DiskAnswer, DiskRequest};
+use crate::text::visible;
+
+/// Does what is asked.
+pub fn answer(request: DiskRequest) -> DiskAnswer {
+    match request {
+        DiskRequest::LookAt(paths) => DiskAnswer::LookedAt(dropped::look_at(paths)),
+        DiskRequest::DeleteModel(path) => {
+            let moved = trash::delete(&path);
+            DiskAnswer::Done(moved.map_err(|error| {
+                let path = visible(&path.display().to_string());
+                format!("{path} cannot be moved to the bin: {error}")
+            }))
+        }
+        DiskRequest::ListRuns { folder, ours } => {
+            DiskAnswer::Runs(Box::new(runs::list(&folder, &ours)))
+        }
+        DiskRequest::ReadFigures { run, from } => {
+            let found = metrics::read(&run, from);
+            DiskAnswer::Figures {
+                found: found
+                    .map(Box::new)
+                    .map_err(|error| format!("{}: {}", metrics::NAME, visible(&error.to_string()))),
+                run,
+            }
+        }
+        DiskRequest::ReadDetails(run) => DiskAnswer::Details {
+            found: Box::new(runs::details(&run)),
+            run,
+        },
+        DiskRequest::RenameRun { run, name } => DiskAnswer::Renamed {
+            result: run_changes::rename(&run, &name),
+            run,
+        },
+        DiskRequest::DeleteRun { run, folder } => DiskAnswer::Deleted {
+            result: run_changes::delete(&run, &folder),
+            run,
+        },
+    }
+}

@@ -1,0 +1,100 @@
+//! What the window changes of run folders: their names, and whether they are there.
+
+use std::path::{Path, PathBuf};
+
+use super::runs::is_ours_and_rests;
+use crate::text::visible;
+
+/// Longer names make trouble in file browsers and on some disks.
+const MAX_NAME: usize = 120;
+/// Names that Windows keeps for devices, whatever comes after a dot.
+const DEVICES: [&str; 22] = [
+    "con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8",
+    "com9", "lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
+];
+
+/// Gives a run's folder another name beside its old one.
+///
+/// # Errors
+/// A sentence that says what is wrong with the name, or why it cannot be changed.
+pub fn rename(run: &Path, name: &str) -> Result<PathBuf, String> {
+    check_name(name)?;
+    is_ours_and_rests(run)?;
+    let new = run.with_file_name(name);
+    // On disks that do not tell capitals apart this may be the same folder.
+    let same = run
+        .canonicalize()
+        .ok()
+        .is_some_and(|run| new.canonicalize().ok() == Some(run));
+    if new.symlink_metadata().is_ok() && !same {
+        return Err(format!("There is another {} already.", visible(name)));
+    }
+    std::fs::rename(run, &new)
+        .map_err(|error| format!("It cannot be renamed: {}.", visible(&error.to_string())))?;
+    Ok(new)
+}
+
+/// Names that every system can have, so that a run can move from one to another.
+fn check_name(name: &str) -> Result<(), String> {
+    let stem = name
+        .split('.')
+        .next()
+        .unwrap_or(name)
+        .trim_end()
+        .to_lowercase();
+    let problem = if name.is_empty() {
+        "A run needs a name.".to_owned()
+    } else if name.len() > MAX_NAME {
+        format!("This is longer than {MAX_NAME} characters.")
+    } else if let Some(bad) = name.chars().find(|c| r#"/\:*?"<>|"#.contains(*c)) {
+        format!("A name cannot have {bad} in it.")
+    } else if name
+        .chars()
+        .any(|c| visible(&c.to_string()) != c.to_string())
+    {
+        "A name cannot have invisible characters in it.".to_owned()
+    } else if name.starts_with(['.', ' ', '-']) || name.ends_with(['.', ' ']) {
+        "A name cannot begin with a dot, dash or space, nor end with a dot or space.".to_owned()
+    } else if DEVICES.contains(&stem.as_str()) {
+        format!("Windows keeps {} for a device.", stem.to_uppercase())
+    } else {
+        return Ok(());
+    };
+    Err(problem)
+}
+
+/// Moves a run to the system's bin. Only a run, only one that lies in the folder of runs itself, and
+/// only while nothing writes to it.
+///
+/// # Errors
+/// A sentence that says why not.
+pub fn delete(run: &Path, folder: &Path) -> Result<(), String> {
+    check_deletion(run, folder)?;
+    trash::delete(run).map_err(|error| {
+        let shown = visible(&run.display().to_string());
+        format!(
+            "{shown} cannot be moved to the bin: {}",
+            visible(&error.to_string())
+        )
+    })
+}
+
+/// Whether a run may be moved to the bin.
+///
+/// # Errors
+/// A sentence that says why not.
+pub fn check_deletion(run: &Path, folder: &Path) -> Result<(), String> {
+    is_ours_and_rests(run)?;
+    let lies_there = run
+        .parent()
+        .and_then(|parent| parent.canonicalize().ok())
+        .is_some_and(|parent| folder.canonicalize().ok() == Some(parent));
+    // A path that ends in `..` names no entry of the folder.
+    match lies_there && run.file_name().is_some() {
+        true => Ok(()),
+        false => {
+            let shown = |path: &Path| visible(&path.display().to_string());
+            Err(format!("{} does not lie in {}.", shown(run), shown(folder)))
+        }
+    }
+}

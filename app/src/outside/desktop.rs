@@ -1,0 +1,176 @@
+//! The real outside: worker processes, the disk, the system's dialogs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::SystemTime;
+
+use stepladder_protocol::{Command, JobId, RunConfig, TrainCommand};
+
+use super::workers::{DeskWorker, Mailbox};
+use super::{Outside, dialogs, file_browser};
+use crate::state::runs::DiskRequest;
+use crate::state::settings::Settings;
+use crate::state::{Desk, Effect, News};
+use crate::{data_folder, disk, words};
+
+/// Steps come ten times a second at most.
+const MIN_EVENT_INTERVAL_MS: u64 = 100;
+
+/// The real outside.
+pub struct Desktop {
+    mailbox: Mailbox,
+    news: Receiver<News>,
+    disk: Sender<DiskWork>,
+    looking: DeskWorker,
+    training: DeskWorker,
+    settings: Settings,
+    /// What only the window itself can do.
+    for_window: Vec<Effect>,
+}
+
+enum DiskWork {
+    Request(DiskRequest),
+    Settings(Box<Settings>),
+}
+
+impl Desktop {
+    /// Starts its threads; worker processes come when they are needed.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn new(settings: Settings, wake: Arc<dyn Fn() + Send + Sync>) -> std::io::Result<Self> {
+        Self::with_worker(settings, wake, None)
+    }
+
+    /// The same with workers of another executable than this one.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn with_worker(
+        settings: Settings,
+        wake: Arc<dyn Fn() + Send + Sync>,
+        program: Option<PathBuf>,
+    ) -> std::io::Result<Self> {
+        let (mailbox, news) = Mailbox::new(wake);
+        let (disk, work) = channel();
+        {
+            let mailbox = mailbox.clone();
+            std::thread::Builder::new()
+                .name("disk".to_owned())
+                .spawn(move || serve_disk(&work, &mailbox))?;
+        }
+        Ok(Self {
+            looking: DeskWorker::new(Desk::Looking, mailbox.clone(), program.clone())?,
+            training: DeskWorker::new(Desk::Training, mailbox.clone(), program)?,
+            mailbox,
+            news,
+            disk,
+            settings,
+            for_window: Vec::new(),
+        })
+    }
+
+    /// Effects that concern the window itself.
+    pub fn take_window_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.for_window)
+    }
+
+    fn desk(&self, desk: Desk) -> &DeskWorker {
+        match desk {
+            Desk::Looking => &self.looking,
+            Desk::Training => &self.training,
+        }
+    }
+
+    fn train(&self, job: JobId, config: RunConfig, resume: Option<PathBuf>) {
+        let new_run = || {
+            let runs = self.settings.runs_folder()?;
+            Some(data_folder::new_run_in(
+                &runs,
+                config.method.name(),
+                SystemTime::now(),
+            ))
+        };
+        let out = match &resume {
+            Some(_) => None,
+            None => new_run(),
+        };
+        let Some(folder) = resume.clone().or_else(|| out.clone()) else {
+            self.mailbox.put(News::Event(
+                Desk::Training,
+                words::no_data_folder().of(&job),
+            ));
+            return;
+        };
+        self.mailbox.put(News::TrainingIn(job.clone(), folder));
+        let threads = config.threads;
+        let command = TrainCommand {
+            job,
+            config,
+            out,
+            resume,
+            min_event_interval_ms: MIN_EVENT_INTERVAL_MS,
+        };
+        self.training
+            .send(Command::Train(Box::new(command)), threads);
+    }
+
+    fn ask_disk(&self, work: DiskWork) {
+        if self.disk.send(work).is_err() {
+            self.mailbox.put(News::Notice(words::DISK_GONE.to_owned()));
+        }
+    }
+}
+
+impl Outside for Desktop {
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send(desk, command) => {
+                let threads = self.settings.threads;
+                self.desk(desk).send(*command, threads);
+            }
+            Effect::Train {
+                job,
+                config,
+                resume,
+            } => self.train(job, *config, resume),
+            Effect::EndWorker(desk) => self.desk(desk).end(),
+            Effect::Pick(picker) => dialogs::open(picker, self.mailbox.clone()),
+            Effect::Disk(request) => self.ask_disk(DiskWork::Request(request)),
+            Effect::SaveSettings(settings) => {
+                self.settings.clone_from(&settings);
+                self.ask_disk(DiskWork::Settings(settings));
+            }
+            Effect::Show(path) => file_browser::show(path, self.mailbox.clone()),
+            Effect::Copy(_) | Effect::CloseWindow | Effect::Minimize => {
+                self.for_window.push(effect);
+            }
+        }
+    }
+
+    fn next(&mut self) -> Option<News> {
+        self.news.try_recv().ok()
+    }
+}
+
+impl Drop for Desktop {
+    /// Both processes are told before either is waited for.
+    fn drop(&mut self) {
+        self.looking.begin_closing();
+        self.training.begin_closing();
+    }
+}
+
+fn serve_disk(work: &Receiver<DiskWork>, mailbox: &Mailbox) {
+    while let Ok(work) = work.recv() {
+        match work {
+            DiskWork::Request(request) => mailbox.put(News::Disk(disk::answer(request))),
+            DiskWork::Settings(settings) => {
+                if let Err(problem) = disk::settings::save(&settings) {
+                    mailbox.put(News::Notice(problem));
+                }
+            }
+        }
+    }
+}

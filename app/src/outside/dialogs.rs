@@ -1,0 +1,45 @@
+//! The system's file dialogs, each on a thread of its own.
+
+use std::path::PathBuf;
+
+use rfd::FileDialog;
+
+use super::workers::Mailbox;
+use crate::state::{News, Picker};
+use crate::words;
+
+/// Endings of dataset files.
+const DATA_ENDINGS: [&str; 10] = [
+    "jsonl", "json", "csv", "tsv", "parquet", "txt", "md", "gz", "zst", "ndjson",
+];
+
+/// Opens a dialog; its answer comes as news.
+pub fn open(picker: Picker, mailbox: Mailbox) {
+    let opened = std::thread::Builder::new()
+        .name("file dialog".to_owned())
+        .spawn({
+            let mailbox = mailbox.clone();
+            move || mailbox.put(News::Picked(picker, ask(picker)))
+        });
+    if let Err(error) = opened {
+        mailbox.put(News::Notice(words::dialog_failed(&error.to_string())));
+    }
+}
+
+fn ask(picker: Picker) -> Vec<PathBuf> {
+    let dialog = FileDialog::new().set_title(words::picker_title(picker));
+    let one = |path: Option<PathBuf>| path.into_iter().collect();
+    match picker {
+        Picker::ModelFolder
+        | Picker::DataFolder
+        | Picker::RunsFolder
+        | Picker::ModelsFolder
+        | Picker::ExportFolder => one(dialog.pick_folder()),
+        Picker::ModelFile => one(dialog.add_filter("GGUF", &["gguf"]).pick_file()),
+        Picker::TemplateFile => one(dialog.add_filter("Jinja", &["jinja", "j2"]).pick_file()),
+        Picker::DataFiles => dialog
+            .add_filter(words::DATASETS, &DATA_ENDINGS)
+            .pick_files()
+            .unwrap_or_default(),
+    }
+}

@@ -1,0 +1,22 @@
+//! Everything beyond the window's own data: worker processes, the disk, file dialogs. [`Outside`] is
+//! the one door; tests open another.
+
+mod desktop;
+mod dialogs;
+mod file_browser;
+mod replay;
+mod workers;
+
+pub use desktop::Desktop;
+pub use replay::Replay;
+
+use crate::state::{Effect, News};
+
+/// What effects are asked of, and news comes from.
+pub trait Outside {
+    /// Does what the state asked for, without waiting for it.
+    fn perform(&mut self, effect: Effect);
+
+    /// The next thing that has come in; none: nothing at the moment.
+    fn next(&mut self) -> Option<News>;
+}

@@ -1,0 +1,180 @@
+//! A worker process for each desk, started when it is first needed and again after it has ended.
+//!
+//! Each desk has a thread that starts its process and sends it commands, and while a process lives
+//! another that passes its events on. Neither makes the window wait.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+
+use stepladder_protocol::{Command, ErrorReport, Event, EventLine};
+
+use crate::link::{Commands, LinkError, WorkerOptions, WorkerProcess, job_started_by};
+use crate::state::{Desk, News};
+
+/// Where news goes, and how the window learns that there is some.
+#[derive(Clone)]
+pub struct Mailbox {
+    sender: Sender<News>,
+    wake: std::sync::Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Mailbox {
+    /// Wakes the window with `wake` whenever news has come.
+    pub fn new(wake: std::sync::Arc<dyn Fn() + Send + Sync>) -> (Self, Receiver<News>) {
+        let (sender, news) = channel();
+        (Self { sender, wake }, news)
+    }
+
+    /// Brings news. A window that is gone misses it.
+    pub fn put(&self, news: News) {
+        if self.sender.send(news).is_ok() {
+            (self.wake)();
+        }
+    }
+}
+
+enum Ask {
+    Send(Box<Command>, Option<usize>),
+    End,
+}
+
+/// One desk and its process.
+pub struct DeskWorker {
+    asks: Option<Sender<Ask>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl DeskWorker {
+    /// No process yet; it will be of `program`, or of this one.
+    pub fn new(desk: Desk, mailbox: Mailbox, program: Option<PathBuf>) -> std::io::Result<Self> {
+        let (asks, received) = channel();
+        let name = match desk {
+            Desk::Looking => "looking desk",
+            Desk::Training => "training desk",
+        };
+        let serving = Serving {
+            desk,
+            mailbox,
+            program,
+            process: None,
+        };
+        let thread = Builder::new()
+            .name(name.to_owned())
+            .spawn(move || serving.run(&received))?;
+        Ok(Self {
+            asks: Some(asks),
+            thread: Some(thread),
+        })
+    }
+
+    /// Sends a command, starting a process with this many threads if none is there.
+    pub fn send(&self, command: Command, threads: Option<usize>) {
+        self.ask(Ask::Send(Box::new(command), threads));
+    }
+
+    /// Lets the process save what it does and end.
+    pub fn end(&self) {
+        self.ask(Ask::End);
+    }
+
+    fn ask(&self, ask: Ask) {
+        if let Some(asks) = &self.asks {
+            // The thread ends with this value and not before.
+            let _ = asks.send(ask);
+        }
+    }
+
+    /// Lets the process end; [`Drop`] waits for it.
+    pub fn begin_closing(&mut self) {
+        self.end();
+        self.asks = None;
+    }
+}
+
+impl Drop for DeskWorker {
+    fn drop(&mut self) {
+        self.begin_closing();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What a desk's thread has.
+struct Serving {
+    desk: Desk,
+    mailbox: Mailbox,
+    program: Option<PathBuf>,
+    process: Option<(Commands, JoinHandle<()>)>,
+}
+
+impl Serving {
+    fn run(mut self, asks: &Receiver<Ask>) {
+        while let Ok(ask) = asks.recv() {
+            match ask {
+                Ask::Send(command, threads) => {
+                    if let Err(error) = self.deliver(&command, threads) {
+                        self.not_delivered(&command, error.report());
+                    }
+                }
+                Ask::End => self.end(),
+            }
+        }
+        self.end();
+    }
+
+    fn deliver(&mut self, command: &Command, threads: Option<usize>) -> Result<(), LinkError> {
+        let starts_job = job_started_by(command).is_some();
+        if let Some((commands, pump)) = &self.process {
+            if !pump.is_finished() {
+                match commands.send(command) {
+                    // It died a moment ago: another does the job.
+                    Err(LinkError::Send(_)) if starts_job => {}
+                    result => return result,
+                }
+            }
+            self.end();
+        }
+        if !starts_job {
+            // The job it is about has ended with its process.
+            return Ok(());
+        }
+        let options = match &self.program {
+            Some(program) => WorkerOptions::of_program(program.clone(), threads),
+            None => WorkerOptions::this_program(threads)?,
+        };
+        let worker = WorkerProcess::start(&options)?;
+        let commands = worker.commands().clone();
+        let (desk, mailbox) = (self.desk, self.mailbox.clone());
+        let pump = Builder::new()
+            .name("worker events".to_owned())
+            .spawn(move || {
+                while let Some(line) = worker.next_event() {
+                    mailbox.put(News::Event(desk, line));
+                }
+            })
+            .map_err(LinkError::Start)?;
+        let sent = commands.send(command);
+        self.process = Some((commands, pump));
+        sent
+    }
+
+    fn not_delivered(&self, command: &Command, report: ErrorReport) {
+        let line = match job_started_by(command) {
+            Some(job) => Event::Failed(report).of(job),
+            None => EventLine {
+                event: Event::Failed(report),
+                job: None,
+            },
+        };
+        self.mailbox.put(News::Event(self.desk, line));
+    }
+
+    fn end(&mut self) {
+        if let Some((commands, pump)) = self.process.take() {
+            commands.close();
+            let _ = pump.join();
+        }
+    }
+}

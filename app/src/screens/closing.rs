@@ -1,0 +1,47 @@
+//! The question before a window is closed that trains.
+
+use egui::{Id, Modal, Ui};
+
+use super::Actions;
+use crate::state::closing::{Closing, ClosingAction};
+use crate::state::{Action, State};
+use crate::theme::{Type, space};
+use crate::widgets::{button, caption, primary_button, progress, quiet_button, styled};
+use crate::words::shell;
+
+/// Draws it, if it is asked.
+pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    let act = |action| Action::Closing(action);
+    match state.closing {
+        Closing::No => {}
+        Closing::Asking => {
+            let modal = Modal::new(Id::unique("closing")).show(ui.ctx(), |ui| {
+                ui.set_width(420.0);
+                ui.heading(styled(shell::CLOSE_TITLE, Type::Heading));
+                caption(ui, shell::CLOSE_TEXT);
+                ui.add_space(space::S);
+                ui.horizontal(|ui| {
+                    if primary_button(ui, Ok(shell::CLOSE_PAUSE), 0.0).clicked() {
+                        actions.push(act(ClosingAction::PauseAndClose));
+                    }
+                    if button(ui, "", shell::CLOSE_KEEP).clicked() {
+                        actions.push(act(ClosingAction::KeepRunning));
+                    }
+                    if quiet_button(ui, "", shell::CLOSE_STAY).clicked() {
+                        actions.push(act(ClosingAction::Stay));
+                    }
+                });
+            });
+            if modal.should_close() {
+                actions.push(act(ClosingAction::Stay));
+            }
+        }
+        Closing::WhenSaved => {
+            Modal::new(Id::unique("closing")).show(ui.ctx(), |ui| {
+                ui.set_width(320.0);
+                ui.heading(styled(shell::CLOSING, Type::Heading));
+                progress(ui, shell::CLOSING, None);
+            });
+        }
+    }
+}

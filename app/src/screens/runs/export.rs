@@ -1,0 +1,128 @@
+//! The dialog that writes a run's adapter for elsewhere.
+
+use egui::{Id, Modal, Ui};
+use stepladder_protocol::{ExportFormat, ExportReport};
+
+use super::Actions;
+use crate::state::runs::RunsAction;
+use crate::state::runs::export::{Export, ExportAction, ExportStage};
+use crate::state::runs::run::Run;
+use crate::state::{Action, State};
+use crate::text::visible;
+use crate::theme::{Type, icons, space};
+use crate::widgets::{
+    Hint, Tone, banner, button, caption, field, icon_button, primary_button, progress,
+    quiet_button, styled,
+};
+use crate::words::runs as words;
+
+/// Draws it, if it is open.
+pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    let Some(export) = &state.runs.export else {
+        return;
+    };
+    let Some(run) = state.runs.run(export.key) else {
+        return;
+    };
+    let modal = Modal::new(Id::unique("exporting")).show(ui.ctx(), |ui| {
+        ui.set_width(480.0);
+        ui.spacing_mut().item_spacing.y = space::M;
+        ui.heading(styled(words::EXPORT_TITLE, Type::Heading));
+        match &export.stage {
+            ExportStage::Done(report) => done(ui, report, actions),
+            stage => {
+                question(ui, export, run, actions);
+                if let ExportStage::Failed(problem) = stage {
+                    let message = visible(&problem.message);
+                    banner(ui, Tone::Danger, &message, &visible(&problem.hint), |_| {});
+                }
+                if let ExportStage::Writing(_) = stage {
+                    progress(ui, words::EXPORTING, None);
+                }
+                decision(ui, export, actions);
+            }
+        }
+    });
+    if modal.should_close() {
+        actions.push(act(ExportAction::Close));
+    }
+}
+
+fn act(action: ExportAction) -> Action {
+    Action::Runs(RunsAction::Export(action))
+}
+
+fn question(ui: &mut Ui, export: &Export, run: &Run, actions: &mut Actions) {
+    field(ui, words::EXPORT_FORMAT, Hint::Help(""), |ui| {
+        for format in ExportFormat::ALL {
+            let given = format.is_given_by(run.config.method);
+            let chosen = given && export.format == format;
+            let response =
+                ui.add_enabled(given, egui::RadioButton::new(chosen, words::format(format)));
+            if response.clicked() {
+                actions.push(act(ExportAction::Format(format)));
+            }
+            caption(
+                ui,
+                match given {
+                    true => format.purpose().to_owned(),
+                    false => words::not_given(format, run.config.method),
+                },
+            );
+        }
+    });
+    let goes_to = { export.out(run) }.map(|path| {
+        let path = visible(&path.display().to_string());
+        words::goes_to(&path)
+    });
+    let help = goes_to.unwrap_or_default();
+    field(ui, words::EXPORT_FOLDER, Hint::Help(&help), |ui| {
+        if button(ui, icons::FOLDER_OPEN, words::EXPORT_PICK).clicked() {
+            actions.push(act(ExportAction::PickFolder));
+        }
+    });
+}
+
+fn decision(ui: &mut Ui, export: &Export, actions: &mut Actions) {
+    ui.horizontal(|ui| {
+        let label = match (&export.stage, &export.folder) {
+            (ExportStage::Writing(_), _) => Err(words::EXPORTING),
+            (_, None) => Err(words::EXPORT_NO_FOLDER),
+            (_, Some(_)) => Ok(words::EXPORT_BEGIN),
+        };
+        if primary_button(ui, label, 0.0).clicked() {
+            actions.push(act(ExportAction::Begin));
+        }
+        if quiet_button(ui, "", words::CANCEL).clicked() {
+            actions.push(act(ExportAction::Close));
+        }
+    });
+}
+
+fn done(ui: &mut Ui, report: &ExportReport, actions: &mut Actions) {
+    let path = visible(&report.path);
+    banner(ui, Tone::Success, words::EXPORTED, &path, |ui| {
+        if button(ui, icons::FOLDER_OPEN, words::EXPORT_SHOW).clicked() {
+            actions.push(Action::Show(report.path.clone().into()));
+        }
+    });
+    for notice in &report.notices {
+        caption(ui, visible(notice));
+    }
+    field(ui, words::EXPORT_USAGE, Hint::Help(""), |ui| {
+        ui.horizontal(|ui| {
+            let width = ui.available_width() - 44.0;
+            ui.scope(|ui| {
+                ui.set_max_width(width);
+                let usage = styled(visible(&report.usage), Type::Code);
+                ui.add(egui::Label::new(usage).wrap());
+            });
+            if icon_button(ui, icons::COPY, words::COPY).clicked() {
+                actions.push(Action::Copy(report.usage.clone()));
+            }
+        });
+    });
+    if button(ui, "", words::CLOSE).clicked() {
+        actions.push(act(ExportAction::Close));
+    }
+}

@@ -1,0 +1,223 @@
+//! The list of runs: those that are on first, then the latest.
+
+use egui::text::{LayoutJob, TextWrapping};
+use egui::{
+    Align2, Checkbox, Color32, CornerRadius, Rect, Role, ScrollArea, Sense, Stroke, TextFormat, Ui,
+    WidgetInfo, pos2, vec2,
+};
+
+use super::{Actions, look, name};
+use crate::state::runs::RunsAction;
+use crate::state::runs::run::{Run, Standing};
+use crate::state::runs::view::ViewAction;
+use crate::state::{Action, State};
+use crate::theme::{Type, icons, palette, space};
+use crate::widgets::{Tone, caption, icon_button, paint_sparkline, styled, text_field};
+use crate::words::runs as words;
+
+const ROW: f32 = 78.0;
+/// Lists that are longer can be filtered.
+const FILTER_FROM: usize = 8;
+
+/// Draws it.
+pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    let runs = &state.runs;
+    ui.spacing_mut().item_spacing.y = space::XS;
+    ui.horizontal(|ui| {
+        ui.add_space(space::S);
+        ui.heading(styled(words::LIST, Type::Heading));
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if icon_button(ui, icons::REFRESH, words::REREAD).clicked() {
+                actions.push(Action::Runs(RunsAction::Reread));
+            }
+        });
+    });
+    if runs.runs.len() > FILTER_FROM {
+        let mut filter = runs.view.filter.clone();
+        let width = ui.available_width() - 16.0;
+        if text_field(ui, words::FILTER, &mut filter, words::FILTER, width).changed() {
+            actions.push(look(ViewAction::Filter(filter)));
+        }
+    }
+    let found: Vec<&Run> = runs.found().collect();
+    if found.is_empty() && !runs.runs.is_empty() {
+        caption(ui, words::NOT_FOUND);
+    }
+    let below = match (runs.left_out, runs.unreadable.len()) {
+        (0, 0) => 0.0,
+        _ => 40.0,
+    };
+    let height = (ui.available_height() - below).max(ROW);
+    ScrollArea::vertical()
+        .id_salt("runs")
+        .auto_shrink(false)
+        .max_height(height)
+        .show_rows(ui, ROW, found.len(), |ui, rows| {
+            for run in &found[rows] {
+                row(ui, state, run, actions);
+            }
+        });
+    if runs.left_out > 0 {
+        caption(ui, words::left_out(runs.left_out));
+    }
+    if !runs.unreadable.is_empty() {
+        let response = caption(ui, words::unreadable(runs.unreadable.len()));
+        response.on_hover_ui(|ui| {
+            for (name, reason) in runs.unreadable.iter().take(12) {
+                ui.label(styled(format!("{name}: {reason}"), Type::Caption));
+            }
+        });
+    }
+}
+
+/// What a standing means, by color.
+pub fn tone(standing: Standing) -> Tone {
+    match standing {
+        Standing::Queued | Standing::Starting | Standing::Running | Standing::Elsewhere => {
+            Tone::Accent
+        }
+        Standing::Pausing | Standing::Keeping | Standing::Paused | Standing::Interrupted => {
+            Tone::Warning
+        }
+        Standing::Finished => Tone::Success,
+        Standing::Failed => Tone::Danger,
+    }
+}
+
+fn row(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
+    let view = &state.runs.view;
+    let size = vec2(ui.available_width(), ROW);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    let chosen = view.chosen == Some(run.key);
+    let standing = run.standing();
+    response.widget_info(|| {
+        let label = words::entry(name(run), run.config.method, words::standing(standing));
+        WidgetInfo::selected(Role::ListItem, true, chosen, label)
+    });
+    if response.clicked() {
+        actions.push(look(ViewAction::Choose(run.key)));
+    }
+    let colors = palette(ui);
+    let painter = ui.painter();
+    let fill = match (chosen, response.hovered()) {
+        (true, _) => colors.accent_soft,
+        (false, true) => colors.hover,
+        (false, false) => Color32::TRANSPARENT,
+    };
+    painter.rect_filled(rect, CornerRadius::same(8), fill);
+    if response.has_focus() {
+        let stroke = Stroke::new(1.5, colors.accent);
+        painter.rect_stroke(
+            rect,
+            CornerRadius::same(8),
+            stroke,
+            egui::StrokeKind::Inside,
+        );
+    }
+    let inside = rect.shrink2(vec2(10.0, 9.0));
+    let left = inside.left() + 24.0;
+    let right = match run.is_best {
+        true => inside.right() - 20.0,
+        false => inside.right(),
+    };
+    let middle = |line: f32| inside.top() + 9.0 + line * 21.0;
+    let text = |words: &str, kind: Type, color: Color32, width: f32| {
+        let font = kind.style().resolve(ui.style());
+        let mut job = LayoutJob::single_section(words.to_owned(), TextFormat::simple(font, color));
+        job.wrap = TextWrapping::truncate_at_width(width.max(0.0));
+        painter.layout_job(job)
+    };
+    let put = |galley: std::sync::Arc<egui::Galley>, x: f32, line: f32| {
+        let at = pos2(x, middle(line) - galley.size().y / 2.0);
+        painter.galley(at, galley.clone(), colors.text);
+        x + galley.size().x
+    };
+    put(
+        text(name(run), Type::Strong, colors.text, right - left),
+        left,
+        0.0,
+    );
+    if run.is_best {
+        let font = Type::Body.style().resolve(ui.style());
+        let at = pos2(inside.right(), middle(0.0));
+        painter.text(at, Align2::RIGHT_CENTER, icons::BEST, font, colors.warning);
+    }
+    let mut x = left;
+    for (words, tone) in [
+        (run.config.method.title(), Tone::Neutral),
+        (words::standing(standing), tone(standing)),
+    ] {
+        let galley = text(words, Type::Caption, tone.color(colors), 130.0);
+        let pill = Rect::from_min_size(
+            pos2(x, middle(1.0) - 9.0),
+            vec2(galley.size().x + 14.0, 18.0),
+        );
+        painter.rect_filled(pill, CornerRadius::same(9), tone.soft(colors));
+        x = put(galley, x + 7.0, 1.0) + 7.0 + space::XS;
+    }
+    let spark = Rect::from_min_max(
+        pos2(inside.right() - 64.0, middle(1.0) - 2.0),
+        pos2(inside.right() - 2.0, inside.bottom() - 2.0),
+    );
+    let color = match chosen {
+        true => colors.accent,
+        false => colors.faint,
+    };
+    if spark.left() > x || run.sparkline.len() > 1 {
+        let below = Rect::from_min_max(pos2(spark.left(), middle(1.5)), spark.max);
+        paint_sparkline(ui, below, &run.sparkline, color);
+    }
+    let age = words::age(state.now - run.time());
+    let about = match (run.is_on(), run.best()) {
+        (true, _) => progress_text(run),
+        (false, Some(best)) => format!("{} · {age}", words::short(best)),
+        (false, None) => age,
+    };
+    put(
+        text(
+            &about,
+            Type::Caption,
+            colors.muted,
+            spark.left() - left - space::S,
+        ),
+        left,
+        2.0,
+    );
+    let mut ticked = view.ticked.contains(&run.key);
+    let tick = Rect::from_min_size(
+        pos2(inside.left() - 4.0, middle(0.0) - 12.0),
+        vec2(24.0, 24.0),
+    );
+    let checkbox = ui.put(tick, Checkbox::without_text(&mut ticked));
+    checkbox
+        .widget_info(|| WidgetInfo::selected(Role::CheckBox, true, ticked, words::tick(name(run))));
+    if checkbox.clicked() {
+        actions.push(look(ViewAction::Tick(run.key)));
+    }
+    checkbox.on_hover_text(words::TICK_HELP);
+    response.on_hover_ui(|ui| {
+        ui.label(styled(name(run), Type::Strong));
+        caption(ui, super::model_and_data(run));
+        if run.is_best {
+            caption(ui, words::BEST_OF_DATASET);
+        }
+        if let (Some(first), Some(last)) = (run.sparkline.first(), run.sparkline.last()) {
+            caption(ui, words::sparkline(*first, *last));
+        }
+    });
+}
+
+fn progress_text(run: &Run) -> String {
+    let (step, total) = run.steps();
+    match total {
+        Some(total) => {
+            let share = step as f32 / total.max(1) as f32;
+            format!(
+                "{} · {}",
+                words::percent(share),
+                words::step_of(step, Some(total))
+            )
+        }
+        None => words::UNKNOWN.to_owned(),
+    }
+}

@@ -1,0 +1,108 @@
+//! The models of this machine, as a worker found them.
+
+use std::path::PathBuf;
+
+use stepladder_protocol::{Command, ErrorReport, Event, Finished, JobId, ModelList, ModelsCommand};
+
+use super::runs::DiskRequest;
+use super::settings::Settings;
+use super::{Desk, Effect};
+
+/// What the names of its jobs begin with.
+pub const JOBS: &str = "models";
+
+/// What the user did in the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelsAction {
+    /// Look again.
+    Search,
+    /// Fine-tune this one.
+    Use(String),
+    /// Move one of ours to the system's bin.
+    Delete(PathBuf),
+}
+
+/// The list.
+#[derive(Debug, Default)]
+pub struct Models {
+    /// What was found last.
+    pub found: ModelList,
+    /// Whether a search is under way.
+    pub searching: bool,
+    /// Why the last search failed.
+    pub problem: Option<ErrorReport>,
+    searches: usize,
+    folders: Vec<PathBuf>,
+    own_folder: Option<PathBuf>,
+}
+
+impl Models {
+    /// Searches.
+    pub fn new(settings: &Settings, effects: &mut Vec<Effect>) -> Self {
+        let mut models = Self {
+            folders: settings.models_folders.clone(),
+            own_folder: settings.own_models_folder(),
+            ..Self::default()
+        };
+        models.search(effects);
+        models
+    }
+
+    /// Searches again if other folders are named.
+    pub fn settings_changed(&mut self, settings: &Settings, effects: &mut Vec<Effect>) {
+        if self.folders != settings.models_folders {
+            self.folders.clone_from(&settings.models_folders);
+            self.search(effects);
+        }
+    }
+
+    /// Takes what the user did.
+    pub fn act(&mut self, action: ModelsAction, effects: &mut Vec<Effect>) {
+        match action {
+            ModelsAction::Search => self.search(effects),
+            ModelsAction::Delete(path) => {
+                effects.push(Effect::Disk(DiskRequest::DeleteModel(path)))
+            }
+            // The page before this one takes it.
+            ModelsAction::Use(_) => {}
+        }
+    }
+
+    fn search(&mut self, effects: &mut Vec<Effect>) {
+        self.searches += 1;
+        self.searching = true;
+        let command = ModelsCommand {
+            job: self.job(),
+            own_folder: self.own_folder.clone(),
+            folders: self.folders.clone(),
+        };
+        effects.push(Effect::Send(
+            Desk::Looking,
+            Box::new(Command::Models(command)),
+        ));
+    }
+
+    fn job(&self) -> JobId {
+        JobId::new(format!("{JOBS}/{}", self.searches))
+    }
+
+    /// Takes an answer; those of earlier searches are old.
+    pub fn hear(&mut self, job: &JobId, event: Event) {
+        if *job != self.job() {
+            return;
+        }
+        match event {
+            Event::Finished(Finished::Models(found)) => {
+                self.found = found;
+                self.problem = None;
+                self.searching = false;
+            }
+            Event::Failed(problem) | Event::Rejected(problem) => {
+                self.problem = Some(problem);
+                self.searching = false;
+            }
+            Event::Stopped { .. } => self.searching = false,
+            _ => {}
+        }
+    }
+}

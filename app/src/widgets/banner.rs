@@ -1,0 +1,45 @@
+//! A sentence that must not be overlooked, with what can be done about it.
+
+use egui::{CornerRadius, Frame, Margin, Ui};
+
+use super::badge::Tone;
+use super::{caption, styled};
+use crate::theme::{CONTROL_RADIUS, Type, icons, palette, space};
+
+/// Shows what happened, what to do, and buttons.
+pub fn banner<R>(
+    ui: &mut Ui,
+    tone: Tone,
+    message: &str,
+    hint: &str,
+    actions: impl FnOnce(&mut Ui) -> R,
+) -> R {
+    let palette = palette(ui);
+    let icon = match tone {
+        Tone::Neutral | Tone::Accent => icons::INFO,
+        Tone::Success => icons::DONE,
+        Tone::Warning => icons::WARNING,
+        Tone::Danger => icons::ALERT,
+    };
+    Frame::NONE
+        .fill(tone.soft(palette))
+        .corner_radius(CornerRadius::same(CONTROL_RADIUS))
+        .inner_margin(Margin::symmetric(12, 10))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.horizontal_top(|ui| {
+                ui.label(styled(icon, Type::Body).color(tone.color(palette)));
+                ui.vertical(|ui| {
+                    ui.spacing_mut().item_spacing.y = space::XS;
+                    ui.label(styled(message, Type::Body).color(palette.text));
+                    if !hint.is_empty() {
+                        caption(ui, hint);
+                    }
+                    ui.horizontal_wrapped(actions).inner
+                })
+                .inner
+            })
+            .inner
+        })
+        .inner
+}

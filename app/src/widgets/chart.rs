@@ -1,0 +1,161 @@
+//! Curves over a common axis, with a summary in words for those who do not see them. Dragging zooms,
+//! a double click shows everything again; charts of a group move together.
+
+use egui::{Color32, Id, Rect, Role, Stroke, Ui, Vec2b, WidgetInfo, vec2};
+use egui_plot::{
+    GridMark, HLine, Line, LineStyle, MarkerShape, Plot, PlotMemory, PlotPoints, Points,
+};
+
+use crate::theme::{Type, palette};
+
+/// One curve: unbroken parts of points in order.
+pub struct ChartLine<'a> {
+    /// What a legend calls it.
+    pub name: &'a str,
+    /// Its parts.
+    pub parts: Vec<&'a [[f64; 2]]>,
+    /// Its color.
+    pub color: Color32,
+    /// Its width in points.
+    pub width: f32,
+    /// Whether each of its points is marked.
+    pub dots: bool,
+}
+
+/// What a chart shows.
+pub struct Chart<'a> {
+    /// Its name among the charts of its group.
+    pub id: Id,
+    /// Charts with the same group show the same range.
+    pub group: Id,
+    /// What it shows, in words.
+    pub summary: &'a str,
+    /// Its height in points.
+    pub height: f32,
+    /// Curves, the first at the back.
+    pub lines: Vec<ChartLine<'a>>,
+    /// Heights that are marked by a dashed line.
+    pub levels: Vec<(f64, Color32)>,
+    /// Points that stand out.
+    pub marks: Vec<([f64; 2], Color32)>,
+    /// Whether equal distances are equal factors.
+    pub logarithmic: bool,
+    /// Words for a place on the horizontal axis.
+    pub x_text: &'a dyn Fn(f64) -> String,
+    /// Words for a height.
+    pub y_text: &'a dyn Fn(f64) -> String,
+}
+
+/// What the user does with a chart.
+pub struct ChartResponse {
+    /// The place under the pointer.
+    pub pointed: Option<f64>,
+    /// The visible range; none: all of it.
+    pub range: Option<[f64; 2]>,
+    /// The chart itself.
+    pub response: egui::Response,
+}
+
+/// Draws a chart over the available width.
+pub fn chart(ui: &mut Ui, chart: Chart<'_>) -> ChartResponse {
+    let colors = palette(ui);
+    let logarithmic = chart.logarithmic;
+    let (x_text, y_text) = (chart.x_text, chart.y_text);
+    let plot = Plot::new(chart.id)
+        .id(chart.id)
+        .height(chart.height)
+        .width(ui.available_width())
+        .link_axis(chart.group, Vec2b::new(true, false))
+        .link_cursor(chart.group, Vec2b::new(true, false))
+        .allow_boxed_zoom(true)
+        .boxed_zoom_pointer_button(egui::PointerButton::Primary)
+        .allow_drag(false)
+        .allow_scroll(false)
+        .allow_axis_zoom_drag(false)
+        .show_background(false)
+        .show_crosshair(true)
+        .set_margin_fraction(vec2(0.01, 0.08))
+        .cursor_color(colors.border_strong)
+        .grid_color(colors.border)
+        .grid_spacing(egui::Rangef::new(36.0, 220.0))
+        .y_axis_min_width(48.0)
+        .label_formatter(|_| None)
+        .x_axis_formatter(move |mark: GridMark, _| match mark.value < 0.0 {
+            true => String::new(),
+            false => x_text(mark.value),
+        })
+        .y_axis_formatter(move |mark: GridMark, _| match logarithmic {
+            true => y_text(10f64.powf(mark.value)),
+            false => y_text(mark.value),
+        });
+    let height = move |y: f64| if logarithmic { y.log10() } else { y };
+    let (lines, levels, marks) = (chart.lines, chart.levels, chart.marks);
+    let (ground, axis_font) = (colors.surface, Type::Caption.style().resolve(ui.style()));
+    let response = ui
+        .scope(|ui| {
+            // Axes are read at a glance, and take egui's small text.
+            ui.style_mut()
+                .text_styles
+                .insert(egui::TextStyle::Body, axis_font);
+            plot.show(ui, |plot| {
+                for line in lines {
+                    for part in line.parts {
+                        // A logarithm of nothing is a gap at the bottom.
+                        let points = || -> PlotPoints<'_> {
+                            { part.iter() }
+                                .map(|[x, y]| [*x, height(*y)])
+                                .filter(|[_, y]| y.is_finite())
+                                .collect()
+                        };
+                        let stroke = Stroke::new(line.width, line.color);
+                        plot.line(
+                            Line::new(line.name, points())
+                                .stroke(stroke)
+                                .allow_hover(false),
+                        );
+                        if line.dots || part.len() == 1 {
+                            let dots = Points::new(line.name, points()).radius(line.width + 1.0);
+                            plot.points(dots.color(line.color).allow_hover(false));
+                        }
+                    }
+                }
+                for (level, color) in levels {
+                    let line = HLine::new("", height(level)).stroke(Stroke::new(1.0, color));
+                    let line = line.style(LineStyle::Dashed { length: 6.0 });
+                    plot.hline(line.allow_hover(false));
+                }
+                for ([x, y], color) in marks {
+                    for (radius, color) in [(6.0, ground), (4.5, color)] {
+                        let mark = Points::new("", vec![[x, height(y)]]).shape(MarkerShape::Circle);
+                        plot.points(mark.radius(radius).color(color).allow_hover(false));
+                    }
+                }
+                plot.response()
+                    .hovered()
+                    .then(|| plot.pointer_coordinate())
+                    .flatten()
+            })
+        })
+        .inner;
+    let summary = chart.summary;
+    response
+        .response
+        .widget_info(|| WidgetInfo::labeled(Role::Image, true, summary));
+    let auto = PlotMemory::load(ui.ctx(), chart.id).is_none_or(|memory| memory.auto_bounds.x);
+    let bounds = response.transform.bounds();
+    ChartResponse {
+        pointed: response.inner.map(|point| point.x),
+        range: (!auto).then_some([bounds.min()[0], bounds.max()[0]]),
+        response: response.response,
+    }
+}
+
+/// A place for a chart that has nothing to show.
+pub fn no_chart(ui: &mut Ui, height: f32, text: &str) {
+    let size = vec2(ui.available_width(), height);
+    let (rect, _): (Rect, _) = ui.allocate_exact_size(size, egui::Sense::hover());
+    ui.put(
+        rect,
+        egui::Label::new(super::styled(text, Type::Caption).color(palette(ui).muted)),
+    );
+}

@@ -1,0 +1,61 @@
+//! What screens are put together from. Each knows the theme and none knows the state.
+
+mod badge;
+mod banner;
+mod button;
+mod card;
+mod chart;
+mod choice;
+mod empty;
+mod field;
+mod figure;
+mod histogram;
+mod memory_bar;
+mod option_row;
+mod progress;
+mod sparkline;
+mod token_text;
+
+pub use badge::{Tone, badge};
+pub use banner::banner;
+pub use button::{button, icon_button, link_button, primary_button, quiet_button};
+pub use card::{card, card_with};
+pub use chart::{Chart, ChartLine, ChartResponse, chart, no_chart};
+pub use choice::{Choice, dropdown, segmented, switch};
+pub use empty::empty;
+pub use field::{Hint, field, number_field, text_field};
+pub use figure::figure;
+pub use histogram::{Bar, histogram};
+pub use memory_bar::{MemoryBar, memory_bar, swatch};
+pub use option_row::{Chosen, option_row};
+pub use progress::{progress, share_bar};
+pub use sparkline::paint_sparkline;
+pub use token_text::token_text;
+
+use egui::{RichText, Ui};
+
+use crate::theme::{Type, palette};
+
+/// Text that explains.
+pub fn caption(ui: &mut Ui, text: impl Into<String>) -> egui::Response {
+    let color = palette(ui).muted;
+    ui.label(styled(text, Type::Caption).color(color))
+}
+
+/// Text in a style.
+pub fn styled(text: impl Into<String>, kind: Type) -> RichText {
+    RichText::new(text).text_style(kind.style())
+}
+
+/// A page's name, with what belongs to the whole page at the right.
+pub fn page_title(ui: &mut Ui, title: &str, right: impl FnOnce(&mut Ui)) {
+    ui.horizontal(|ui| {
+        ui.heading(styled(title, Type::Title));
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), right);
+    });
+}
+
+/// Text on one line that is shortened where there is no room, whole under the pointer.
+pub fn one_line(ui: &mut Ui, text: impl Into<RichText>) -> egui::Response {
+    ui.add(egui::Label::new(text.into()).truncate())
+}

@@ -1,0 +1,5 @@
+//! The Fine-tune page.
+
+mod looks;
+mod paths;
+mod recorded;

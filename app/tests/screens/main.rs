@@ -1,0 +1,13 @@
+//! The window without a window: every screen and path, by accessible label, before a recorded outside.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+mod fine_tune;
+mod runs;
+mod shell;
+mod support;
