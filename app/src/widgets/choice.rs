@@ -2,22 +2,15 @@
 
 use egui::style::WidgetVisuals;
 use egui::{
-<<<<<<< HEAD
-    Align2, Button, ComboBox, CornerRadius, Frame, Margin, Response, Role, Sense, Stroke, Ui,
-=======
     Align2, Button, ComboBox, CornerRadius, Frame, Margin, Rect, Response, Role, Sense, Stroke, Ui,
->>>>>>> setup9
     WidgetInfo, vec2,
 };
 
 use super::styled;
 use crate::theme::{CONTROL_RADIUS, Type, icons, palette};
-<<<<<<< HEAD
-=======
 
 /// Menus of more than this are scrolled.
 const MENU_HEIGHT: f32 = 360.0;
->>>>>>> setup9
 
 /// A thing that can be chosen.
 #[derive(Clone, Debug)]
@@ -111,18 +104,8 @@ pub fn dropdown<T: PartialEq + Clone>(
     let response = ComboBox::from_id_salt(label)
         .width(width)
         .truncate()
-<<<<<<< HEAD
-        .icon(|ui, rect, visuals, _| {
-            let font = Type::Body.style().resolve(ui.style());
-            let at = rect.center();
-            let color = visuals.fg_stroke.color;
-            ui.painter()
-                .text(at, Align2::CENTER_CENTER, icons::DOWN, font, color);
-        })
-=======
         .icon(chevron)
         .height(MENU_HEIGHT)
->>>>>>> setup9
         .selected_text(shown)
         .show_ui(ui, |ui| {
             for choice in choices {

@@ -3,6 +3,8 @@
 
 mod options;
 
+pub use options::native as native_options;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -156,20 +156,3 @@ fn every_state_can_be_drawn() {
         }
     }
 }
-
-#[test]
-fn zz_frame_time() {
-    let mut harness = open(ThemeChoice::Light, Detail::Advanced, (1280.0, 860.0));
-    start(&mut harness);
-    for _ in 0..20 {
-        harness.step();
-    }
-    let started = std::time::Instant::now();
-    for _ in 0..300 {
-        harness.step();
-    }
-    println!(
-        "FRAME {:.3} ms",
-        started.elapsed().as_secs_f64() * 1000.0 / 300.0
-    );
-}
