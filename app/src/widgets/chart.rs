@@ -3,10 +3,13 @@
 
 use egui::{Color32, Id, Rect, Role, Stroke, Ui, Vec2b, WidgetInfo, vec2};
 use egui_plot::{
-    GridMark, HLine, Line, LineStyle, MarkerShape, Plot, PlotMemory, PlotPoints, Points,
+    GridInput, GridMark, HLine, Line, LineStyle, MarkerShape, Plot, PlotMemory, PlotPoints, Points,
 };
 
 use crate::theme::{Type, palette};
+
+/// Over more powers of ten than this, only those are marked.
+const FEW_DECADES: f64 = 3.0;
 
 /// One curve: unbroken parts of points in order.
 pub struct ChartLine<'a> {
@@ -88,6 +91,10 @@ pub fn chart(ui: &mut Ui, chart: Chart<'_>) -> ChartResponse {
             true => y_text(10f64.powf(mark.value)),
             false => y_text(mark.value),
         });
+    let plot = match logarithmic {
+        true => plot.y_grid_spacer(decades),
+        false => plot,
+    };
     let height = move |y: f64| if logarithmic { y.log10() } else { y };
     let (lines, levels, marks) = (chart.lines, chart.levels, chart.marks);
     let (ground, axis_font) = (colors.surface, Type::Caption.style().resolve(ui.style()));
@@ -148,6 +155,22 @@ pub fn chart(ui: &mut Ui, chart: Chart<'_>) -> ChartResponse {
         range: (!auto).then_some([bounds.min()[0], bounds.max()[0]]),
         response: response.response,
     }
+}
+
+/// Marks of a logarithmic axis: powers of ten, and 2 and 5 times each where there is room for them.
+fn decades(input: GridInput) -> Vec<GridMark> {
+    let (from, to) = input.bounds;
+    let powers = (from.floor() as i32)..=(to.ceil() as i32);
+    let many = to - from > FEW_DECADES;
+    powers
+        .flat_map(|power| [(1.0_f64, 1.0), (2.0, 0.5), (5.0, 0.5)].map(|mark| (power, mark)))
+        .filter(|(_, (digit, _))| !many || *digit == 1.0)
+        .map(|(power, (digit, step_size))| GridMark {
+            value: f64::from(power) + digit.log10(),
+            step_size,
+        })
+        .filter(|mark| (from..=to).contains(&mark.value))
+        .collect()
 }
 
 /// A place for a chart that has nothing to show.
