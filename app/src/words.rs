@@ -541,7 +541,7 @@ pub mod runs {
 
     /// The same for memory.
     pub fn planned(planned: u64) -> String {
-        format!("of {} planned", bytes(planned))
+        format!("{} planned", bytes(planned))
     }
 
     /// How long ago something was.

@@ -421,6 +421,15 @@ pub fn device_memory(device: &str, memory: u64, others: u64) -> String {
     format!("{} {what}{others}", bytes(memory))
 }
 
+/// What is planned for.
+pub fn planned_for(batch: usize, tokens: usize) -> String {
+    format!(
+        "Planned for {} × {}, the longest batch of this dataset.",
+        thousands(batch as u64),
+        self::tokens(tokens)
+    )
+}
+
 /// A bar in words, for a screen reader.
 pub fn bar(method: Method, total: u64, verdict_word: &str) -> String {
     format!("{}: {}, {verdict_word}", method.title(), bytes(total))

@@ -1,6 +1,6 @@
 //! The head of a run: what it is, how it stands, its figures, and what can be done with it.
 
-use egui::{Align, Frame, Label, Layout, Margin, Ui};
+use egui::{Align, Frame, Label, Layout, Margin, Ui, vec2};
 
 use super::list::tone;
 use super::{Actions, model_and_data, name, sheet};
@@ -15,6 +15,8 @@ use crate::widgets::{
     quiet_button, styled, text_field,
 };
 use crate::words::runs as words;
+
+const TITLE_HEIGHT: f32 = 30.0;
 
 /// Draws it.
 pub fn show(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
@@ -42,8 +44,9 @@ fn title(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
             }
             _ => {
                 let standing = run.standing();
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    ui.set_height(30.0);
+                let line = vec2(ui.available_width(), TITLE_HEIGHT);
+                let from_right = Layout::right_to_left(Align::Center);
+                ui.allocate_ui_with_layout(line, from_right, |ui| {
                     badge(ui, words::standing(standing), tone(standing));
                     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                         let pencil = run.offers_to(Offer::Rename);
