@@ -1,5 +1,6 @@
 //! The Settings page: looks, computing, folders, and the models of this machine.
 
+mod dialogs;
 mod models;
 
 use egui::{ScrollArea, Ui};
@@ -31,6 +32,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             folders(ui, state, actions);
             models::show(ui, state, actions);
         });
+    dialogs::show(ui, state, actions);
 }
 
 fn appearance(ui: &mut Ui, state: &State, actions: &mut Actions) {

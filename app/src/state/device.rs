@@ -1,7 +1,7 @@
 //! The device chip: which device computes, and how much of its memory is free, asked for every two
 //! seconds.
 
-use stepladder_protocol::{Command, DeviceReport, ErrorReport, Event, Finished, JobId, JobRef};
+use stepladder_protocol::{Command, DeviceInfo, DeviceReport, ErrorReport, Event, Finished, JobId, JobRef};
 
 use super::{Desk, Effect};
 
@@ -41,6 +41,20 @@ impl Device {
         { self.asked }.map_or(0.0, |asked| {
             (asked + EVERY_SECS - now).clamp(0.0, EVERY_SECS)
         })
+    }
+
+    /// The device that the settings name; none while it is not known to be here. `auto` is the first,
+    /// which is the best.
+    pub fn named(&self, asked: &str) -> Option<&DeviceInfo> {
+        let devices = &self.report.as_ref()?.devices;
+        match asked {
+            "auto" => devices.first(),
+            asked => {
+                // `cuda` is the first card.
+                let is_first = |id: &str| id.strip_suffix(":0") == Some(asked);
+                { devices.iter() }.find(|device| device.id == asked || is_first(&device.id))
+            }
+        }
     }
 
     /// Takes an answer.

@@ -283,6 +283,11 @@ impl State {
                 self.setup.dropped(paths, effects);
             }
             News::Disk(DiskAnswer::LookedAt(dropped)) => self.setup.looked_at(dropped, effects),
+            News::Disk(DiskAnswer::ModelDeleted { result, .. }) => {
+                if let Some(notice) = self.models.deleted(result, effects) {
+                    self.notice(notice);
+                }
+            }
             News::Disk(answer) => {
                 if let Some(notice) = self.runs.disk(answer, effects) {
                     self.notice(notice);

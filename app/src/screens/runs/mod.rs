@@ -94,7 +94,7 @@ fn one(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
             match tab {
                 Tab::Curves => curves::show(ui, state, run, actions),
                 Tab::Log => log::show(ui, run, actions, bottom),
-                Tab::Details => details::show(ui, run, actions),
+                Tab::Details => details::show(ui, state, run, actions),
             }
         });
 }
@@ -102,7 +102,7 @@ fn one(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
 fn tabs(ui: &mut Ui, current: Tab, actions: &mut Actions) -> Tab {
     let choices =
         [Tab::Curves, Tab::Log, Tab::Details].map(|tab| Choice::new(tab, words::tab(tab)));
-    if let Some(tab) = segmented(ui, "Show", &current, &choices) {
+    if let Some(tab) = segmented(ui, words::SHOW, &current, &choices) {
         actions.push(look(ViewAction::Tab(tab)));
     }
     current

@@ -1,7 +1,5 @@
 //! The models that were found: what they are, where from, and what can be done with them.
 
-use std::path::PathBuf;
-
 use egui::{Align, Label, Layout, Sense, Ui, vec2};
 use stepladder_protocol::{FoundModel, ModelSource};
 
@@ -13,7 +11,8 @@ use crate::theme::{Type, icons, palette, space};
 use crate::widgets::{
     Tone, badge, banner, caption, card_with, icon_button, link_button, quiet_button, styled,
 };
-use crate::words::settings as words;
+use crate::words::models::{name, source};
+use crate::words::{hint, settings as words};
 
 const ROW_HEIGHT: f32 = 44.0;
 
@@ -31,8 +30,14 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     card_with(ui, icons::MODEL, words::MODELS, right, |ui| {
         ui.spacing_mut().item_spacing.y = space::S;
         if let Some(problem) = &models.problem {
-            let (message, hint) = (visible(&problem.message), visible(&problem.hint));
+            let message = visible(&problem.message);
+            let hint = hint(&problem.code, &problem.hint);
             banner(ui, Tone::Danger, &message, &hint, |_| {});
+        }
+        let is_known = !models.searching && models.problem.is_none();
+        if models.found.models.is_empty() && is_known {
+            ui.label(styled(words::NO_MODELS, Type::Strong));
+            caption(ui, words::NO_MODELS_HELP);
         }
         for (place, model) in models.found.models.iter().enumerate() {
             if place > 0 {
@@ -51,13 +56,13 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
 
 fn row(ui: &mut Ui, model: &FoundModel) -> Option<ModelsAction> {
     let mut action = None;
-    let name = visible(&model.name);
+    let name = name(model);
     let size = vec2(ui.available_width(), ROW_HEIGHT);
     ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
         if model.source == ModelSource::Stepladder {
             let label = words::delete_model(&name);
             if icon_button(ui, icons::DELETE, &label).clicked() {
-                action = Some(ModelsAction::Delete(PathBuf::from(&model.target)));
+                action = Some(ModelsAction::AskToDelete(model.target.clone()));
             }
         }
         match &model.problem {
@@ -83,7 +88,7 @@ fn row(ui: &mut Ui, model: &FoundModel) -> Option<ModelsAction> {
             )
             .on_hover_text(visible(&model.target));
             let mut about = vec![
-                words::source(model.source).to_owned(),
+                source(model.source).to_owned(),
                 visible(&model.file_format),
             ];
             about.extend(model.architecture.as_deref().map(visible));
