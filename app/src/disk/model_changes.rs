@@ -86,3 +86,102 @@ fn part_of(file: &Path) -> Option<(String, String)> {
     (is_gguf(file) && is_number(count) && is_number(number))
         .then(|| (name.to_owned(), count.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn model(folder: &Path, name: &str) -> PathBuf {
+        let path = folder.join(name);
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join("config.json"), "{}").unwrap();
+        path
+    }
+
+    #[test]
+    fn only_models_strictly_inside_our_folder_may_be_deleted() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("models");
+        let good = model(&folder, "org/good");
+        let canonical = good.canonicalize().unwrap();
+        assert_eq!(check_deletion(&good, &folder), Ok(vec![canonical]));
+        let outside = model(home.path(), "outside");
+        // Whatever else lies there is not the window's to delete.
+        model(home.path(), "models");
+        fs::create_dir(folder.join("bare")).unwrap();
+        fs::write(folder.join("notes.txt"), "").unwrap();
+        for path in [
+            outside.clone(),
+            folder.clone(),
+            folder.join("org"),
+            folder.join("bare"),
+            folder.join("notes.txt"),
+            folder.join("gone"),
+            folder.join("org/.."),
+            folder.join("org/good/.."),
+            folder.join("../outside"),
+            folder.join("org/../../outside"),
+            home.path().to_path_buf(),
+        ] {
+            let refused = delete(&path, &folder);
+            assert!(refused.is_err(), "{}", path.display());
+        }
+        assert!(delete(&good, &home.path().join("no such folder")).is_err());
+        assert!(outside.join("config.json").is_file());
+        assert!(good.is_dir() && folder.join("notes.txt").is_file());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_lead_nowhere() {
+        use std::os::unix::fs::symlink;
+
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("models");
+        let inside = model(&folder, "inside");
+        let elsewhere = home.path().join("elsewhere");
+        let target = model(&elsewhere, "target");
+        fs::write(elsewhere.join("m.gguf"), "GGUF").unwrap();
+        symlink(&target, folder.join("link")).unwrap();
+        symlink(&elsewhere, folder.join("out")).unwrap();
+        symlink(elsewhere.join("m.gguf"), folder.join("m.gguf")).unwrap();
+        symlink(&inside, folder.join("beside")).unwrap();
+        for path in ["link", "out/target", "out/m.gguf", "m.gguf", "beside"] {
+            assert!(delete(&folder.join(path), &folder).is_err(), "{path}");
+        }
+        assert!(target.is_dir() && elsewhere.join("m.gguf").is_file());
+        // The folder of models itself may lie on another disk.
+        let other = home.path().join("other");
+        symlink(&folder, &other).unwrap();
+        assert!(check_deletion(&other.join("inside"), &folder).is_ok());
+        assert!(check_deletion(&folder.join("inside"), &other).is_ok());
+    }
+
+    #[test]
+    fn all_parts_of_a_model_go_together() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().canonicalize().unwrap();
+        let write = |name: &str| {
+            fs::write(folder.join(name), "GGUF").unwrap();
+            folder.join(name)
+        };
+        let parts = [
+            write("m-00001-of-00002.gguf"),
+            write("m-00002-of-00002.gguf"),
+        ];
+        write("m-00001-of-00003.gguf");
+        write("n-00001-of-00002.gguf");
+        let alone = write("m.gguf");
+        assert_eq!(check_deletion(&parts[0], &folder), Ok(parts.to_vec()));
+        assert_eq!(check_deletion(&alone, &folder), Ok(vec![alone]));
+    }
+
+    #[test]
+    fn what_is_refused_is_said_visibly() {
+        let home = tempfile::tempdir().unwrap();
+        let problem = delete(&home.path().join("a\u{202e}b"), home.path()).unwrap_err();
+        assert!(!problem.contains('\u{202e}'), "{problem:?}");
+    }
+}

@@ -30,8 +30,7 @@ pub fn rename(run: &Path, name: &str) -> Result<PathBuf, String> {
     if new.symlink_metadata().is_ok() && !same {
         return Err(words::name_taken(&visible(name)));
     }
-    std::fs::rename(run, &new)
-        .map_err(|error| words::not_renamed(&visible(&error.to_string())))?;
+    std::fs::rename(run, &new).map_err(|error| words::not_renamed(&visible(&error.to_string())))?;
     Ok(new)
 }
 

@@ -277,11 +277,31 @@ mod tests {
             ("learning_rate", "0.0005", Some("0.0005")),
             ("taps", "[4,8]", Some("4, 8")),
             ("data_options.map", "{}", Some("as recognized")),
-            ("data_options.map", "{\"ask\":\"prompt\"}", Some("ask = prompt")),
-            ("data_options.loss_on", "\"last_turn\"", Some("Last response")),
-            ("data_options.traces", "\"insert_empty\"", Some("Insert empty ones")),
-            ("data_options.too_long", "\"cut_left\"", Some("Cut the beginning")),
-            ("data_options.format", "\"question_answer\"", Some("Question, answer")),
+            (
+                "data_options.map",
+                "{\"ask\":\"prompt\"}",
+                Some("ask = prompt"),
+            ),
+            (
+                "data_options.loss_on",
+                "\"last_turn\"",
+                Some("Last response"),
+            ),
+            (
+                "data_options.traces",
+                "\"insert_empty\"",
+                Some("Insert empty ones"),
+            ),
+            (
+                "data_options.too_long",
+                "\"cut_left\"",
+                Some("Cut the beginning"),
+            ),
+            (
+                "data_options.format",
+                "\"question_answer\"",
+                Some("Question, answer"),
+            ),
             // Of a later version.
             ("quantize", "\"nf3\"", Some("nf3")),
         ] {

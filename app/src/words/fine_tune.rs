@@ -1,8 +1,6 @@
 //! The words of the Fine-tune page.
 
-use stepladder_protocol::{
-    DataFormat, ErrorReport, ExportFormat, Method, TokenUse, Verdict,
-};
+use stepladder_protocol::{DataFormat, ErrorReport, ExportFormat, Method, TokenUse, Verdict};
 
 use crate::state::setup::memory::{Saving, WayOut};
 use crate::state::setup::ready::{Forecast, Missing, Ready};

@@ -16,9 +16,10 @@ const CHOOSE_DEVICE: &str = "Choose Auto or another device under Settings.";
 const CHOOSE_OUT: &str = "Choose another folder.";
 const GO_ON: &str = "A run goes on from its last checkpoint with Resume.";
 
-/// What to do about a problem with this code, of which the engine says this.
+/// What to do about a problem with this code, of which the engine says this; nothing, if it says
+/// nothing.
 pub fn hint(code: &str, hint: &str) -> String {
-    match of_code(code) {
+    match of_code(code).filter(|_| !hint.is_empty()) {
         Some(sentence) => sentence.to_owned(),
         None => in_the_window(hint),
     }
@@ -134,7 +135,7 @@ fn relabeled(text: &str) -> String {
             Some(name) => {
                 said.push(':');
                 push(&mut said, &format!("{name}{behind}"));
-            },
+            }
             None if bare.parse::<f64>().is_ok() => push(&mut said, next),
             None => continue,
         }
@@ -179,7 +180,10 @@ mod tests {
                 "other templates end their turns (--template)",
                 "other templates end their turns (Chat template)",
             ),
-            ("; --traces drop leaves it out", "; Think blocks: Leave out leaves it out"),
+            (
+                "; --traces drop leaves it out",
+                "; Think blocks: Leave out leaves it out",
+            ),
             ("a -- b", "a -- b"),
             ("no flag\u{202e} at all", "no flag\\u{202e} at all"),
         ] {

@@ -25,7 +25,8 @@ pub const THREADS_ALL: &str = "Every core";
 /// A field.
 pub const OFFLINE: &str = "Stay offline";
 /// Its help.
-pub const OFFLINE_HELP: &str = "Never go to the network. This version never does, later ones may. Off by default.";
+pub const OFFLINE_HELP: &str =
+    "Never go to the network. This version never does, later ones may. Off by default.";
 /// The card of folders.
 pub const FOLDERS: &str = "Folders";
 /// A field.
@@ -81,4 +82,24 @@ pub fn delete_text(name: &str, size: &str) -> String {
 /// Takes a folder off the list.
 pub fn forget(folder: &str) -> String {
     format!("Remove {folder} from the list")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_has_one_line_that_names_its_default() {
+        for help in [
+            THEME_HELP,
+            DEVICE_HELP,
+            THREADS_HELP,
+            OFFLINE_HELP,
+            RUNS_FOLDER_HELP,
+            MODELS_FOLDERS_HELP,
+        ] {
+            assert!(help.contains("by default"), "{help}");
+            assert!(help.len() <= 110, "{help} takes two lines");
+        }
+    }
 }

@@ -171,13 +171,7 @@ fn memory(ui: &mut Ui, memory: &RunMemory) {
                 row(ui, part(name), Some(planned), known, Type::Body);
             }
             if let Some(parts) = measured {
-                row(
-                    ui,
-                    words::REST,
-                    None,
-                    Some(parts.rest),
-                    Type::Body,
-                );
+                row(ui, words::REST, None, Some(parts.rest), Type::Body);
             }
             let total = Some(memory.estimated_peak_bytes);
             row(

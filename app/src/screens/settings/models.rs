@@ -87,10 +87,7 @@ fn row(ui: &mut Ui, model: &FoundModel) -> Option<ModelsAction> {
                     .sense(Sense::hover()),
             )
             .on_hover_text(visible(&model.target));
-            let mut about = vec![
-                source(model.source).to_owned(),
-                visible(&model.file_format),
-            ];
+            let mut about = vec![source(model.source).to_owned(), visible(&model.file_format)];
             about.extend(model.architecture.as_deref().map(visible));
             let color = palette(ui).muted;
             let text = styled(about.join(" · "), Type::Caption).color(color);

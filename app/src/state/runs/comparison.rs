@@ -67,7 +67,11 @@ impl Runs {
             self.tables.chosen = chosen;
         }
         let ticked = self.ticked();
-        if !ticked.iter().map(|run| run.key).eq(self.tables.ticked.iter().copied()) {
+        if !ticked
+            .iter()
+            .map(|run| run.key)
+            .eq(self.tables.ticked.iter().copied())
+        {
             let configs: Vec<_> = ticked.iter().map(|run| &run.config).collect();
             let (differences, keys) = (
                 differences(&configs),

@@ -117,6 +117,7 @@ impl Runs {
     /// Takes an answer of the disk; gives what the user should know.
     pub fn disk(&mut self, answer: DiskAnswer, effects: &mut Vec<Effect>) -> Option<String> {
         match answer {
+            DiskAnswer::Done(done) => return done.err(),
             // Other pages take them.
             DiskAnswer::LookedAt(_) | DiskAnswer::ModelDeleted { .. } => {}
             DiskAnswer::Runs(listing) => self.take_listing(*listing, effects),

@@ -54,6 +54,8 @@ pub enum DiskRequest {
 /// What the disk answered.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DiskAnswer {
+    /// It was done, or a sentence says why not.
+    Done(Result<(), String>),
     /// A model lies in the bin, or a sentence says why not.
     ModelDeleted {
         /// The model.

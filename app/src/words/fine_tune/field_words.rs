@@ -124,7 +124,7 @@ pub fn switch_help(field: Switched) -> &'static str {
         Switched::RecomputeTaps => "Runs the model twice and keeps no taps. Off by default.",
         Switched::OffloadActivations => {
             "Or the inputs of recomputed blocks: saves the card's memory, costs time. Off by default."
-        },
+        }
         Switched::OffloadEmbeddings => "Saves the card's memory, hardly slower. Off by default.",
     }
 }

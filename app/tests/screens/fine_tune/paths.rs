@@ -312,6 +312,8 @@ fn a_wrong_number_is_said_beside_its_field() {
     start(&mut harness);
     write(&mut harness, "Context", "many");
     harness.get_by_label("must be a whole number");
+    // What the field is does not go away.
+    harness.get_by_label_contains("Tokens of an example at most.");
     harness.get_by_label("Context must be a whole number");
     assert!(
         harness
