@@ -27,6 +27,8 @@ fn device(ui: &mut Ui, state: &State) {
         .corner_radius(CornerRadius::same(15))
         .inner_margin(Margin::symmetric(12, 4));
     let response = chip.show(ui, |ui| {
+        // As tall as its text, not as what is pressed: it fits between the edges of the bar.
+        ui.spacing_mut().interact_size.y = 22.0;
         ui.set_height(22.0);
         // It stands at the right edge and grows to the left, so its parts come last first.
         ui.horizontal(|ui| {

@@ -14,7 +14,9 @@ use crate::widgets::{
 use crate::words::models::{name, source};
 use crate::words::{hint, settings as words};
 
-const ROW_HEIGHT: f32 = 44.0;
+const ROW_HEIGHT: f32 = 36.0;
+/// Room for the button that deletes, so that all others stand below each other.
+const DELETE: f32 = 28.0;
 
 /// Draws them.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
@@ -39,11 +41,16 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             ui.label(styled(words::NO_MODELS, Type::Strong));
             caption(ui, words::NO_MODELS_HELP);
         }
+        let is_ours = |model: &FoundModel| model.source == ModelSource::Stepladder;
+        let delete = match models.found.models.iter().any(is_ours) {
+            true => DELETE,
+            false => 0.0,
+        };
         for (place, model) in models.found.models.iter().enumerate() {
             if place > 0 {
                 ui.separator();
             }
-            if let Some(action) = ui.push_id(place, |ui| row(ui, model)).inner {
+            if let Some(action) = ui.push_id(place, |ui| row(ui, model, delete)).inner {
                 chosen = Some(action);
             }
         }
@@ -54,7 +61,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     actions.extend(chosen.map(Action::Models));
 }
 
-fn row(ui: &mut Ui, model: &FoundModel) -> Option<ModelsAction> {
+fn row(ui: &mut Ui, model: &FoundModel, delete: f32) -> Option<ModelsAction> {
     let mut action = None;
     let name = name(model);
     let size = vec2(ui.available_width(), ROW_HEIGHT);
@@ -64,6 +71,8 @@ fn row(ui: &mut Ui, model: &FoundModel) -> Option<ModelsAction> {
             if icon_button(ui, icons::DELETE, &label).clicked() {
                 action = Some(ModelsAction::AskToDelete(model.target.clone()));
             }
+        } else if delete > 0.0 {
+            ui.add_space(delete + ui.spacing().item_spacing.x);
         }
         match &model.problem {
             None => {
