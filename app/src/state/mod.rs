@@ -70,6 +70,10 @@ pub enum Action {
 
 /// Something that came from outside.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all news are events, and each is moved once"
+)]
 pub enum News {
     /// A worker said something.
     Event(Desk, EventLine),

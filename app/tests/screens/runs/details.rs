@@ -2,9 +2,13 @@
 
 use egui_kittest::kittest::Queryable;
 use stepladder::state::runs::stored::Details;
-use stepladder_protocol::{DatasetFile, DatasetPreview, Quantize, RunFailure, RunState};
+use stepladder::state::{Effect, Picker};
+use stepladder_protocol::{
+    Command, DatasetFile, DatasetPreview, ErrorReport, Quantize, RunFailure, RunState,
+};
 
 use super::*;
+use crate::support::asked;
 
 fn details_of(run: StoredRun, dataset: Option<DatasetPreview>) -> Page_ {
     let mut page = page_with(Vec::new(), egui::vec2(1280.0, 2400.0));
@@ -106,5 +110,28 @@ fn what_to_do_about_a_failure_names_no_flag() {
     let mut page = page_of(Vec::new());
     hear(&mut page, listed(vec![failed]));
     assert!(shows(&page, "Lower the learning rate"));
+    assert!(!shows(&page, "--"));
+}
+
+#[test]
+fn what_to_do_about_an_export_names_no_flag() {
+    let mut page = page_of(Vec::new());
+    hear(&mut page, listed(vec![stored("a", RunState::Finished)]));
+    click(&mut page, "Export…");
+    let picked = vec!["/home/user/out".into()];
+    hear(&mut page, News::Picked(Picker::ExportFolder, picked));
+    click(&mut page, "Export");
+    let job = { asked(&mut page).into_iter() }.find_map(|effect| match effect {
+        Effect::Send(_, command) => match *command {
+            Command::Export(export) => Some(export.job),
+            _ => None,
+        },
+        _ => None,
+    });
+    let hint = "name a new folder with --out";
+    let taken = ErrorReport::new("config_invalid", "out: /home/user/out is there", hint);
+    let failed = Event::Failed(taken).of(&job.unwrap());
+    hear(&mut page, News::Event(Desk::Looking, failed));
+    assert!(shows(&page, "Choose another folder."));
     assert!(!shows(&page, "--"));
 }
