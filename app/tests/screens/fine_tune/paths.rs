@@ -326,7 +326,8 @@ fn a_wrong_number_is_said_beside_its_field() {
     harness
         .get_by_role_and_label(Role::Switch, "Packing")
         .click();
-    harness.step();
+    // The dataset is read again, and what is below its card moves.
+    harness.run_steps(3);
     assert_eq!(
         harness.state().state().setup.config.data_options.packing,
         Switch::On
