@@ -7,7 +7,9 @@
     reason = "tests fail by panicking"
 )]
 
+mod closing;
 mod fine_tune;
 mod runs;
+mod settings;
 mod shell;
 mod support;

@@ -14,7 +14,7 @@ use crate::widgets::{
     Tone, badge, banner, button, caption, figure, icon_button, primary_button, progress,
     quiet_button, styled, text_field,
 };
-use crate::words::runs as words;
+use crate::words::{hint, runs as words};
 
 const TITLE_HEIGHT: f32 = 30.0;
 
@@ -127,7 +127,8 @@ fn trouble(ui: &mut Ui, run: &Run, actions: &mut Actions) {
     let help = way_on.map_or("", |(_, help)| help);
     let failure = run.failure();
     let told = failure.as_ref().map(|failure| visible(&failure.message));
-    let hint = { failure.as_ref() }.map_or(String::new(), |failure| visible(&failure.hint));
+    let hint =
+        { failure.as_ref() }.map_or(String::new(), |failure| hint(&failure.code, &failure.hint));
     match (run.standing(), told) {
         (Standing::Failed, told) => {
             let message = told.unwrap_or_else(|| words::standing(Standing::Failed).to_owned());

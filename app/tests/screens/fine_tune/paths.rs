@@ -320,6 +320,8 @@ fn a_wrong_number_is_said_beside_its_field() {
     start(&mut harness);
     write(&mut harness, "Context", "many");
     harness.get_by_label("must be a whole number");
+    // What the field is does not go away.
+    harness.get_by_label_contains("Tokens of an example at most.");
     harness.get_by_label("Context must be a whole number");
     assert!(
         harness
@@ -332,7 +334,8 @@ fn a_wrong_number_is_said_beside_its_field() {
     harness
         .get_by_role_and_label(Role::Switch, "Packing")
         .click();
-    harness.step();
+    // The dataset is read again, and what is below its card moves.
+    harness.run_steps(3);
     assert_eq!(
         harness.state().state().setup.config.data_options.packing,
         Switch::On
