@@ -83,6 +83,11 @@ pub mod shell {
     /// While the run is saved.
     pub const CLOSING: &str = "Saving the run…";
 
+    /// What is said under the pointer, and the keys that do the same.
+    pub fn with_keys(text: &str, keys: &str) -> String {
+        format!("{text} ({keys})")
+    }
+
     /// Memory on the chip: free of total.
     pub fn memory(free: &str, total: &str) -> String {
         format!("{free} free of {total}")
@@ -137,7 +142,7 @@ pub mod runs {
     /// Shows all of a curve.
     pub const RESET: &str = "Reset zoom";
     /// How to zoom.
-    pub const ZOOM_HELP: &str = "Drag to zoom in, double-click to see everything.";
+    pub const ZOOM_HELP: &str = "Drag to zoom in, double-click to see everything. A chart that has the keyboard: + and - zoom, the arrows move, 0 shows everything.";
     /// Choices.
     pub const AXIS: &str = "Horizontal axis";
     /// Choices.

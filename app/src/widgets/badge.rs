@@ -3,7 +3,8 @@
 use egui::{Color32, CornerRadius, Frame, Margin, Response, Ui};
 
 use super::styled;
-use crate::theme::{Palette, Type, palette};
+use crate::theme::size::PILL_RADIUS;
+use crate::theme::{Palette, Type, palette, space};
 
 /// What something means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,8 +50,8 @@ pub fn badge(ui: &mut Ui, text: impl Into<String>, tone: Tone) -> Response {
     let palette = palette(ui);
     Frame::NONE
         .fill(tone.soft(palette))
-        .corner_radius(CornerRadius::same(9))
-        .inner_margin(Margin::symmetric(8, 2))
+        .corner_radius(CornerRadius::same(PILL_RADIUS))
+        .inner_margin(Margin::symmetric(space::S as i8, 2))
         .show(ui, |ui| {
             ui.label(styled(text, Type::Caption).color(tone.color(palette)))
         })

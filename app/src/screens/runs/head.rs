@@ -2,6 +2,7 @@
 
 use egui::{Align, Frame, Label, Layout, Margin, Ui};
 
+use super::super::shortcuts::{Shortcut, hint, keys};
 use super::list::tone;
 use super::{Actions, model_and_data, name, sheet};
 use crate::state::runs::live::{End, LiveRun, Stage};
@@ -53,7 +54,9 @@ fn title(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
                             ui.add(Label::new(styled(name(run), Type::Title)).truncate());
                         });
                         if pencil
-                            && icon_button(ui, icons::RENAME, words::offer(Offer::Rename)).clicked()
+                            && icon_button(ui, icons::RENAME, words::offer(Offer::Rename))
+                                .on_hover_text(keys(ui, Shortcut::Rename))
+                                .clicked()
                         {
                             actions.push(offer(run, Offer::Rename));
                         }
@@ -286,10 +289,12 @@ fn buttons(ui: &mut Ui, run: &Run, actions: &mut Actions) {
                     Offer::Delete => quiet_button(ui, icons::DELETE, label),
                     _ => button(ui, icon(way), label),
                 };
-                let help = words::offer_help(way);
-                let response = match help {
-                    "" => response,
-                    help => response.on_hover_text(help),
+                let response = match (way, words::offer_help(way)) {
+                    (_, "") => response,
+                    (Offer::Delete, help) => {
+                        response.on_hover_text(hint(ui, help, Shortcut::Delete))
+                    }
+                    (_, help) => response.on_hover_text(help),
                 };
                 if response.clicked() {
                     actions.push(offer(run, way));
