@@ -1,7 +1,7 @@
 //! The keys that do something wherever one is on a page: which they are, and what each does in a state.
 //! Keys of a single control are that control's own.
 
-use egui::{Key, KeyboardShortcut, Modifiers, Popup, Ui};
+use egui::{FocusDirection, Key, KeyboardShortcut, Modifiers, Popup, Ui};
 
 use super::Actions;
 use super::runs::row_id;
@@ -142,13 +142,25 @@ pub fn take(ui: &Ui, state: &State, actions: &mut Actions) {
             continue;
         };
         if ui.input_mut(|input| input.consume_shortcut(&shortcut.keys())) {
-            // The keyboard goes with the run that is looked at.
-            if let [Action::Runs(RunsAction::View(ViewAction::Choose(key)))] = does[..] {
-                ui.memory_mut(|memory| memory.request_focus(row_id(key)));
-            }
+            hand_over(ui, &does);
             actions.extend(does);
         }
     }
+}
+
+/// The keyboard goes with the run that is looked at, and is free for a name that is to be typed.
+fn hand_over(ui: &Ui, does: &[Action]) {
+    ui.memory_mut(|memory| match (does, memory.focused()) {
+        ([Action::Runs(RunsAction::View(ViewAction::Choose(key)))], _) => {
+            memory.request_focus(row_id(*key));
+            // The arrow has done its part.
+            memory.move_focus(FocusDirection::None);
+        }
+        ([Action::Runs(RunsAction::Do(_, Offer::Rename))], Some(focused)) => {
+            memory.surrender_focus(focused);
+        }
+        _ => {}
+    });
 }
 
 fn keyboard(ui: &Ui, state: &State) -> Keyboard {

@@ -35,6 +35,8 @@ pub struct Chart<'a> {
     pub summary: &'a str,
     /// Its height in points.
     pub height: f32,
+    /// Where the curves begin and end, also those parts of them that are not in sight.
+    pub whole: Option<[f64; 2]>,
     /// Curves, the first at the back.
     pub lines: Vec<ChartLine<'a>>,
     /// Heights that are marked by a dashed line.
@@ -102,7 +104,7 @@ pub fn chart(ui: &mut Ui, chart: Chart<'_>) -> ChartResponse {
                 .insert(egui::TextStyle::Body, axis_font);
             plot.show(ui, |plot| {
                 if plot.response().has_focus() {
-                    by_keyboard(plot, extent(&lines));
+                    by_keyboard(plot, chart.whole);
                 }
                 for line in lines {
                     for part in line.parts {
@@ -161,20 +163,8 @@ const ZOOM: f64 = 1.5;
 /// And this is its part that comes into sight at the side.
 const ASIDE: f64 = 0.2;
 
-/// Where the curves begin and end.
-fn extent(lines: &[ChartLine<'_>]) -> Option<(f64, f64)> {
-    let ends = { lines.iter() }
-        .flat_map(|line| &line.parts)
-        .flat_map(|part| part.first().into_iter().chain(part.last()))
-        .map(|[x, _]| *x);
-    ends.fold(None, |extent, x| match extent {
-        None => Some((x, x)),
-        Some((from, to)) => Some((x.min(from), x.max(to))),
-    })
-}
-
 /// Zooms and moves a chart that has the focus, within where its curves are.
-fn by_keyboard(plot: &mut PlotUi<'_>, extent: Option<(f64, f64)>) {
+fn by_keyboard(plot: &mut PlotUi<'_>, whole: Option<[f64; 2]>) {
     let (context, id) = (plot.ctx().clone(), plot.response().id);
     let arrows = EventFilter {
         horizontal_arrows: true,
@@ -188,7 +178,7 @@ fn by_keyboard(plot: &mut PlotUi<'_>, extent: Option<(f64, f64)>) {
     let closer = pressed(Key::Plus) + pressed(Key::Equals) - pressed(Key::Minus);
     let aside = pressed(Key::ArrowRight) - pressed(Key::ArrowLeft);
     let everything = pressed(Key::Num0) > 0.0;
-    let Some((from, to)) = extent.filter(|_| everything || closer != 0.0 || aside != 0.0) else {
+    let Some([from, to]) = whole.filter(|_| everything || closer != 0.0 || aside != 0.0) else {
         return;
     };
     let seen = plot.plot_bounds();

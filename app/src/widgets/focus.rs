@@ -140,14 +140,24 @@ fn note(ui: &Ui, focused: Option<Id>, response: Option<&Response>) {
             let pointed = context.input(|input| {
                 input.pointer.any_pressed() || input.pointer.any_down() || input.pointer.any_click()
             });
+            // A dialog keeps the page out for a pass after it is gone.
+            let kept_out = context.memory(|memory| memory.top_modal_layer().is_some());
             match trail.on_page.filter(|_| trail.away && !pointed) {
+                Some(_) if kept_out => {
+                    if before.passes < PASSES || before.id.is_some() {
+                        context.request_repaint();
+                    }
+                }
                 Some(id) => {
                     context.memory_mut(|memory| memory.request_focus(id));
                     context.request_repaint();
+                    trail.away = false;
                 }
-                None => trail.on_page = None,
+                None => {
+                    trail.on_page = None;
+                    trail.away = false;
+                }
             }
-            trail.away = false;
         }
     }
     let in_sight = response.is_some_and(|response| response.interact_rect == response.rect);

@@ -8,6 +8,7 @@
 )]
 
 mod fine_tune;
+mod keyboard;
 mod runs;
 mod shell;
 mod support;

@@ -268,9 +268,11 @@ fn panel(
     let axis = view.window.axis;
     let key = runs.first().map(|run| run.key);
     let group = Id::unique(("runs", key, runs.len(), view.resets));
+    let extents = { shown.iter() }.filter_map(|(_, _, run)| run.columns().extent(axis));
     Some(chart(
         ui,
         Chart {
+            whole: extents.reduce(|[from, to], [first, last]| [from.min(first), to.max(last)]),
             id: group.with(about.name()),
             group,
             summary: &summaries.join(". "),

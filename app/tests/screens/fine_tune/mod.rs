@@ -2,4 +2,4 @@
 
 mod looks;
 mod paths;
-mod recorded;
+pub mod recorded;
