@@ -57,6 +57,8 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     ScrollArea::vertical()
         .id_salt("runs")
         .auto_shrink(false)
+        // A run that keys lead to is drawn in the next frame, or it would lose the focus.
+        .animated(false)
         .max_height(height)
         .show_rows(ui, ROW, found.len(), |ui, rows| {
             let (first, top) = (rows.start, ui.max_rect().min);

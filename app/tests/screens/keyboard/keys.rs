@@ -63,7 +63,8 @@ fn arrows_lead_through_the_runs_however_many() {
     for place in 1..40 {
         press(&mut window, Key::ArrowDown);
         assert_eq!(chosen(&window), format!("run {place:02}"));
-        assert!(focused_label(&window).starts_with(&chosen(&window)));
+        let said = focused_label(&window);
+        assert!(said.starts_with(&chosen(&window)), "{place}: {said}");
         let (seen, ring) = ring(&window).expect("a ring");
         assert!(
             seen.contains_rect(ring),
