@@ -72,6 +72,7 @@ pub fn token_sample(ui: &mut Ui, name: &str, look: TokenLook) -> Response {
     let font = Type::Caption.style().resolve(ui.style());
     let format = TextFormat {
         expand_bg: space::XS,
+        line_height: None,
         ..look.format(font)
     };
     let job = LayoutJob::single_section(name.to_owned(), format);

@@ -123,14 +123,15 @@ fn browse(ui: &mut Ui, state: &State, preview: &DatasetPreview, actions: &mut Ac
 fn legend(ui: &mut Ui, example: &ShownExample) {
     let colors = palette(ui);
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = space::XS + 2.0;
+        ui.spacing_mut().item_spacing.x = space::S;
+        // What is behind the words is wider than they are.
+        ui.add_space(space::XS);
         for used in [TokenUse::Trained, TokenUse::Context, TokenUse::CutOff] {
             let is_there = example.spans.iter().any(|(_, own)| *own == used);
             if used == TokenUse::CutOff && !is_there {
                 continue;
             }
             token_sample(ui, words::token_use(used), look_of(used, colors));
-            ui.add_space(space::S);
         }
     });
 }

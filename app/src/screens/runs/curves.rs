@@ -148,7 +148,7 @@ fn controls(ui: &mut Ui, view: &View, actions: &mut Actions) {
             actions.push(look(ViewAction::Axis(axis)));
         }
         // The button is always there: what comes and goes moves everything else.
-        let reset = quiet_button(ui, icons::RESET, words::RESET).on_hover_text(words::ZOOM_HELP);
+        let reset = quiet_button(ui, icons::RESET, words::RESET).on_hover_text(words::ZOOM_KEYS);
         if reset.clicked() {
             actions.push(look(ViewAction::Reset));
         }

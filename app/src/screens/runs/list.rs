@@ -2,8 +2,8 @@
 
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{
-    Align2, Checkbox, Color32, CornerRadius, EventFilter, Id, Rect, Role, ScrollArea, Sense,
-    TextFormat, Ui, WidgetInfo, pos2, vec2,
+    Align2, Checkbox, Color32, CornerRadius, Direction, EventFilter, Id, Layout, Rect, Role,
+    ScrollArea, Sense, TextFormat, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
 use super::{Actions, look, name};
@@ -211,7 +211,10 @@ fn row(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
         pos2(inside.left() - space::XS, middle(0.0) - RUN_TICK / 2.0),
         vec2(RUN_TICK, RUN_TICK),
     );
-    let checkbox = ui.put(tick, Checkbox::without_text(&mut ticked));
+    // A child of its own: the next row stands below this one, not below its box.
+    let layout = Layout::centered_and_justified(Direction::TopDown);
+    let mut place = ui.new_child(UiBuilder::new().max_rect(tick).layout(layout));
+    let checkbox = place.add(Checkbox::without_text(&mut ticked));
     checkbox
         .widget_info(|| WidgetInfo::selected(Role::CheckBox, true, ticked, words::tick(name(run))));
     if checkbox.clicked() {

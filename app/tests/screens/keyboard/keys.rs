@@ -81,6 +81,18 @@ fn arrows_lead_through_the_runs_however_many() {
 }
 
 #[test]
+fn runs_of_the_list_stand_below_each_other() {
+    let window = runs(SMALL, 5);
+    let mut rows = nodes(&window);
+    rows.retain(|node| node.accesskit_node().role() == Role::ListItem);
+    assert_eq!(rows.len(), 5);
+    for two in rows.windows(2) {
+        let (above, below) = (two[0].rect(), two[1].rect());
+        assert!(above.bottom() <= below.top(), "{above:?} {below:?}");
+    }
+}
+
+#[test]
 fn a_run_is_renamed_and_deleted_with_keys() {
     let mut window = runs(SMALL, 3);
     press(&mut window, Key::ArrowDown);
