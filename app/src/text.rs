@@ -75,15 +75,9 @@ pub fn rate(rate: f64) -> String {
     }
 }
 
-/// A path as it can be pasted into a command.
+/// A path as it can be pasted into a command: nothing in it is more than a name to a shell.
 pub fn quoted(path: &str) -> String {
-    let path = visible(path);
-    let plain = |c: char| c.is_alphanumeric() || "/\\:._-+=,@~".contains(c);
-    if !path.is_empty() && path.chars().all(plain) {
-        path
-    } else {
-        format!("\"{path}\"")
-    }
+    foreign_text::quoted_for_shell(path)
 }
 
 #[cfg(test)]
@@ -123,14 +117,5 @@ mod tests {
         let shown = visible_lines("one\n\ttwo\u{1b}[2J\r\n");
         assert!(shown.starts_with("one\n\ttwo"), "{shown:?}");
         assert!(!shown.contains(['\u{1b}', '\r']), "{shown:?}");
-    }
-
-    #[test]
-    fn paths_are_quoted_where_needed() {
-        assert_eq!(
-            quoted("/runs/2026-11-24T05-44-31-ladder"),
-            "/runs/2026-11-24T05-44-31-ladder"
-        );
-        assert_eq!(quoted("/my runs/a"), "\"/my runs/a\"");
     }
 }

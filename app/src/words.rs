@@ -83,6 +83,12 @@ pub mod shell {
     /// While the run is saved.
     pub const CLOSING: &str = "Saving the run…";
 
+    /// Does not wait for it.
+    pub const CLOSE_NOW: &str = "Close now";
+    /// What that means.
+    pub const CLOSE_NOW_HELP: &str =
+        "If this takes too long: closed now, the run goes on from its last checkpoint.";
+
     /// What is said under the pointer, and the keys that do the same.
     pub fn with_keys(text: &str, keys: &str) -> String {
         format!("{text} ({keys})")
@@ -96,7 +102,7 @@ pub mod shell {
 
 /// The Runs page.
 pub mod runs {
-    use stepladder_protocol::{ExportFormat, Method, Phase};
+    use stepladder_protocol::{ErrorReport, ExportFormat, Method, Phase};
 
     use crate::state::runs::columns::{Figure, XAxis};
     use crate::state::runs::figures::{Smoothing, Summary};
@@ -119,6 +125,8 @@ pub mod runs {
     pub const NOT_FOUND: &str = "No run has this in its name.";
     /// Reads the list anew.
     pub const REREAD: &str = "Read the folder again";
+    /// One run is ticked.
+    pub const TICK_ANOTHER: &str = "Tick another run to lay it over this one.";
     /// The card of the list.
     pub const LIST: &str = "Runs";
     /// A run whose folder is not known yet.
@@ -421,7 +429,9 @@ pub mod runs {
             Offer::Pause => "Pause",
             Offer::Keep => "Stop and keep",
             Offer::Resume => "Resume",
+            Offer::EndNow => "End now",
             Offer::Retry => "Retry",
+            Offer::Forget => "Remove from list",
             Offer::AgainWithChanges => "Run again with changes",
             Offer::Export => "Export…",
             Offer::Show => "Show in folder",
@@ -438,6 +448,9 @@ pub mod runs {
             }
             Offer::Keep => "Ends the run after this step and keeps its best adapter.",
             Offer::Resume => "Goes on from the last checkpoint.",
+            Offer::EndNow => {
+                "Does not wait until it is saved. The run goes on from its last checkpoint."
+            }
             Offer::Retry => "Begins a new run with the same config.",
             Offer::AgainWithChanges => "Opens this run's config on the Fine-tune page.",
             Offer::Delete => "Moves the run's folder to the system's bin.",
@@ -454,7 +467,18 @@ pub mod runs {
             Phase::Training => "Training",
             Phase::Evaluating => "Evaluating",
             Phase::Checkpointing => "Saving a checkpoint",
+            Phase::Exporting => "Writing the export",
         }
+    }
+
+    /// Runs that waited could not be kept.
+    pub fn set_aside_failed(problem: &str) -> String {
+        format!("The runs that were waiting could not be kept: {problem}")
+    }
+
+    /// The user did not want to wait.
+    pub fn ended_now() -> ErrorReport {
+        ErrorReport::new("worker_died", "it was ended before it was saved", "")
     }
 
     /// Waiting.
@@ -541,6 +565,18 @@ pub mod runs {
             secs if secs < 30.0 * 86_400.0 => ago(secs / 86_400.0, "day"),
             secs if secs < 365.0 * 86_400.0 => ago(secs / (30.0 * 86_400.0), "month"),
             secs => ago(secs / (365.0 * 86_400.0), "year"),
+        }
+    }
+
+    /// The loss of an entry, for those who do not see it.
+    pub fn entry_loss(loss: f64, is_best: bool) -> String {
+        match is_best {
+            true => format!(
+                "held-out loss {}, {}",
+                short(loss),
+                BEST_OF_DATASET.to_lowercase()
+            ),
+            false => format!("held-out loss {}", short(loss)),
         }
     }
 

@@ -11,10 +11,11 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use stepladder::disk::{metrics, run_changes, runs};
+use stepladder::disk::{self, metrics, run_changes, runs};
 use stepladder::state::runs::columns::{Columns, Figure};
 use stepladder::state::runs::curve::MAX_POINTS;
 use stepladder::state::runs::figures::{Figures, Window};
+use stepladder::state::runs::stored::{DiskAnswer, DiskRequest};
 use stepladder_protocol::{RunConfig, RunState, RunStatus};
 use tempfile::TempDir;
 
@@ -371,4 +372,35 @@ fn columns_of_an_odd_file_are_in_order() {
     let columns: Columns = metrics::read(&path, 0).unwrap().columns;
     let steps: Vec<u32> = (0..columns.len()).map(|row| columns.step(row)).collect();
     assert_eq!(steps, [1, 2, 3]);
+}
+
+#[test]
+fn runs_that_wait_are_kept_as_paused_ones() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("runs");
+    let configs = [7, 9].map(|seed| RunConfig {
+        seed,
+        ..RunConfig::default()
+    });
+    let request = DiskRequest::SetAside {
+        folder: folder.clone(),
+        configs: configs.to_vec(),
+    };
+    assert_eq!(disk::answer(request), DiskAnswer::Done(Ok(())));
+    let listing = disk::runs::list(&folder, &[]);
+    assert_eq!((listing.runs.len(), listing.unreadable.len()), (2, 0));
+    let mut seeds: Vec<u64> = listing.runs.iter().map(|run| run.config.seed).collect();
+    seeds.sort_unstable();
+    assert_eq!(seeds, [7, 9]);
+    for run in &listing.runs {
+        assert_eq!(run.state, RunState::Paused);
+        assert!(!run.has_checkpoint && !run.has_adapter && run.failure.is_none());
+    }
+    // A folder that cannot be made is told.
+    std::fs::write(home.path().join("file"), "").unwrap();
+    let refused = disk::answer(DiskRequest::SetAside {
+        folder: home.path().join("file"),
+        configs: configs.to_vec(),
+    });
+    assert!(matches!(refused, DiskAnswer::Done(Err(_))));
 }

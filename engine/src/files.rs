@@ -2,7 +2,8 @@
 //! in the same folder, flushed to disk, then renamed over the target.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -72,7 +73,37 @@ pub fn create_atomically(
     sync_folder(path)
 }
 
-fn temporary_name(path: &Path) -> PathBuf {
+/// A writer that tells how many bytes went through it, and ends where it is told to.
+pub struct Watched<'a, W> {
+    to: W,
+    told: &'a mut dyn FnMut(u64) -> ControlFlow<()>,
+    bytes: u64,
+}
+
+impl<'a, W: Write> Watched<'a, W> {
+    /// Around a writer.
+    pub fn new(to: W, told: &'a mut dyn FnMut(u64) -> ControlFlow<()>) -> Self {
+        Self { to, told, bytes: 0 }
+    }
+}
+
+impl<W: Write> Write for Watched<'_, W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        if (self.told)(self.bytes).is_break() {
+            return Err(io::Error::other("stopped on request"));
+        }
+        let written = self.to.write(buffer)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// The name of what is being made at `path`, beside it.
+pub fn temporary_name(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".");
     name.push(TEMPORARY);

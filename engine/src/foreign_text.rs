@@ -23,6 +23,30 @@ pub fn visible_excerpt(text: &str, max_chars: usize) -> String {
     }
 }
 
+/// A path or name as it can be pasted into a command: to a shell it is one word and nothing else.
+pub fn quoted_for_shell(text: &str) -> String {
+    let text = visible(text);
+    let plain = |c: char| c.is_alphanumeric() || "/:._-+=,@".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.into_owned(),
+        false => in_quotes(&text),
+    }
+}
+
+#[cfg(not(windows))]
+fn in_quotes(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Both shells take double quotes, unless PowerShell would find something to do between them.
+#[cfg(windows)]
+fn in_quotes(text: &str) -> String {
+    match text.contains(['$', '`', '"']) {
+        true => format!("'{}'", text.replace('\'', "''")),
+        false => format!("\"{text}\""),
+    }
+}
+
 fn escape(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
     let mut out: Option<String> = None;
     let mut previous = None;
@@ -80,6 +104,25 @@ fn is_hidden(c: char, previous: Option<char>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(not(windows))]
+    #[test]
+    fn a_shell_sees_one_word() {
+        for text in [
+            "/runs/a-ladder",
+            "/my runs/a",
+            "$(touch /tmp/no)",
+            "it's `x` \"y\"",
+            "",
+        ] {
+            let echo = format!("printf %s {}", quoted_for_shell(text));
+            let echoed = std::process::Command::new("sh")
+                .args(["-c", &echo])
+                .output();
+            assert_eq!(echoed.unwrap().stdout, text.as_bytes(), "{echo}");
+        }
+        assert_eq!(quoted_for_shell("/runs/a-ladder"), "/runs/a-ladder");
+    }
 
     #[test]
     fn ordinary_text_is_left_alone() {

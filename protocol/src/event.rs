@@ -134,6 +134,8 @@ pub enum Phase {
     Evaluating,
     /// Writing a checkpoint.
     Checkpointing,
+    /// Writing an adapter for elsewhere.
+    Exporting,
 }
 
 /// How far a stage has come.
@@ -141,8 +143,8 @@ pub enum Phase {
 pub struct PhaseProgress {
     /// The stage.
     pub phase: Phase,
-    /// What is done of it: bytes of weights read (and quantized), examples evaluated, or parts of the
-    /// rehearsal.
+    /// What is done of it: bytes of weights read (and quantized), examples evaluated, parts of the
+    /// rehearsal, or bytes of an export.
     pub done: u64,
     /// What there is of it.
     pub total: u64,

@@ -142,11 +142,11 @@ mod tests {
         assert_eq!(lines.len(), 5, "{text}");
         assert!(lines[0].starts_with("builtin"));
         assert!(
-            lines[0].ends_with("safetensors, qwen3  2.00 MiB  in the program"),
+            lines[0].ends_with("safetensors, qwen3  2.0 MiB   in the program"),
             "{text}"
         );
         assert!(lines[1].ends_with("3.00 GiB  Ollama"), "{text}");
-        assert_eq!(lines[0].find("2.00"), lines[1].find("3.00"));
+        assert_eq!(lines[0].find("2.0 MiB"), lines[1].find("3.00"));
         assert_eq!(lines[2], "  /models/bad");
         assert!(lines[3].starts_with("  cannot be trained: not a GGUF"));
         assert!(lines[4].starts_with("note: a folder"));

@@ -200,6 +200,7 @@ fn phase_in_words(phase: Phase) -> &'static str {
         Phase::Rehearsing => "rehearsing the longest batch…",
         Phase::Evaluating => "evaluating…",
         Phase::Checkpointing => "saving a checkpoint…",
+        Phase::Exporting => "writing the export…",
     }
 }
 
@@ -218,7 +219,9 @@ fn stage_in_words(so_far: &PhaseProgress) -> String {
             format!("{words} · {} of {}", thousands(done), thousands(total))
         }
         Phase::Rehearsing => format!("{words} · {done} of {total} parts"),
-        Phase::LoadingData | Phase::Training | Phase::Checkpointing => words.to_owned(),
+        Phase::LoadingData | Phase::Training | Phase::Checkpointing | Phase::Exporting => {
+            words.to_owned()
+        }
     }
 }
 
@@ -406,7 +409,7 @@ mod tests {
              best evaluation loss  1.710\n\
              peak memory           1.00 GiB, 512.0 MiB planned\n\
              run                   /my runs/a\n\
-             chat with it          stepladder chat --adapter \"/my runs/a\""
+             chat with it          stepladder chat --adapter '/my runs/a'"
         );
     }
 

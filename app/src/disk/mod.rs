@@ -26,6 +26,9 @@ pub fn answer(request: DiskRequest) -> DiskAnswer {
         DiskRequest::ListRuns { folder, ours } => {
             DiskAnswer::Runs(Box::new(runs::list(&folder, &ours)))
         }
+        DiskRequest::SetAside { folder, configs } => {
+            DiskAnswer::Done(run_changes::set_aside(&folder, &configs))
+        }
         DiskRequest::ReadFigures { run, from } => {
             let found = metrics::read(&run, from);
             DiskAnswer::Figures {

@@ -1,9 +1,15 @@
 //! What the window changes of run folders: their names, and whether they are there.
 
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::runs::is_ours_and_rests;
+use stepladder_engine::files::write_json_atomically;
+use stepladder_protocol::{RunConfig, RunState, RunStatus};
+
+use super::runs::{CONFIG, STATUS, is_ours_and_rests};
+use crate::data_folder::new_run_in;
 use crate::text::visible;
+use crate::words;
 
 /// Longer names make trouble in file browsers and on some disks.
 const MAX_NAME: usize = 120;
@@ -32,6 +38,40 @@ pub fn rename(run: &Path, name: &str) -> Result<PathBuf, String> {
     std::fs::rename(run, &new)
         .map_err(|error| format!("It cannot be renamed: {}.", visible(&error.to_string())))?;
     Ok(new)
+}
+
+/// Makes a folder for each run that has not begun: it says what is to be done, and that nothing of it
+/// is.
+///
+/// # Errors
+/// A sentence, when the disk refuses.
+pub fn set_aside(folder: &Path, configs: &[RunConfig]) -> Result<(), String> {
+    for config in configs {
+        let now = SystemTime::now();
+        let run = new_run_in(folder, config.method.name(), now);
+        let secs = now
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
+        let status = RunStatus {
+            state: RunState::Paused,
+            step: 0,
+            total_steps: 0,
+            began_at_unix_secs: secs,
+            written_at_unix_secs: secs,
+            best_evaluation_loss: None,
+            ended_early: None,
+            failure: None,
+        };
+        std::fs::create_dir_all(&run)
+            .map_err(|error| error.to_string())
+            .and_then(|()| {
+                let written = write_json_atomically(&run.join(STATUS), &status)
+                    .and_then(|()| write_json_atomically(&run.join(CONFIG), config));
+                written.map_err(|error| error.to_string())
+            })
+            .map_err(|problem| words::runs::set_aside_failed(&visible(&problem)))?;
+    }
+    Ok(())
 }
 
 /// Names that every system can have, so that a run can move from one to another.

@@ -25,6 +25,7 @@ const MAX_DATASET: u64 = 16 << 20;
 const MAX_LOG: u64 = 1 << 18;
 
 pub(super) const CONFIG: &str = "run.json";
+pub(super) const STATUS: &str = "status.json";
 const LOCK: &str = ".lock";
 
 /// Lists the runs of a folder, the latest first. Those in `ours` are not asked whether they are in
@@ -96,9 +97,7 @@ fn read(path: &Path, ours: &[PathBuf]) -> io::Result<StoredRun> {
         .ok_or_else(|| io::Error::other(format!("{CONFIG} is gone")))?;
     let began = std::fs::metadata(&config_path).map_or(0.0, |file| modified(&file));
     // What else is there helps; what is damaged of it is as good as not there.
-    let status: Option<RunStatus> = json::read(&path.join("status.json"), MAX_JSON)
-        .ok()
-        .flatten();
+    let status: Option<RunStatus> = json::read(&path.join(STATUS), MAX_JSON).ok().flatten();
     let memory: Option<RunMemory> = json::read(&path.join("memory.json"), MAX_JSON)
         .ok()
         .flatten();

@@ -201,12 +201,14 @@ impl Commands {
         {
             return Err(LinkError::JobExists(job.clone()));
         }
-        self.write(&line).map_err(|error| {
-            if let Some(job) = job {
-                lock(&self.0.open_jobs).remove(job);
-            }
-            LinkError::Send(error)
-        })
+        let Err(error) = self.write(&line) else {
+            return Ok(());
+        };
+        match job {
+            // The worker has died, and the end of this job is told with those of the others.
+            Some(job) if !lock(&self.0.open_jobs).remove(job) => Ok(()),
+            _ => Err(LinkError::Send(error)),
+        }
     }
 
     fn write(&self, line: &[u8]) -> std::io::Result<()> {
@@ -265,7 +267,9 @@ fn own_group(process: &mut Process) {
 fn own_group(process: &mut Process) {
     use std::os::windows::process::CommandExt;
     const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
-    process.creation_flags(CREATE_NEW_PROCESS_GROUP);
+    // A window has no console, and its workers open none.
+    const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+    process.creation_flags(CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW);
 }
 
 #[cfg(not(any(unix, windows)))]

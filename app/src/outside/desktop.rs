@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::SystemTime;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
 
 use stepladder_protocol::{Command, JobId, RunConfig, TrainCommand};
 
@@ -14,6 +15,8 @@ use crate::state::settings::Settings;
 use crate::state::{Desk, Effect, News};
 use crate::{data_folder, disk, words};
 
+/// How long a closing window waits for the disk.
+const DISK_WITHIN: Duration = Duration::from_secs(3);
 /// Steps come ten times a second at most.
 const MIN_EVENT_INTERVAL_MS: u64 = 100;
 
@@ -21,12 +24,12 @@ const MIN_EVENT_INTERVAL_MS: u64 = 100;
 pub struct Desktop {
     mailbox: Mailbox,
     news: Receiver<News>,
-    disk: Sender<DiskWork>,
+    /// `None` while it closes.
+    disk: Option<Sender<DiskWork>>,
+    disk_thread: Option<JoinHandle<()>>,
     looking: DeskWorker,
     training: DeskWorker,
     settings: Settings,
-    /// What only the window itself can do.
-    for_window: Vec<Effect>,
 }
 
 enum DiskWork {
@@ -54,26 +57,21 @@ impl Desktop {
     ) -> std::io::Result<Self> {
         let (mailbox, news) = Mailbox::new(wake);
         let (disk, work) = channel();
-        {
+        let disk_thread = {
             let mailbox = mailbox.clone();
             std::thread::Builder::new()
                 .name("disk".to_owned())
-                .spawn(move || serve_disk(&work, &mailbox))?;
-        }
+                .spawn(move || serve_disk(&work, &mailbox))?
+        };
         Ok(Self {
             looking: DeskWorker::new(Desk::Looking, mailbox.clone(), program.clone())?,
             training: DeskWorker::new(Desk::Training, mailbox.clone(), program)?,
             mailbox,
             news,
-            disk,
+            disk: Some(disk),
+            disk_thread: Some(disk_thread),
             settings,
-            for_window: Vec::new(),
         })
-    }
-
-    /// Effects that concern the window itself.
-    pub fn take_window_effects(&mut self) -> Vec<Effect> {
-        std::mem::take(&mut self.for_window)
     }
 
     fn desk(&self, desk: Desk) -> &DeskWorker {
@@ -117,7 +115,8 @@ impl Desktop {
     }
 
     fn ask_disk(&self, work: DiskWork) {
-        if self.disk.send(work).is_err() {
+        let sent = { self.disk.as_ref() }.is_some_and(|disk| disk.send(work).is_ok());
+        if !sent {
             self.mailbox.put(News::Notice(words::DISK_GONE.to_owned()));
         }
     }
@@ -136,6 +135,7 @@ impl Outside for Desktop {
                 resume,
             } => self.train(job, *config, resume),
             Effect::EndWorker(desk) => self.desk(desk).end(),
+            Effect::KillWorker(desk) => self.desk(desk).kill(),
             Effect::Pick(picker) => dialogs::open(picker, self.mailbox.clone()),
             Effect::Disk(request) => self.ask_disk(DiskWork::Request(request)),
             Effect::SaveSettings(settings) => {
@@ -143,9 +143,8 @@ impl Outside for Desktop {
                 self.ask_disk(DiskWork::Settings(settings));
             }
             Effect::Show(path) => file_browser::show(path, self.mailbox.clone()),
-            Effect::Copy(_) | Effect::CloseWindow | Effect::Minimize => {
-                self.for_window.push(effect);
-            }
+            // The window does these itself.
+            Effect::Copy(_) | Effect::CloseWindow | Effect::Minimize | Effect::ToFront => {}
         }
     }
 
@@ -155,10 +154,18 @@ impl Outside for Desktop {
 }
 
 impl Drop for Desktop {
-    /// Both processes are told before either is waited for.
+    /// Both processes are told before either is waited for. What was to be kept on disk is, unless the
+    /// disk takes its time: then the window does not wait for what may only be reading.
     fn drop(&mut self) {
         self.looking.begin_closing();
         self.training.begin_closing();
+        self.disk = None;
+        if let Some(thread) = self.disk_thread.take() {
+            let began = Instant::now();
+            while !thread.is_finished() && began.elapsed() < DISK_WITHIN {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
 use stepladder_protocol::{Command, ErrorReport, Event, EventLine};
 
@@ -37,7 +38,14 @@ impl Mailbox {
 enum Ask {
     Send(Box<Command>, Option<usize>),
     End,
+    Kill,
 }
+
+/// A process that was told to end and does not is ended after this: what is on disk is whole.
+const END_WITHIN: Duration = Duration::from_secs(10);
+/// The same for a process that is ended because the window is closed.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// One desk and its process.
 pub struct DeskWorker {
@@ -78,6 +86,11 @@ impl DeskWorker {
         self.ask(Ask::End);
     }
 
+    /// Ends the process at once, whatever it does.
+    pub fn kill(&self) {
+        self.ask(Ask::Kill);
+    }
+
     fn ask(&self, ask: Ask) {
         if let Some(asks) = &self.asks {
             // The thread ends with this value and not before.
@@ -87,7 +100,7 @@ impl DeskWorker {
 
     /// Lets the process end; [`Drop`] waits for it.
     pub fn begin_closing(&mut self) {
-        self.end();
+        // The thread ends its process when nobody can ask any more.
         self.asks = None;
     }
 }
@@ -118,10 +131,11 @@ impl Serving {
                         self.not_delivered(&command, error.report());
                     }
                 }
-                Ask::End => self.end(),
+                Ask::End => self.end(END_WITHIN),
+                Ask::Kill => self.end(Duration::ZERO),
             }
         }
-        self.end();
+        self.end(CLOSE_WITHIN);
     }
 
     fn deliver(&mut self, command: &Command, threads: Option<usize>) -> Result<(), LinkError> {
@@ -134,7 +148,7 @@ impl Serving {
                     result => return result,
                 }
             }
-            self.end();
+            self.end(END_WITHIN);
         }
         if !starts_job {
             // The job it is about has ended with its process.
@@ -171,9 +185,16 @@ impl Serving {
         self.mailbox.put(News::Event(self.desk, line));
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, within: Duration) {
         if let Some((commands, pump)) = self.process.take() {
             commands.close();
+            let began = Instant::now();
+            while !pump.is_finished() && began.elapsed() < within {
+                std::thread::sleep(LOOK_EVERY);
+            }
+            if !pump.is_finished() {
+                commands.kill();
+            }
             let _ = pump.join();
         }
     }

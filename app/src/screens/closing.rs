@@ -45,6 +45,10 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
                 ui.set_width(320.0);
                 ui.heading(styled(shell::CLOSING, Type::Heading));
                 progress(ui, shell::CLOSING, None);
+                caption(ui, shell::CLOSE_NOW_HELP);
+                if quiet_button(ui, "", shell::CLOSE_NOW).clicked() {
+                    actions.push(act(ClosingAction::CloseNow));
+                }
             });
         }
     }

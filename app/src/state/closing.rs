@@ -12,6 +12,8 @@ pub enum ClosingAction {
     PauseAndClose,
     /// Do neither.
     Stay,
+    /// Close although the run is still being saved: it goes on from its last checkpoint.
+    CloseNow,
 }
 
 /// Whether the window is about to close.
@@ -34,7 +36,11 @@ impl Closing {
             // Asked again while it waits: whoever insists gets a window that closes; the worker saves
             // what it has when its input ends.
             (true, Self::WhenSaved) => effects.push(Effect::CloseWindow),
-            (true, _) => *self = Self::Asking,
+            (true, _) => {
+                *self = Self::Asking;
+                // It may be minimized.
+                effects.push(Effect::ToFront);
+            }
         }
     }
 
@@ -53,6 +59,10 @@ impl Closing {
                 effects.push(Effect::CloseWindow);
                 Self::No
             }
+            ClosingAction::CloseNow => {
+                effects.push(Effect::CloseWindow);
+                Self::No
+            }
             ClosingAction::Stay => Self::No,
         };
     }
@@ -60,7 +70,11 @@ impl Closing {
     /// Closes once nothing is trained any more.
     pub fn after(&mut self, runs: &Runs, effects: &mut Vec<Effect>) {
         if *self == Self::WhenSaved && !runs.is_training() {
-            effects.push(Effect::CloseWindow);
+            match runs.could_not_pause() {
+                // The user is to see that.
+                true => *self = Self::No,
+                false => effects.push(Effect::CloseWindow),
+            }
         } else if *self == Self::Asking && !runs.is_training() {
             *self = Self::No;
         }

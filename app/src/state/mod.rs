@@ -104,6 +104,8 @@ pub enum Effect {
     },
     /// Let a worker save what it does and end, which frees the device.
     EndWorker(Desk),
+    /// End a worker at once: it does not answer.
+    KillWorker(Desk),
     /// Ask the user for files.
     Pick(Picker),
     /// Ask the disk.
@@ -118,6 +120,8 @@ pub enum Effect {
     CloseWindow,
     /// Minimize the window.
     Minimize,
+    /// Bring the window to the front: it asks something.
+    ToFront,
 }
 
 /// A question for files.

@@ -6,10 +6,14 @@ use egui::{
     Color32, EventFilter, Id, Key, Modifiers, Rect, Role, Stroke, Ui, Vec2b, WidgetInfo, vec2,
 };
 use egui_plot::{
-    GridMark, HLine, Line, LineStyle, MarkerShape, Plot, PlotMemory, PlotPoints, PlotUi, Points,
+    GridInput, GridMark, HLine, Line, LineStyle, MarkerShape, Plot, PlotMemory, PlotPoints, PlotUi,
+    Points,
 };
 
 use crate::theme::{Type, palette};
+
+/// Over more powers of ten than this, only those are marked.
+const FEW_DECADES: f64 = 3.0;
 
 /// One curve: unbroken parts of points in order.
 pub struct ChartLine<'a> {
@@ -93,6 +97,10 @@ pub fn chart(ui: &mut Ui, chart: Chart<'_>) -> ChartResponse {
             true => y_text(10f64.powf(mark.value)),
             false => y_text(mark.value),
         });
+    let plot = match logarithmic {
+        true => plot.y_grid_spacer(decades),
+        false => plot,
+    };
     let height = move |y: f64| if logarithmic { y.log10() } else { y };
     let (lines, levels, marks) = (chart.lines, chart.levels, chart.marks);
     let (ground, axis_font) = (colors.surface, Type::Caption.style().resolve(ui.style()));
@@ -162,6 +170,8 @@ pub fn chart(ui: &mut Ui, chart: Chart<'_>) -> ChartResponse {
 const ZOOM: f64 = 1.5;
 /// And this is its part that comes into sight at the side.
 const ASIDE: f64 = 0.2;
+/// No smaller part of the whole is seen.
+const CLOSEST: f64 = 1e-6;
 
 /// Zooms and moves a chart that has the focus, within where its curves are.
 fn by_keyboard(plot: &mut PlotUi<'_>, whole: Option<[f64; 2]>) {
@@ -183,8 +193,9 @@ fn by_keyboard(plot: &mut PlotUi<'_>, whole: Option<[f64; 2]>) {
     };
     let seen = plot.plot_bounds();
     let (left, right) = (seen.min()[0], seen.max()[0]);
-    let width = (right - left) / ZOOM.powf(closer);
-    if everything || width >= to - from {
+    let width = ((right - left) / ZOOM.powf(closer)).max((to - from) * CLOSEST);
+    let is_part = width < to - from;
+    if everything || !is_part {
         plot.set_auto_bounds(true);
     } else {
         let center = f64::midpoint(left, right) + aside * ASIDE * width;
@@ -193,6 +204,22 @@ fn by_keyboard(plot: &mut PlotUi<'_>, whole: Option<[f64; 2]>) {
     }
     // Charts of the group that are drawn before this one follow in the next frame.
     context.request_repaint();
+}
+
+/// Marks of a logarithmic axis: powers of ten, and 2 and 5 times each where there is room for them.
+fn decades(input: GridInput) -> Vec<GridMark> {
+    let (from, to) = input.bounds;
+    let powers = (from.floor() as i32)..=(to.ceil() as i32);
+    let many = to - from > FEW_DECADES;
+    powers
+        .flat_map(|power| [(1.0_f64, 1.0), (2.0, 0.5), (5.0, 0.5)].map(|mark| (power, mark)))
+        .filter(|(_, (digit, _))| !many || *digit == 1.0)
+        .map(|(power, (digit, step_size))| GridMark {
+            value: f64::from(power) + digit.log10(),
+            step_size,
+        })
+        .filter(|mark| (from..=to).contains(&mark.value))
+        .collect()
 }
 
 /// A place for a chart that has nothing to show.

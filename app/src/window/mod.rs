@@ -103,7 +103,13 @@ impl<O: Outside> Window<O> {
             match effect {
                 Effect::CloseWindow => {
                     self.closing = true;
+                    // Workers take a moment to end, during which nobody should look at a still window.
+                    context.send_viewport_cmd(ViewportCommand::Visible(false));
                     context.send_viewport_cmd(ViewportCommand::Close);
+                }
+                Effect::ToFront => {
+                    context.send_viewport_cmd(ViewportCommand::Minimized(false));
+                    context.send_viewport_cmd(ViewportCommand::Focus);
                 }
                 Effect::Minimize => {
                     context.send_viewport_cmd(ViewportCommand::Minimized(true));

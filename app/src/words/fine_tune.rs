@@ -145,6 +145,8 @@ pub const COLUMNS_FIRST: &str =
     "The format is not recognized. Choose one above, then say which column holds what.";
 /// No column.
 pub const NO_COLUMN: &str = "Not used";
+/// The column that is recognized by itself.
+pub const COLUMN_RECOGNIZED: &str = "As recognized";
 /// No column, and one is needed.
 pub const COLUMN_MISSING: &str = "Choose a column";
 /// Shows the columns.
@@ -367,6 +369,9 @@ pub const NO_PLAN: &str = "The plan follows once a model can be read.";
 pub const OTHER_PROGRAMS: &str = "Other programs";
 /// The ways out.
 pub const WAYS_OUT: &str = "What would fit";
+/// Nothing makes it fit.
+pub const NO_WAY_OUT: &str =
+    "No setting makes this method fit here. Choose another method or a smaller model.";
 /// The breakdown.
 pub const BREAKDOWN: &str = "At the peak";
 /// What a card takes for itself is not measured.
@@ -479,6 +484,11 @@ pub fn token_use(used: TokenUse) -> &'static str {
 pub const NO_PREVIEW: &str = "No examples yet";
 /// How they come.
 pub const NO_PREVIEW_HELP: &str = "Each example appears here as the model will see it.";
+/// Everything was read, and nothing of it can be used.
+pub const NO_EXAMPLES: &str = "Nothing to train on";
+/// Where it is told why.
+pub const NO_EXAMPLES_HELP: &str =
+    "No row of these files can be used; the dataset card says why, row by row.";
 /// Nothing at that row.
 pub const NO_ROWS: &str = "There are no rows here.";
 /// Goes back.

@@ -3,6 +3,7 @@
 //! trained with another template than its base model's. Each is written whole or not at all.
 
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use super::lora::peft;
 use super::network::{AdapterShape, Network};
 use super::parameters::Parameters;
 use super::tensor_file;
-use crate::files::{create_atomically, write_atomically};
+use crate::files::{Watched, create_atomically, write_atomically};
 use crate::models::chat_template::read_source;
 use crate::models::config::DecoderConfig;
 use crate::models::fingerprint::{BaseFingerprint, Likeness};
@@ -118,12 +119,27 @@ pub struct Adapter {
 /// # Errors
 /// When a file cannot be written.
 pub fn save(folder: &Path, config: &AdapterConfig, parameters: &Parameters) -> Result<()> {
+    save_telling(folder, config, parameters, &mut |_| {
+        ControlFlow::Continue(())
+    })
+}
+
+/// The same, telling how many bytes are written, and ending where it is told to.
+///
+/// # Errors
+/// When the folder cannot be written, or it was told to end.
+pub fn save_telling(
+    folder: &Path,
+    config: &AdapterConfig,
+    parameters: &Parameters,
+    told: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     create_atomically(&folder.join(TENSORS), |temporary| {
         tensor_file::write(
             tensor_file::entries(parameters),
             None,
-            &mut File::create(temporary)?,
+            &mut Watched::new(File::create(temporary)?, told),
         )
     })?;
     save_chat_template(folder, config)?;

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use stepladder_protocol::{DatasetPreview, MetricsRow, RunConfig, RunFailure, RunMemory};
 
 use super::status_file::{STATUS, StatusFile};
+use super::trainer::RunOutcome;
 use crate::files::{TEMPORARY, remove_temporary_files, write_atomically, write_json_atomically};
 use crate::{Error, Result};
 
@@ -45,7 +46,7 @@ impl RunFolder {
         }
         std::fs::create_dir_all(path).map_err(Error::io("create", path))?;
         let mut folder = Self::open_locked(path)?;
-        write_json_atomically(&path.join(CONFIG), config)?;
+        folder.write_config(config)?;
         folder.status.running()?;
         Ok(folder)
     }
@@ -131,6 +132,28 @@ impl RunFolder {
         &mut self.status
     }
 
+    /// Writes `run.json` anew.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn write_config(&self, config: &RunConfig) -> Result<()> {
+        write_json_atomically(&self.path.join(CONFIG), config)
+    }
+
+    /// What has come of a run that was stopped while it was loaded: what it had before.
+    pub fn left_early(&self) -> RunOutcome {
+        let (step, best_evaluation_loss) = self.status.saved();
+        RunOutcome {
+            run: self.path.clone(),
+            finished: false,
+            ended_early: None,
+            step,
+            best_evaluation_loss,
+            estimated_peak_bytes: 0,
+            measured_peak_bytes: 0,
+        }
+    }
+
     /// Where checkpoints lie.
     pub fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
@@ -202,15 +225,16 @@ impl RunFolder {
         let path = self.path.join(METRICS);
         let file = File::open(&path).map_err(Error::io("read", &path))?;
         let mut kept = Vec::new();
-        for line in BufReader::new(file).lines() {
+        // Bytes, not text: after a power cut a file may end in anything.
+        for line in BufReader::new(file).split(b'\n') {
             let line = line.map_err(Error::io("read", &path))?;
-            let row_step = match serde_json::from_str::<MetricsRow>(&line) {
+            let row_step = match serde_json::from_slice::<MetricsRow>(&line) {
                 Ok(MetricsRow::Step(row)) => row.step,
                 Ok(MetricsRow::Evaluation(row)) => row.step,
                 Err(_) => continue,
             };
             if row_step <= step {
-                kept.extend_from_slice(line.as_bytes());
+                kept.extend_from_slice(&line);
                 kept.push(b'\n');
             }
         }

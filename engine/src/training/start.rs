@@ -51,12 +51,36 @@ pub fn start(
     progress: &mut dyn Progress,
     stop: &StopFlag,
 ) -> Result<RunOutcome> {
-    let mut slot = None;
-    let outcome = load_and_train(config, &target, &mut slot, progress, stop);
-    let Some(mut folder) = slot else {
-        return outcome;
+    let (mut folder, config) = match &target {
+        RunTarget::Fresh(path) => (RunFolder::create(path, config)?, config.clone()),
+        RunTarget::Resume(path) => {
+            let (folder, stored) = RunFolder::open(path)?;
+            // How much a run may take changes none of its numbers, and may have changed since.
+            let memory_bytes = config.memory_bytes.or(stored.memory_bytes);
+            let stored = RunConfig {
+                memory_bytes,
+                ..stored
+            };
+            (folder, stored)
+        }
     };
-    if let (RunTarget::Fresh(path), Err(Error::MemoryTooLittle { .. })) = (&target, &outcome) {
+    let is_fresh = matches!(target, RunTarget::Fresh(_));
+    let mut attempt = Attempt {
+        folder: &mut folder,
+        is_fresh,
+        has_begun: false,
+    };
+    let outcome = match load_and_train(config, &mut attempt, progress, stop) {
+        // It leaves before it came to its first step.
+        Err(Error::Stopped) => Ok(attempt.folder.left_early()),
+        outcome => outcome,
+    };
+    let refused = match &outcome {
+        Ok(_) => false,
+        Err(Error::MemoryTooLittle { .. }) => true,
+        Err(_) => !attempt.has_begun,
+    };
+    if let (RunTarget::Fresh(path), true) = (&target, refused) {
         // It did not start, so the folder is free for one that does.
         drop(folder);
         RunFolder::withdraw(path)?;
@@ -67,30 +91,26 @@ pub fn start(
     outcome.and_then(|outcome| written.map(|()| outcome))
 }
 
-/// The run itself; its folder is in `slot` from when there is one.
+/// A run on its way to its first step.
+struct Attempt<'a> {
+    folder: &'a mut RunFolder,
+    is_fresh: bool,
+    /// Whether everything was loaded, so that what goes wrong from here on is the run's.
+    has_begun: bool,
+}
+
+/// The run itself.
 fn load_and_train(
-    config: &RunConfig,
-    target: &RunTarget,
-    slot: &mut Option<RunFolder>,
+    mut config: RunConfig,
+    attempt: &mut Attempt<'_>,
     progress: &mut dyn Progress,
     stop: &StopFlag,
 ) -> Result<RunOutcome> {
-    let (RunTarget::Fresh(path) | RunTarget::Resume(path)) = target;
-    let mut config = config.clone();
-    if let RunTarget::Resume(path) = target {
-        let (folder, stored) = RunFolder::open(path)?;
-        *slot = Some(folder);
-        // How much a run may take changes none of its numbers, and may have changed since.
-        config = RunConfig {
-            memory_bytes: config.memory_bytes.or(stored.memory_bytes),
-            ..stored
-        };
-    }
-
+    let folder = &mut *attempt.folder;
     // Its tensors are read again once the backbone is there: they belong to the run's memory.
-    let saved = match slot {
-        Some(folder) => newest_checkpoint(folder, progress)?.map(|saved| saved.state),
-        None => None,
+    let saved = match attempt.is_fresh {
+        true => None,
+        false => newest_checkpoint(folder, progress)?.map(|saved| saved.state),
     };
 
     progress.phase(Phase::LoadingModel);
@@ -113,12 +133,15 @@ fn load_and_train(
     })?;
     let fingerprints = fingerprints(&dataset.report);
     if let Some(path) = changed(&dataset.report, &config.data_fingerprints) {
-        return Err(match slot {
-            Some(folder) => changed_since_begun(folder.path(), &path),
-            None => changed_since_configured(&path),
+        return Err(match attempt.is_fresh {
+            false => changed_since_begun(folder.path(), &path),
+            true => changed_since_configured(&path),
         });
     }
-    config.data_fingerprints = fingerprints;
+    if config.data_fingerprints != fingerprints {
+        config.data_fingerprints = fingerprints;
+        folder.write_config(&config)?;
+    }
     let sides = split(&dataset.examples, config.held_out_fraction);
     let (examples, report) = (&dataset.examples, &dataset.report);
     let near = near_duplicates_in_words(examples, report, &sides, &mut || go_on(stop))?;
@@ -168,12 +191,9 @@ fn load_and_train(
         dataset: dataset_hash.clone(),
         checksum: String::new(),
     };
-    let (folder, saved) = match slot {
-        Some(folder) => {
-            let saved = checkpoint::load_newest(&folder.checkpoints())?.0;
-            (folder, saved)
-        }
-        None => (slot.insert(RunFolder::create(path, &config)?), None),
+    let saved = match attempt.is_fresh {
+        true => None,
+        false => checkpoint::load_newest(&folder.checkpoints())?.0,
     };
     let shape = model_plan.shape.clone();
     let (network, optimizer, state) = match saved {
@@ -210,6 +230,7 @@ fn load_and_train(
         folder.log(text);
         progress.notice(text);
     }
+    attempt.has_begun = true;
     progress.started(&RunStarted {
         total_steps: steps,
         first_step: state.step,

@@ -92,6 +92,11 @@ impl StatusFile {
         self.write(RunState::Failed, None, Some(failure))
     }
 
+    /// The step and the lowest loss that a checkpoint has.
+    pub fn saved(&self) -> (usize, Option<f64>) {
+        (self.status.step, self.status.best_evaluation_loss)
+    }
+
     /// Whether its end is still to be written.
     pub fn is_running(&self) -> bool {
         self.status.state == RunState::Running

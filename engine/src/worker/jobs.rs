@@ -17,6 +17,7 @@ use super::describe::{self, Told};
 use super::estimated;
 use crate::datasets::known_rows::KnownRows;
 use crate::datasets::reader::{find_sources, is_dataset_name};
+use crate::export::Written;
 use crate::models::checkpoint::ModelSource;
 use crate::models::on_this_machine::{self, Places};
 use crate::training::{self, progress::Progress, stop_flag::StopFlag};
@@ -57,7 +58,11 @@ pub trait Jobs: Send + Sync + 'static {
     ) -> Result<CheckSummary>;
 
     /// Writes an adapter for elsewhere.
-    fn export(&self, command: &ExportCommand) -> Result<ExportReport>;
+    fn export(
+        &self,
+        command: &ExportCommand,
+        told: &mut dyn FnMut(Written) -> ControlFlow<()>,
+    ) -> Result<ExportReport>;
 
     /// Lists what can compute here.
     fn devices(&self) -> Result<DeviceReport>;
@@ -126,8 +131,12 @@ impl Jobs for EngineJobs {
         training::check::run(device::threads(), command.cells, stop, told)
     }
 
-    fn export(&self, command: &ExportCommand) -> Result<ExportReport> {
-        export::export(&command.adapter, command.to, &command.out)
+    fn export(
+        &self,
+        command: &ExportCommand,
+        told: &mut dyn FnMut(Written) -> ControlFlow<()>,
+    ) -> Result<ExportReport> {
+        export::export(&command.adapter, command.to, &command.out, told)
     }
 
     fn inspect(

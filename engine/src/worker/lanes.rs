@@ -7,18 +7,18 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stepladder_protocol::{
-    ChatCommand, ChatSummary, CheckCommand, ErrorReport, Event, Finished, InspectCommand,
-    TrainCommand, TrainSummary,
+    ChatCommand, ChatSummary, CheckCommand, ErrorReport, Event, ExportCommand, Finished,
+    InspectCommand, Phase, TrainCommand, TrainSummary,
 };
 
 use super::describe::Told;
 use super::jobs::{Jobs, RunTarget};
 use super::outbox::Outbox;
 use super::panics;
-use super::run_progress::{READING_INTERVAL, RunProgress};
+use super::run_progress::{READING_INTERVAL, RunProgress, progress};
 use super::schedule::{Job, Lane, Schedule, Turn, Work};
 use crate::Error;
 use crate::training::stop_flag::Request;
@@ -38,6 +38,7 @@ pub fn start(
     let (name, stack) = match lane {
         Lane::Heavy => ("heavy jobs", HEAVY_STACK_BYTES),
         Lane::Light => ("light jobs", LIGHT_STACK_BYTES),
+        Lane::Quick => ("quick jobs", LIGHT_STACK_BYTES),
     };
     Builder::new()
         .name(name.to_owned())
@@ -61,9 +62,7 @@ fn perform(job: &Job, jobs: &dyn Jobs, outbox: &Outbox) -> Event {
             .estimate(command)
             .map(|report| Event::Finished(Finished::Memory(report))),
         Work::Check(command) => check(job, command, jobs, outbox),
-        Work::Export(command) => jobs
-            .export(command)
-            .map(|report| Event::Finished(Finished::Export(report))),
+        Work::Export(command) => export(job, command, jobs, outbox),
         Work::Models(command) => jobs
             .models(command, &job.stop)
             .map(|list| Event::Finished(Finished::Models(list))),
@@ -196,6 +195,29 @@ fn check(
         }
     })?;
     Ok(Event::Finished(Finished::Check(summary)))
+}
+
+fn export(
+    job: &Job,
+    command: &ExportCommand,
+    jobs: &dyn Jobs,
+    outbox: &Outbox,
+) -> Result<Event, Error> {
+    let began = Instant::now();
+    let report = jobs.export(command, &mut |written| {
+        let progress = progress(
+            Phase::Exporting,
+            written.done,
+            written.total,
+            began.elapsed(),
+        );
+        let open = outbox.send_merged(Event::Progress(progress).of(&job.id), READING_INTERVAL);
+        match open && !job.stop.is_raised() {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    })?;
+    Ok(Event::Finished(Finished::Export(report)))
 }
 
 /// An engine error as it crosses the seam.

@@ -1,10 +1,10 @@
 //! The engine as a process: commands come in and events go out, one JSON object per line. The only
 //! module of the engine that speaks protocol messages to a client.
 //!
-//! One thread reads commands; a heavy and a light lane do the work, each one job at a time and the
-//! others waiting in order; one thread writes. When the input ends, whoever asked is gone: all jobs
-//! are stopped, a run saves its checkpoint, their ends are told to whoever still reads, and the
-//! process ends. So no worker ever outlives its client.
+//! One thread reads commands; three lanes do the work, each one job at a time and the others waiting
+//! in order; one thread writes. When the input ends, whoever asked is gone: all jobs are stopped, a run
+//! saves its checkpoint, their ends are told to whoever still reads, and the process ends, after four
+//! seconds in any case. So no worker ever outlives its client.
 
 pub mod describe;
 mod estimated;
@@ -17,8 +17,10 @@ mod run_progress;
 mod schedule;
 mod stdio;
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::Arc;
+use std::thread::Builder;
+use std::time::Duration;
 
 use stepladder_protocol::{
     Command, ErrorReport, Event, EventLine, Hello, JobId, MAX_LINE_BYTES, PROTOCOL,
@@ -29,11 +31,36 @@ use self::lines::LineRead;
 use self::outbox::Outbox;
 use self::schedule::{Lane, Schedule};
 
+/// How long jobs have to save what they do once nobody listens any more. A step on a slow processor
+/// may take longer than anybody should wait for a device to be free; what is on disk is whole then.
+const LEAVE_WITHIN: Duration = Duration::from_secs(4);
+
 /// Serves the engine on standard input and output until the input ends.
 pub fn run() -> io::Result<()> {
     let output = stdio::claim_stdout()?;
-    serve(io::stdin().lock(), output, Arc::new(EngineJobs::default()))
+    let input = BufReader::new(Watched(io::stdin()));
+    serve(input, output, Arc::new(EngineJobs::default()))
 }
+
+/// An input whose end lets the process live for [`LEAVE_WITHIN`] and no longer.
+struct Watched<R>(R);
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buffer);
+        if matches!(read, Ok(0) | Err(_)) {
+            // Without a thread to watch, the jobs end when they end.
+            let _ = Builder::new().name("watchdog".to_owned()).spawn(|| {
+                std::thread::sleep(LEAVE_WITHIN);
+                std::process::exit(LEFT_BEHIND);
+            });
+        }
+        read
+    }
+}
+
+/// The exit code of a worker that had to leave a job where it was.
+const LEFT_BEHIND: i32 = 3;
 
 /// What this worker is.
 pub fn hello() -> Hello {
@@ -57,7 +84,7 @@ pub fn serve(
     });
     let schedule = Arc::new(Schedule::new(outbox.clone()));
     let mut threads = Vec::new();
-    for lane in [Lane::Heavy, Lane::Light] {
+    for lane in Lane::ALL {
         let schedule = Arc::clone(&schedule);
         threads.push(lanes::start(
             lane,

@@ -27,6 +27,16 @@ pub(super) fn reading_progress(so_far: &LoadProgress, elapsed: Duration) -> Read
     }
 }
 
+/// How far a stage has come after some time.
+pub(super) fn progress(phase: Phase, done: u64, total: u64, elapsed: Duration) -> PhaseProgress {
+    PhaseProgress {
+        phase,
+        done,
+        total,
+        per_second: (elapsed >= READING_INTERVAL).then(|| done as f64 / elapsed.as_secs_f64()),
+    }
+}
+
 /// Sends the news of one run.
 pub struct RunProgress<'a> {
     job: &'a JobId,
@@ -91,14 +101,9 @@ impl Progress for RunProgress<'_> {
     }
 
     fn stage(&mut self, so_far: progress::StageProgress) {
+        let phase = named(so_far.phase);
         let elapsed = self.phase_since.elapsed();
-        let event = Event::Progress(PhaseProgress {
-            phase: named(so_far.phase),
-            done: so_far.done,
-            total: so_far.total,
-            per_second: (elapsed >= READING_INTERVAL)
-                .then(|| so_far.done as f64 / elapsed.as_secs_f64()),
-        });
+        let event = Event::Progress(progress(phase, so_far.done, so_far.total, elapsed));
         // The last is told whatever happens: whoever draws a bar sees it full.
         let interval = match so_far.done < so_far.total {
             true => READING_INTERVAL,

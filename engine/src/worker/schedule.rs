@@ -1,9 +1,9 @@
 //! Which jobs there are and what is next: the shared state of the thread that reads commands and
 //! of the lanes that do the work.
 //!
-//! There are two lanes. The heavy one holds the device and runs one training run or chat at a time;
-//! the light one looks at models, datasets and devices, so that a run of hours does not keep a
-//! client from asking what a file holds.
+//! There are three lanes. The heavy one holds the device and runs one training run or chat at a time;
+//! the light one looks at models and datasets, so that a run of hours does not keep a client from
+//! asking what a file holds; the quick one looks at devices, which a long file does not keep waiting.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -27,6 +27,13 @@ pub enum Lane {
     Heavy,
     /// Looking at things.
     Light,
+    /// Looking at devices.
+    Quick,
+}
+
+impl Lane {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Heavy, Self::Light, Self::Quick];
 }
 
 /// What a job does.
@@ -83,6 +90,7 @@ struct State {
     jobs: HashMap<JobId, Entry>,
     heavy: LaneState,
     light: LaneState,
+    quick: LaneState,
     closing: bool,
 }
 
@@ -123,6 +131,7 @@ impl State {
         match lane {
             Lane::Heavy => &mut self.heavy,
             Lane::Light => &mut self.light,
+            Lane::Quick => &mut self.quick,
         }
     }
 }
@@ -199,7 +208,7 @@ impl Schedule {
                 let job = export.job.clone();
                 self.add(Lane::Light, job, Work::Export(export), Kind::Other)
             }
-            Command::Devices(asked) => self.add(Lane::Light, asked.job, Work::Devices, Kind::Other),
+            Command::Devices(asked) => self.add(Lane::Quick, asked.job, Work::Devices, Kind::Other),
             Command::ChatTurn(turn) => self.turn(turn),
             Command::ChatInterrupt(asked) => self.with_chat(asked.job, |chat| {
                 chat.reply_stop.raise();
@@ -334,7 +343,7 @@ impl Schedule {
         state.closing = true;
         let entries = state.jobs.values_mut();
         entries.for_each(|entry| entry.ask(Request::ClientGone));
-        for lane in [Lane::Heavy, Lane::Light] {
+        for lane in Lane::ALL {
             for job in std::mem::take(&mut state.lane(lane).queue) {
                 state.jobs.remove(&job.id);
                 self.outbox

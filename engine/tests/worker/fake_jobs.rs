@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use stepladder_engine::export::Written;
 use stepladder_engine::training::progress::{
     EvaluationMetrics, Phase, Progress, RunStarted, StageProgress, StepMetrics,
 };
@@ -185,7 +186,17 @@ impl Jobs for FakeJobs {
         })
     }
 
-    fn export(&self, command: &ExportCommand) -> Result<ExportReport> {
+    fn export(
+        &self,
+        command: &ExportCommand,
+        told: &mut dyn FnMut(Written) -> ControlFlow<()>,
+    ) -> Result<ExportReport> {
+        if command.adapter.ends_with("until stopped") {
+            while told(Written { done: 1, total: 2 }).is_continue() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            return Err(Error::Stopped);
+        }
         Ok(ExportReport {
             format: command.to,
             path: command.out.display().to_string(),

@@ -50,3 +50,28 @@ fn what_is_no_run_cannot_be_kept() {
     };
     assert_eq!(report.code, "unknown_job");
 }
+
+fn export(adapter: &str) -> Command {
+    Command::Export(ExportCommand {
+        job: JobId::new("e"),
+        adapter: adapter.into(),
+        to: ExportFormat::Adapter,
+        out: "out".into(),
+    })
+}
+
+#[test]
+fn an_export_tells_how_far_it_is_and_can_be_stopped() {
+    let mut worker = Worker::start();
+    worker.send(export("until stopped"));
+    let Event::Progress(progress) = worker.next().event else {
+        panic!("no progress")
+    };
+    assert_eq!(progress.phase, Phase::Exporting);
+    assert_eq!((progress.done, progress.total), (1, 2));
+    // Devices are looked at beside whatever else is looked at.
+    worker.send(Command::Devices(job("d")));
+    assert!(matches!(worker.end_of("d"), Event::Finished(_)));
+    worker.send(Command::Stop(job("e")));
+    assert_eq!(worker.end_of("e"), Event::Stopped { run: None, step: 0 });
+}

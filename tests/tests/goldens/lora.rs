@@ -3,6 +3,7 @@
 //! NF4 made of them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 
 use candle_core::Tensor;
 use stepladder_engine::adapters::kept::KeptStates;
@@ -274,7 +275,10 @@ fn exports_are_those_that_peft_loaded() {
             temporary.path().join("e")
         };
         let base = format!("backbones/{}", case.settings["backbone"].as_str().unwrap());
-        peft::save(&folder, &case.lora(), &base, "model").unwrap();
+        peft::save(&folder, &case.lora(), &base, "model", &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .unwrap();
         for file in [peft::CONFIG, peft::TENSORS] {
             let read = |folder: &std::path::Path| std::fs::read(folder.join(file)).unwrap();
             assert!(read(&folder) == read(&committed), "{name}: {file} differs");

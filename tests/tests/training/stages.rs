@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use stepladder_engine::Result;
 use stepladder_engine::training::progress::{Phase, StageProgress};
+use stepladder_engine::training::stop_flag::StopFlag;
 use stepladder_engine::training::{RunTarget, start};
-use stepladder_engine::{Error, Result};
 use stepladder_protocol::{Quantize, RunConfig};
 
 use super::recorder::{Recorder, short_config, train};
@@ -89,9 +90,18 @@ fn a_stop_acts_within_each_stage() {
     let (_, whole) = train(&config, &folder.path().join("whole"));
     let loading = { whole.stages.iter() }.find(|so_far| so_far.done > 0);
     let run = folder.path().join("loading");
-    let error = stopped_at(*loading.unwrap(), &config, &run).unwrap_err();
-    assert!(matches!(error, Error::Stopped));
-    assert!(!run.exists(), "no folder before there is a run");
+    assert_eq!(stopped_at(*loading.unwrap(), &config, &run).unwrap(), 0);
+    // It can go on from there, and ends like one that was never stopped.
+    let status = std::fs::read_to_string(run.join("status.json")).unwrap();
+    assert!(status.contains("\"paused\""), "{status}");
+    let (stop, mut recorder) = (StopFlag::default(), Recorder::default());
+    let target = RunTarget::Resume(run.clone());
+    let outcome = start(&RunConfig::default(), target, &mut recorder, &stop).unwrap();
+    assert!(outcome.finished);
+    let adapter = |run: &Path| std::fs::read(run.join("adapter/adapter.safetensors")).unwrap();
+    assert_eq!(adapter(&run), adapter(&folder.path().join("whole")));
+    let config_of = |run: &Path| std::fs::read(run.join("run.json")).unwrap();
+    assert_eq!(config_of(&run), config_of(&folder.path().join("whole")));
 
     let rehearsing = StageProgress {
         phase: Phase::Rehearsing,
@@ -100,6 +110,21 @@ fn a_stop_acts_within_each_stage() {
     };
     let run = folder.path().join("rehearsing");
     assert_eq!(stopped_at(rehearsing, &config, &run).unwrap(), 0);
+
+    // What is refused while it is loaded leaves nothing.
+    let run = folder.path().join("refused");
+    let wrong = RunConfig {
+        model: "no-such-model".to_owned(),
+        ..config.clone()
+    };
+    let target = RunTarget::Fresh(run.clone());
+    let refused = start(
+        &wrong,
+        target,
+        &mut Recorder::default(),
+        &StopFlag::default(),
+    );
+    assert!(refused.is_err() && !run.exists());
 
     let evaluating = { whole.stages.iter() }
         .find(|so_far| so_far.phase == Phase::Evaluating && so_far.done < so_far.total);

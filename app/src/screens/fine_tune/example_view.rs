@@ -85,17 +85,14 @@ fn browse(ui: &mut Ui, state: &State, preview: &DatasetPreview, actions: &mut Ac
     let examples = &state.setup.examples;
     let row = examples.shown().map_or(examples.from, |shown| shown.row);
     let rows = preview.complete.then_some(preview.rows);
-    let enabled = !state.setup.is_fetching_rows();
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::XS;
-        ui.add_enabled_ui(enabled, |ui| {
-            if icon_button(ui, icons::LEFT, words::PREVIOUS).clicked() {
-                act(actions, SetupAction::Browse(Browse::Previous));
-            }
-            if icon_button(ui, icons::RIGHT, words::NEXT).clicked() {
-                act(actions, SetupAction::Browse(Browse::Next));
-            }
-        });
+        if icon_button(ui, icons::LEFT, words::PREVIOUS).clicked() {
+            act(actions, SetupAction::Browse(Browse::Previous));
+        }
+        if icon_button(ui, icons::RIGHT, words::NEXT).clicked() {
+            act(actions, SetupAction::Browse(Browse::Next));
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let mut typed = examples.jump.clone();
             let field = text_field(ui, words::GO_TO_ROW, &mut typed, words::ROW, 64.0);

@@ -44,8 +44,9 @@ fn skipped(ui: &mut Ui, preview: &DatasetPreview) {
                     response.on_hover_text(excerpt(&row.hint, CHARACTERS));
                 }
             }
-            if preview.skipped > MOST {
-                caption(ui, words::more(preview.skipped - MOST));
+            let named = preview.skipped_rows.len().min(MOST);
+            if preview.skipped > named {
+                caption(ui, words::more(preview.skipped - named));
             }
         });
 }

@@ -68,7 +68,9 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
 fn column(ui: &mut Ui, mapped: &MappedField, names: &[String], actions: &mut Actions) {
     let mut choices = Vec::new();
     // What is recognized cannot be taken away, only said otherwise.
-    if mapped.by_hand || mapped.column.is_none() {
+    if mapped.by_hand {
+        choices.push(Choice::new(None, words::COLUMN_RECOGNIZED));
+    } else if mapped.column.is_none() {
         choices.push(Choice::new(None, words::NO_COLUMN));
     }
     choices.extend({ names.iter() }.map(|name| Choice::new(Some(name.clone()), excerpt(name, 60))));

@@ -1,7 +1,7 @@
 //! The memory: each method against the device, what the chosen one is made of, and the ways out.
 
 use egui::Ui;
-use stepladder_protocol::{MemoryParts, MemoryReport, MethodEstimate};
+use stepladder_protocol::{MemoryParts, MemoryReport, MethodEstimate, Verdict};
 
 use super::super::Actions;
 use super::{act, columns, memory_bars};
@@ -74,8 +74,13 @@ fn plan(ui: &mut Ui, state: &State, report: &MemoryReport, actions: &mut Actions
 }
 
 fn ways_out(ui: &mut Ui, state: &State, actions: &mut Actions) {
-    let ways = &state.setup.memory.ways_out;
+    let memory = &state.setup.memory;
+    let ways = &memory.ways_out;
     if ways.is_empty() {
+        let verdict = { memory.of(state.setup.config.method) }.and_then(|plan| plan.verdict);
+        if verdict == Some(Verdict::DoesNotFit) {
+            caption(ui, words::NO_WAY_OUT);
+        }
         return;
     }
     ui.label(styled(words::WAYS_OUT, Type::Strong));

@@ -17,13 +17,28 @@ use crate::words::fine_tune as words;
 /// What most runs need.
 const SIMPLE: [Field; 3] = [Field::Context, Field::Epochs, Field::BatchSize];
 
+/// The same, and what is wrong besides: what keeps a run from starting can be mended where it is said.
+fn simple(state: &State) -> Vec<Field> {
+    let setup = &state.setup;
+    let is_wrong = |field: &Field| {
+        !SIMPLE.contains(field)
+            && field.matters_to(setup.config.method)
+            && setup.wrong(*field).is_some()
+    };
+    { SIMPLE.into_iter() }
+        .chain(Field::ALL.into_iter().filter(is_wrong))
+        .collect()
+}
+
 /// Draws the card.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let mut asked = None;
     let reset = |ui: &mut Ui| {
-        if quiet_button(ui, icons::RESET, words::RESET).clicked() {
-            asked = Some(SetupAction::Reset);
-        }
+        ui.add_enabled_ui(state.setup.is_changed(), |ui| {
+            if quiet_button(ui, icons::RESET, words::RESET).clicked() {
+                asked = Some(SetupAction::Reset);
+            }
+        });
     };
     card_with(ui, icons::METHOD, words::METHOD, reset, |ui| {
         ui.scope(|ui| {
@@ -40,7 +55,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
         match state.settings.detail {
             Detail::Simple => {
                 let count = columns::that_fit(ui, 140.0, 3);
-                columns::grid(ui, count, &SIMPLE, |ui, field| {
+                columns::grid(ui, count, &simple(state), |ui, field| {
                     fields::typed(ui, state, *field, actions);
                 });
             }

@@ -30,9 +30,9 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
                 ui.heading(styled(words::PREVIEW, Type::Heading));
             });
             let setup = &state.setup;
-            let Some(preview) = { setup.dataset.preview.as_ref() }
-                .filter(|_| !setup.examples.at_hand.is_empty() || setup.examples.from > 1)
-            else {
+            let Some(preview) = { setup.dataset.preview.as_ref() }.filter(|preview| {
+                preview.complete || !setup.examples.at_hand.is_empty() || setup.examples.from > 1
+            }) else {
                 let text = match setup.is_reading() {
                     true => words::READING,
                     false => words::NO_PREVIEW_HELP,
@@ -40,6 +40,12 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
                 empty(ui, icons::TEXT_FILE, words::NO_PREVIEW, text, |_| {});
                 return;
             };
+            if preview.complete && preview.examples == 0 && !setup.dataset.outdated {
+                let text = words::NO_EXAMPLES_HELP;
+                empty(ui, icons::TEXT_FILE, words::NO_EXAMPLES, text, |_| {});
+                ui.separator();
+                return counts(ui, preview);
+            }
             if setup.dataset.outdated {
                 match setup.is_reading() {
                     true => drop(progress(ui, words::READING, None)),

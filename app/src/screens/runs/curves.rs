@@ -1,6 +1,6 @@
 //! The curves of one run, or of several over each other: the same grid, the same hints.
 
-use egui::{Color32, Frame, Id, Margin, Tooltip, Ui};
+use egui::{Color32, Id, Margin, Tooltip, Ui};
 
 use super::{Actions, look, name, sheet};
 use crate::state::State;
@@ -107,11 +107,12 @@ pub fn grid(ui: &mut Ui, view: &View, runs: &[&Run], actions: &mut Actions) {
                             });
                     if let Some(response) = shown.inner {
                         if let Some(x) = response.pointed {
-                            pointed = Some((x, response.response.clone()));
+                            pointed = Some((x, *about, response.response.clone()));
                         }
                         // Charts of a group tell the same.
-                        if first && response.range != view.window.range {
-                            actions.push(look(ViewAction::Range(response.range)));
+                        let range = response.range.filter(|[from, to]| from < to);
+                        if first && range != view.window.range {
+                            actions.push(look(ViewAction::Range(range)));
                             ui.ctx().request_repaint();
                         }
                         first = false;
@@ -121,11 +122,13 @@ pub fn grid(ui: &mut Ui, view: &View, runs: &[&Run], actions: &mut Actions) {
         });
         ui.add_space(gap - space::S);
     }
-    if let Some((x, response)) = pointed {
-        Tooltip::for_widget(&response)
-            .at_pointer()
-            .gap(16.0)
-            .show(|ui| hint(ui, view, runs, x));
+    if let Some((x, about, response)) = pointed {
+        let hint = |ui: &mut Ui| match runs {
+            [run] => hint(ui, view, run, x),
+            runs => hint_of_many(ui, view, runs, about, x),
+        };
+        let tooltip = Tooltip::for_widget(&response).at_pointer().gap(16.0);
+        tooltip.show(hint);
     }
 }
 
@@ -152,6 +155,7 @@ fn controls(ui: &mut Ui, view: &View, actions: &mut Actions) {
         if reset.clicked() {
             actions.push(look(ViewAction::Reset));
         }
+        caption(ui, words::ZOOM_HELP);
     });
     ui.add_space(space::XS);
 }
@@ -341,55 +345,80 @@ pub fn dot(ui: &mut Ui, color: Color32) {
     ui.painter().circle_filled(rect.center(), 4.0, color);
 }
 
-/// The figures of all runs where the pointer is.
-fn hint(ui: &mut Ui, view: &View, runs: &[&Run], x: f64) {
-    let axis = view.window.axis;
-    let figure_line = |ui: &mut Ui, name: &str, value: String| {
-        ui.label(styled(name, Type::Caption).color(palette(ui).muted));
-        ui.label(styled(value, Type::Caption));
-        ui.end_row();
+/// The figures of a run where the pointer is.
+fn hint(ui: &mut Ui, view: &View, run: &Run, x: f64) {
+    let Some(figures) = run.figures() else {
+        return;
     };
-    for (place, run) in runs.iter().enumerate() {
-        let Some(figures) = run.figures() else {
-            continue;
-        };
-        let Some(at) = figures.columns().nearest(x, axis) else {
-            continue;
-        };
-        let row = figures.columns().row(at);
-        Frame::NONE.show(ui, |ui| {
+    let Some(at) = figures.columns().nearest(x, view.window.axis) else {
+        return;
+    };
+    let row = figures.columns().row(at);
+    let title = words::hint_title(row.step, row.elapsed.into());
+    ui.label(styled(title, Type::Strong));
+    hint_grid(ui, |ui| {
+        for figure in Figure::ALL {
+            let value = row.figures[figure.place()];
+            if value.is_finite() {
+                hint_line(ui, words::figure(figure), words::value(figure, value));
+            }
+        }
+        if let Some(smoothed) = figures.smoothed(at) {
+            let value = words::value(Figure::Loss, smoothed);
+            hint_line(ui, words::LOSS_SMOOTHED, value);
+        }
+        if let Some(loss) = held_out_until(figures, row.step) {
+            hint_line(ui, words::RESULT_LOSS, words::value(Figure::Loss, loss));
+        }
+    });
+}
+
+/// One figure of several runs where the pointer is.
+fn hint_of_many(ui: &mut Ui, view: &View, runs: &[&Run], about: About, x: f64) {
+    ui.label(styled(about.name(), Type::Strong));
+    hint_grid(ui, |ui| {
+        for (place, run) in runs.iter().enumerate() {
+            let Some(figures) = run.figures() else {
+                continue;
+            };
+            let Some(at) = figures.columns().nearest(x, view.window.axis) else {
+                continue;
+            };
+            let row = figures.columns().row(at);
+            let value = match about {
+                About::Figure(figure) => Some(row.figures[figure.place()]),
+                About::HeldOut => held_out_until(figures, row.step),
+            };
+            let value = value.filter(|value| value.is_finite());
             ui.horizontal(|ui| {
-                if runs.len() > 1 {
-                    dot(ui, color_of(ui, place));
-                    ui.label(styled(name(run), Type::Caption));
-                }
-                ui.label(styled(
-                    words::hint_title(row.step, row.elapsed.into()),
-                    Type::Strong,
-                ));
+                dot(ui, color_of(ui, place));
+                ui.label(styled(name(run), Type::Caption));
             });
-            egui::Grid::new(("hint", place))
-                .num_columns(2)
-                .min_row_height(16.0)
-                .show(ui, |ui| {
-                    for figure in Figure::ALL {
-                        let value = row.figures[figure.place()];
-                        if value.is_finite() {
-                            figure_line(ui, words::figure(figure), words::value(figure, value));
-                        }
-                    }
-                    if let Some(smoothed) = figures.smoothed(at) {
-                        let value = words::value(Figure::Loss, smoothed);
-                        figure_line(ui, words::LOSS_SMOOTHED, value);
-                    }
-                    let held_out = { figures.columns().evaluations().iter() }
-                        .rev()
-                        .find(|evaluation| evaluation.step <= row.step);
-                    if let Some(evaluation) = held_out {
-                        let value = words::value(Figure::Loss, evaluation.loss);
-                        figure_line(ui, words::RESULT_LOSS, value);
-                    }
-                });
-        });
-    }
+            let text = value.map_or(words::UNKNOWN.to_owned(), |value| {
+                words::value(about.figure(), value)
+            });
+            ui.label(styled(text, Type::Caption));
+            let when = words::hint_title(row.step, row.elapsed.into());
+            ui.label(styled(when, Type::Caption).color(palette(ui).muted));
+            ui.end_row();
+        }
+    });
+}
+
+fn hint_grid(ui: &mut Ui, lines: impl FnOnce(&mut Ui)) {
+    egui::Grid::new("hint").min_row_height(16.0).show(ui, lines);
+}
+
+fn hint_line(ui: &mut Ui, name: &str, value: String) {
+    ui.label(styled(name, Type::Caption).color(palette(ui).muted));
+    ui.label(styled(value, Type::Caption));
+    ui.end_row();
+}
+
+/// The latest loss on held-out examples at a step.
+fn held_out_until(figures: &Figures, step: u32) -> Option<f32> {
+    { figures.columns().evaluations().iter() }
+        .rev()
+        .find(|evaluation| evaluation.step <= step)
+        .map(|evaluation| evaluation.loss)
 }

@@ -36,8 +36,13 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
                     let message = visible(&problem.message);
                     banner(ui, Tone::Danger, &message, &visible(&problem.hint), |_| {});
                 }
-                if let ExportStage::Writing(_) = stage {
-                    progress(ui, words::EXPORTING, None);
+                if let ExportStage::Writing(_, so_far) = stage {
+                    let share = so_far.as_ref().map(|so_far| so_far.share());
+                    progress(ui, words::EXPORTING, share);
+                    caption(
+                        ui,
+                        so_far.as_ref().map_or_else(String::new, words::progress),
+                    );
                 }
                 decision(ui, export, actions);
             }
@@ -86,7 +91,7 @@ fn question(ui: &mut Ui, export: &Export, run: &Run, actions: &mut Actions) {
 fn decision(ui: &mut Ui, export: &Export, actions: &mut Actions) {
     ui.horizontal(|ui| {
         let label = match (&export.stage, &export.folder) {
-            (ExportStage::Writing(_), _) => Err(words::EXPORTING),
+            (ExportStage::Writing(..), _) => Err(words::EXPORTING),
             (_, None) => Err(words::EXPORT_NO_FOLDER),
             (_, Some(_)) => Ok(words::EXPORT_BEGIN),
         };

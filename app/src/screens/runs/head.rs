@@ -287,6 +287,7 @@ fn buttons(ui: &mut Ui, run: &Run, actions: &mut Actions) {
                 let label = words::offer(way);
                 let response = match way {
                     Offer::Delete => quiet_button(ui, icons::DELETE, label),
+                    Offer::EndNow | Offer::Forget => quiet_button(ui, icon(way), label),
                     _ => button(ui, icon(way), label),
                 };
                 let response = match (way, words::offer_help(way)) {
@@ -306,7 +307,7 @@ fn buttons(ui: &mut Ui, run: &Run, actions: &mut Actions) {
 
 fn icon(offer: Offer) -> &'static str {
     match offer {
-        Offer::Withdraw => icons::CLOSE,
+        Offer::Withdraw | Offer::EndNow | Offer::Forget => icons::CLOSE,
         Offer::Pause => icons::PAUSE,
         Offer::Keep => icons::STOP,
         Offer::Resume => icons::PLAY,

@@ -49,8 +49,9 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     if found.is_empty() && !runs.runs.is_empty() {
         caption(ui, words::NOT_FOUND);
     }
-    let below = match (runs.left_out, runs.unreadable.len()) {
-        (0, 0) => 0.0,
+    let alone = runs.view.ticked.len() == 1;
+    let below = match (runs.left_out, runs.unreadable.len(), alone) {
+        (0, 0, false) => 0.0,
         _ => 40.0,
     };
     let height = (ui.available_height() - below).max(ROW);
@@ -76,6 +77,9 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
                 bring_into_sight(ui, Rect::from_min_size(top + vec2(0.0, down), size));
             }
         });
+    if alone {
+        caption(ui, words::TICK_ANOTHER);
+    }
     if runs.left_out > 0 {
         caption(ui, words::left_out(runs.left_out));
     }
@@ -124,6 +128,13 @@ fn row(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
     let standing = run.standing();
     response.widget_info(|| {
         let label = words::entry(name(run), run.config.method, words::standing(standing));
+        let best = run.best().map(|loss| words::entry_loss(loss, run.is_best));
+        let course = { run.sparkline.first() }
+            .zip(run.sparkline.last())
+            .map(|(first, last)| words::sparkline(*first, *last));
+        let label = { [Some(label), best, course].into_iter().flatten() }
+            .collect::<Vec<_>>()
+            .join(", ");
         WidgetInfo::selected(Role::ListItem, true, chosen, label)
     });
     if response.clicked() {

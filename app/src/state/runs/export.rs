@@ -7,6 +7,7 @@ use stepladder_protocol::{
 };
 
 use super::JOBS;
+use super::live::Progress;
 use super::run::{Run, RunKey};
 use crate::state::{Desk, Effect, Picker};
 
@@ -28,8 +29,8 @@ pub enum ExportAction {
 pub enum ExportStage {
     /// The user is asked.
     Asking,
-    /// It is being written.
-    Writing(JobId),
+    /// It is being written, and this far.
+    Writing(JobId, Option<Progress>),
     /// It is there.
     Done(ExportReport),
     /// It is not.
@@ -90,7 +91,7 @@ impl Export {
                     return true;
                 };
                 let job = JobId::new(format!("{JOBS}/export/{number}"));
-                self.stage = ExportStage::Writing(job.clone());
+                self.stage = ExportStage::Writing(job.clone(), None);
                 let command = Command::Export(ExportCommand {
                     job,
                     adapter,
@@ -100,7 +101,7 @@ impl Export {
                 effects.push(Effect::Send(Desk::Looking, Box::new(command)));
             }
             ExportAction::Close => {
-                if let ExportStage::Writing(job) = &self.stage {
+                if let ExportStage::Writing(job, _) = &self.stage {
                     let stop = Command::Stop(JobRef { job: job.clone() });
                     effects.push(Effect::Send(Desk::Looking, Box::new(stop)));
                 }
@@ -112,8 +113,14 @@ impl Export {
 
     /// Takes an event of its job; others are old.
     pub fn hear(&mut self, job: &JobId, event: Event) {
-        if !matches!(&self.stage, ExportStage::Writing(current) if current == job) {
+        let ExportStage::Writing(current, progress) = &mut self.stage else {
             return;
+        };
+        if current != job {
+            return;
+        }
+        if let Event::Progress(so_far) = &event {
+            *progress = Some(Progress::of(so_far));
         }
         self.stage = match event {
             Event::Finished(Finished::Export(report)) => ExportStage::Done(report),

@@ -6,10 +6,10 @@ use stepladder_protocol::{Event, JobId};
 
 use super::figures::Figures;
 use super::live::{End, LiveRun, Stage};
-use super::run::{Loaded, Run};
+use super::run::{Loaded, Run, RunKey};
 use super::stored::{Details, FiguresRead};
 use super::{DiskAnswer, DiskRequest, JOBS, Runs};
-use crate::state::{Desk, Effect};
+use crate::state::Effect;
 
 impl Runs {
     /// Takes an event of a run, or of an export.
@@ -52,6 +52,12 @@ impl Runs {
             }
             _ => {}
         }
+        if let (Event::Started(_), Some(run)) = (&event, self.run(key))
+            && let (Some(folder), true) = (&run.folder, self.view.shows(key))
+        {
+            // Its dataset's account lies there now.
+            effects.push(Effect::Disk(DiskRequest::ReadDetails(folder.clone())));
+        }
         let Some(live) = self.run_of(job).and_then(|run| run.live.as_mut()) else {
             return;
         };
@@ -61,34 +67,28 @@ impl Runs {
         let ended = was_on && !live.is_on();
         let moved = stood != std::mem::discriminant(&live.stage);
         if ended {
-            self.ended(job, effects);
+            self.ended(key, effects);
         } else if moved || matches!(event, Event::Evaluation(_)) {
             self.sort();
         }
     }
 
-    fn ended(&mut self, job: &JobId, effects: &mut Vec<Effect>) {
-        // A worker that has died is started anew for whatever comes next.
-        if !self.is_training() {
-            effects.push(Effect::EndWorker(Desk::Training));
-        }
-        let view_shows = self
-            .run_of(job)
-            .map(|run| run.key)
-            .filter(|key| self.view.shows(*key));
-        if let Some(run) = self.run_of(job) {
+    /// A run of this window has ended.
+    pub(super) fn ended(&mut self, key: RunKey, effects: &mut Vec<Effect>) {
+        self.make_way(key, effects);
+        let is_shown = self.view.shows(key);
+        if let Some(run) = self.run_mut(key) {
             let end = match run.live.as_ref().map(|live| &live.stage) {
                 Some(Stage::Ended(end)) => end.clone(),
                 _ => return,
             };
-            let key = run.key;
             match (end, run.stored.is_some()) {
                 // It never began, and nothing of it is on disk.
                 (End::Withdrawn, false) => self.runs.retain(|run| run.key != key),
                 (End::Withdrawn, true) => run.live = None,
                 _ => {
                     // Events leave steps out that the file has.
-                    if let (Some(_), Some(folder)) = (view_shows, run.folder.clone()) {
+                    if let (true, Some(folder)) = (is_shown, run.folder.clone()) {
                         effects.push(Effect::Disk(DiskRequest::ReadFigures {
                             run: folder.clone(),
                             from: 0,
@@ -109,8 +109,9 @@ impl Runs {
             run.lies_in(&folder);
             let key = run.key;
             // The list may have been read in between.
-            self.runs
-                .retain(|run| run.key == key || run.folder.as_deref() != Some(&*folder));
+            self.runs.retain(|run| {
+                run.key == key || run.is_on() || run.folder.as_deref() != Some(&*folder)
+            });
         }
     }
 
@@ -143,7 +144,8 @@ impl Runs {
 
     fn figures_read(&mut self, folder: &Path, found: Result<Box<FiguresRead>, String>) {
         let view = &self.view;
-        let shown = |run: &Run| view.shows(run.key);
+        // Figures of a run that is on grow with its events, looked at or not.
+        let shown = |run: &Run| view.shows(run.key) || run.is_on();
         let window = view.window;
         let run = { self.runs.iter_mut() }.find(|run| run.folder.as_deref() == Some(folder));
         let Some(run) = run.filter(|run| shown(run)) else {

@@ -8,6 +8,9 @@ use super::view::ViewAction;
 use super::{DiskRequest, Runs};
 use crate::state::Effect;
 
+/// A status is stamped in whole seconds, a moment before its end is heard of.
+const CLOCKS_APART_SECS: f64 = 5.0;
+
 impl Runs {
     /// Asks the disk for the list.
     pub(super) fn list(&mut self, effects: &mut Vec<Effect>) {
@@ -59,7 +62,10 @@ impl Runs {
             };
             run.sparkline.clone_from(&stored.sparkline);
             // Another program took the run on since it ended here.
-            if stored.in_use {
+            let since = { run.live.as_ref() }
+                .and_then(|live| live.notes.back())
+                .is_some_and(|last| stored.written_at > last.at + CLOCKS_APART_SECS);
+            if stored.in_use || since {
                 run.live = None;
             }
             run.stored = Some(stored);
@@ -105,9 +111,11 @@ impl Runs {
 
     /// Marks the lowest loss of each dataset that more than one run was made with.
     fn mark_best(&mut self) {
+        // Losses can be compared where the same tokens of the same examples were predicted.
         let dataset = |run: &Run| {
             let config = &run.config;
-            format!("{:?} {}", config.data, config.held_out_fraction)
+            let examples = (&config.data, &config.data_options, config.held_out_fraction);
+            format!("{:?} {examples:?} {:?}", config.model, config.context)
         };
         let mut best: HashMap<String, (f64, usize)> = HashMap::new();
         for run in &self.runs {

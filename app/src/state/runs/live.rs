@@ -4,9 +4,11 @@
 use std::collections::VecDeque;
 
 use stepladder_protocol::{
-    ErrorReport, EvaluationRow, Event, Finished, JobId, Phase, RunMemory, RunStarted, StepRow,
-    TrainSummary,
+    ErrorReport, EvaluationRow, Event, Finished, JobId, Phase, PhaseProgress, RunMemory,
+    RunStarted, StepRow, TrainSummary,
 };
+
+use crate::words;
 
 /// Notes beyond this push the oldest out.
 const MAX_NOTES: usize = 4000;
@@ -50,6 +52,8 @@ pub enum Wish {
     Pause,
     /// To stop and keep what there is.
     Keep,
+    /// To end at once.
+    EndNow,
 }
 
 /// How far a stage has come.
@@ -77,6 +81,20 @@ pub enum Unit {
 }
 
 impl Progress {
+    /// As an event tells it.
+    pub fn of(progress: &PhaseProgress) -> Self {
+        Self {
+            done: progress.done as f64,
+            total: progress.total as f64,
+            per_second: progress.per_second,
+            unit: match progress.phase {
+                Phase::Evaluating => Unit::Examples,
+                Phase::Rehearsing => Unit::Parts,
+                _ => Unit::Bytes,
+            },
+        }
+    }
+
     /// From 0 to 1.
     pub fn share(&self) -> f32 {
         (self.done / self.total.max(1.0)).clamp(0.0, 1.0) as f32
@@ -198,18 +216,7 @@ impl LiveRun {
                     unit: Unit::Bytes,
                 });
             }
-            Event::Progress(progress) => {
-                self.progress = Some(Progress {
-                    done: progress.done as f64,
-                    total: progress.total as f64,
-                    per_second: progress.per_second,
-                    unit: match progress.phase {
-                        Phase::Evaluating => Unit::Examples,
-                        Phase::Rehearsing => Unit::Parts,
-                        _ => Unit::Bytes,
-                    },
-                });
-            }
+            Event::Progress(progress) => self.progress = Some(Progress::of(progress)),
             Event::Started(started) => {
                 self.note(now, What::Started(started.clone()));
                 self.saved |= started.first_step > 0;
@@ -243,7 +250,14 @@ impl LiveRun {
                 self.end(End::Paused { step: *step }, now);
             }
             Event::Stopped { run: None, .. } => self.end(End::Withdrawn, now),
-            Event::Failed(problem) => self.end(End::Failed(problem.clone()), now),
+            Event::Failed(problem) => {
+                let asked = self.wish == Some(Wish::EndNow) && problem.code == "worker_died";
+                let problem = match asked {
+                    true => words::runs::ended_now(),
+                    false => problem.clone(),
+                };
+                self.end(End::Failed(problem), now);
+            }
             // What is no run of ours was not begun; a run that is on goes on.
             Event::Rejected(problem) if self.waits() => {
                 self.end(End::Failed(problem.clone()), now);
@@ -270,7 +284,7 @@ impl LiveRun {
         }
     }
 
-    fn end(&mut self, end: End, now: f64) {
+    pub(super) fn end(&mut self, end: End, now: f64) {
         self.note(now, What::Ended(end.clone()));
         self.stage = Stage::Ended(end);
         self.progress = None;

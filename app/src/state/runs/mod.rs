@@ -18,8 +18,9 @@ pub mod view;
 mod hearing;
 mod list;
 mod orders;
+mod queue;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 
 use stepladder_protocol::{JobId, RunConfig};
@@ -27,7 +28,7 @@ use stepladder_protocol::{JobId, RunConfig};
 pub use self::stored::{DiskAnswer, DiskRequest};
 
 use self::course::Course;
-use self::export::{Export, ExportAction};
+use self::export::{Export, ExportAction, ExportStage};
 use self::run::{Loaded, Offer, Run, RunKey, Standing};
 use self::view::{View, ViewAction};
 use super::Effect;
@@ -106,6 +107,12 @@ pub struct Runs {
     /// Whether the folder was read.
     pub listed: bool,
     folder: Option<PathBuf>,
+    /// Runs that wait, in their order.
+    queue: VecDeque<RunKey>,
+    /// The run that the training worker is at.
+    at_work: Option<RunKey>,
+    /// Runs that were asked to pause together.
+    paused_together: Vec<RunKey>,
     courses: HashMap<RunKey, Course>,
     jobs: usize,
     exports: usize,
@@ -170,6 +177,13 @@ impl Runs {
     /// Whether a run is on, or waits.
     pub fn is_training(&self) -> bool {
         self.runs.iter().any(Run::is_on)
+    }
+
+    /// Whether a run that was asked to pause with all others could not be saved.
+    pub fn could_not_pause(&self) -> bool {
+        { self.paused_together.iter() }
+            .filter_map(|key| self.run(*key))
+            .any(|run| run.standing() == Standing::Failed)
     }
 
     fn run_mut(&mut self, key: RunKey) -> Option<&mut Run> {
@@ -270,9 +284,10 @@ impl Runs {
 
     /// A folder to export to was chosen.
     pub fn picked(&mut self, paths: Vec<PathBuf>, _effects: &mut Vec<Effect>) {
-        if let Some(export) = &mut self.export {
+        let asks = |export: &&mut Export| !matches!(export.stage, ExportStage::Writing(..));
+        if let Some(export) = self.export.as_mut().filter(asks) {
             export.folder = paths.into_iter().next();
-            export.stage = export::ExportStage::Asking;
+            export.stage = ExportStage::Asking;
         }
     }
 }

@@ -14,16 +14,12 @@ impl Runs {
     /// Begins a run; it waits if another is on.
     pub fn start(&mut self, config: RunConfig, effects: &mut Vec<Effect>) {
         let key = self.new_key();
-        let mut run = Run::new(key, config.clone());
+        let mut run = Run::new(key, config);
         let job = self.new_job();
-        run.live = Some(LiveRun::new(job.clone(), self.now));
+        run.live = Some(LiveRun::new(job, self.now));
         run.figures = Loaded::Yes(Box::new(Figures::new(Default::default(), self.view.window)));
         self.runs.insert(0, run);
-        effects.push(Effect::Train {
-            job,
-            config: Box::new(config),
-            resume: None,
-        });
+        self.enqueue(key, effects);
         self.sort();
         self.view.ticked.clear();
         self.look(ViewAction::Choose(key), effects);
@@ -36,11 +32,23 @@ impl Runs {
 
     /// Does what a run offers, if it still does.
     pub(super) fn take_up(&mut self, key: RunKey, offer: Offer, effects: &mut Vec<Effect>) {
+        let has_worker = self.at_work == Some(key);
         let Some(run) = self.run_mut(key).filter(|run| run.offers_to(offer)) else {
             return;
         };
         match offer {
+            Offer::Withdraw if !has_worker => self.withdraw(key, effects),
             Offer::Withdraw | Offer::Pause => pause(run, effects),
+            Offer::EndNow => {
+                if let Some(live) = &mut run.live {
+                    live.wish = Some(Wish::EndNow);
+                }
+                effects.push(Effect::KillWorker(Desk::Training));
+            }
+            Offer::Forget => {
+                self.runs.retain(|run| run.key != key);
+                self.choose_something(effects);
+            }
             Offer::Keep => {
                 if let Some(live) = &mut run.live {
                     live.wish = Some(Wish::Keep);
@@ -76,30 +84,26 @@ impl Runs {
             return;
         };
         // What was noted before stays to be read.
+        let saved = run.has_checkpoint();
         let notes = run.live.take().map(|live| live.notes).unwrap_or_default();
         let best = run.stored.as_ref().and_then(|stored| stored.best);
         run.live = Some(LiveRun {
             notes,
             best,
-            saved: true,
-            ..LiveRun::new(job.clone(), now)
+            saved,
+            ..LiveRun::new(job, now)
         });
-        effects.push(Effect::Train {
-            job,
-            config: Box::new(run.config.clone()),
-            resume: run.folder.clone(),
-        });
+        self.enqueue(key, effects);
         self.sort();
         self.look(ViewAction::Choose(key), effects);
     }
 
-    /// Asks every run that is on or waits to pause; those that wait first, so that none begins.
+    /// Asks every run that is on to pause, and keeps those that wait.
     pub(super) fn pause_all(&mut self, effects: &mut Vec<Effect>) {
-        let waits = |run: &Run| run.live.as_ref().is_some_and(LiveRun::waits);
-        let (waiting, on): (Vec<&mut Run>, Vec<&mut Run>) = { self.runs.iter_mut() }
-            .filter(|run| run.is_on())
-            .partition(|run| waits(run));
-        for run in waiting.into_iter().rev().chain(on) {
+        self.set_queue_aside(effects);
+        self.paused_together.clear();
+        for run in self.runs.iter_mut().filter(|run| run.is_on()) {
+            self.paused_together.push(run.key);
             pause(run, effects);
         }
     }

@@ -48,8 +48,12 @@ pub enum Offer {
     Keep,
     /// Go on from the last checkpoint.
     Resume,
+    /// End the worker at once: it takes too long to save.
+    EndNow,
     /// Begin anew with the same config.
     Retry,
+    /// Take it off the list: nothing of it is on disk.
+    Forget,
     /// Change its config first.
     AgainWithChanges,
     /// Write its adapter for elsewhere.
@@ -154,7 +158,7 @@ impl Run {
                     Standing::Interrupted
                 }
                 (Stage::Ended(End::Failed(_)), _) => Standing::Failed,
-                (_, Some(Wish::Pause)) => Standing::Pausing,
+                (_, Some(Wish::Pause | Wish::EndNow)) => Standing::Pausing,
                 (_, Some(Wish::Keep)) => Standing::Keeping,
                 (Stage::Asked | Stage::Queued { .. }, None) => Standing::Queued,
                 (Stage::In(_), None) if live.latest.is_none() => Standing::Starting,
@@ -179,19 +183,24 @@ impl Run {
             Standing::Queued => vec![Offer::Withdraw],
             Standing::Starting => vec![Offer::Pause],
             Standing::Running => vec![Offer::Pause, Offer::Keep],
-            Standing::Keeping => vec![Offer::Pause],
-            Standing::Pausing | Standing::Elsewhere => Vec::new(),
+            Standing::Keeping => vec![Offer::Pause, Offer::EndNow],
+            Standing::Pausing => vec![Offer::EndNow],
+            Standing::Elsewhere | Standing::Finished => Vec::new(),
+            // In its own folder it goes on, or starts over where nothing was saved yet.
+            Standing::Paused | Standing::Interrupted if self.is_on_disk() => vec![Offer::Resume],
             Standing::Paused | Standing::Interrupted | Standing::Failed => {
                 match self.has_checkpoint() {
                     true => vec![Offer::Resume],
                     false => vec![Offer::Retry],
                 }
             }
-            Standing::Finished => Vec::new(),
         };
         offers.push(Offer::AgainWithChanges);
         let rests = !self.is_on() && self.standing() != Standing::Elsewhere;
-        if self.folder.is_some() {
+        if rests && !self.is_on_disk() {
+            offers.push(Offer::Forget);
+        }
+        if self.is_on_disk() {
             if rests && self.has_adapter() {
                 offers.push(Offer::Export);
             }
@@ -206,6 +215,13 @@ impl Run {
     /// Whether it can do this now.
     pub fn offers_to(&self, offer: Offer) -> bool {
         self.offers().contains(&offer)
+    }
+
+    /// Whether its folder is there.
+    fn is_on_disk(&self) -> bool {
+        let has_begun = |live: &LiveRun| live.started.is_some();
+        self.stored.is_some()
+            || (self.folder.is_some() && self.live.as_ref().is_some_and(has_begun))
     }
 
     /// Whether it can go on from somewhere.

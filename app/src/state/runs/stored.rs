@@ -21,6 +21,13 @@ pub enum DiskRequest {
         /// Runs that workers of this window write to: their locks are left alone.
         ours: Vec<PathBuf>,
     },
+    /// Make a folder for each of these runs, which have not begun, as if they were paused.
+    SetAside {
+        /// The folder of runs.
+        folder: PathBuf,
+        /// What they are to do.
+        configs: Vec<RunConfig>,
+    },
     /// Read the figures of a run from a place in its file on.
     ReadFigures {
         /// The run.

@@ -74,8 +74,10 @@ impl View {
     pub fn act(&mut self, action: ViewAction) {
         match action {
             ViewAction::Choose(key) => {
-                if self.chosen != Some(key) {
+                if self.chosen != Some(key) || self.compares() {
                     self.chosen = Some(key);
+                    // What was pressed is shown, whatever lay over each other.
+                    self.ticked.clear();
                     self.reset();
                 }
             }

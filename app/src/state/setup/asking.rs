@@ -8,6 +8,7 @@ use super::super::Effect;
 use super::Setup;
 use super::dataset::DataAsked;
 use super::memory::{METHODS, relevant};
+use super::question::Change;
 use super::wrong::contradictions;
 use crate::words;
 
@@ -15,21 +16,22 @@ impl Setup {
     /// Compares what is on the page with what was asked.
     pub(super) fn changed(&mut self, effects: &mut Vec<Effect>) {
         self.contradictions = contradictions(&self.config, self.model.info.as_ref());
-        if self.about_model.should_be(&self.config.model, effects) {
-            self.model.info = None;
-            self.model.problem = None;
+        self.about_model.should_be(&self.config.model, effects);
+        match self.about_data.should_be(&self.data_asked(), effects) {
+            Change::No => {}
+            Change::Other => {
+                self.about_rows.stop(effects);
+                self.dataset.outdated = true;
+                self.dataset.reading = None;
+                self.examples.stay();
+            }
+            // What could not be read, or not to its end, still is of what was there before.
+            Change::Back => {
+                let dataset = &mut self.dataset;
+                dataset.outdated = dataset.problem.is_some() || dataset.canceled;
+            }
         }
-        if self.about_data.should_be(&self.data_asked(), effects) {
-            self.about_rows.stop(effects);
-            self.dataset.outdated = true;
-            self.dataset.problem = None;
-            self.dataset.reading = None;
-            self.dataset.canceled = false;
-            self.examples.stay();
-        }
-        if self.about_memory.should_be(&self.memory_asked(), effects) {
-            self.memory.problem = None;
-        }
+        self.about_memory.should_be(&self.memory_asked(), effects);
         self.dataset.sort(&self.config);
         self.memory.look_for_ways_out(&self.config);
     }
@@ -41,6 +43,7 @@ impl Setup {
     fn memory_asked(&self) -> RunConfig {
         RunConfig {
             device: self.device.clone(),
+            threads: self.threads,
             ..relevant(&self.config)
         }
     }

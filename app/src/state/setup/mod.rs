@@ -21,7 +21,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use stepladder_protocol::{ErrorReport, ModelInfo, RunConfig};
+use stepladder_protocol::{DataOptions, ErrorReport, ModelInfo, RunConfig};
 
 use self::choice::Choice;
 use self::dataset::{DataAsked, Dataset};
@@ -34,7 +34,7 @@ use self::ready::{Missing, Ready, forecast};
 use self::wrong::{Wrong, quantize_contradicts, refused};
 use super::runs::DiskRequest;
 use super::settings::Settings;
-use super::{Effect, Picker};
+use super::{Desk, Effect, Picker};
 use crate::words;
 
 /// What the names of its jobs begin with.
@@ -106,6 +106,7 @@ pub struct Setup {
     /// What is wrong beyond that.
     contradictions: BTreeMap<Field, Wrong>,
     device: String,
+    threads: Option<usize>,
     about_model: Question<String>,
     about_data: Question<DataAsked>,
     about_rows: Question<(DataAsked, usize)>,
@@ -138,6 +139,7 @@ impl Setup {
             unread: BTreeMap::new(),
             contradictions: BTreeMap::new(),
             device: settings.device.clone(),
+            threads: settings.threads,
             about_model: Question::new("model"),
             about_data: Question::new("data"),
             about_rows: Question::new("rows"),
@@ -165,10 +167,19 @@ impl Setup {
         self.changed(effects);
     }
 
-    /// Plans for another device, if another is chosen.
+    /// Plans for another device or number of threads, if another is chosen.
     pub fn settings_changed(&mut self, settings: &Settings, effects: &mut Vec<Effect>) {
-        if self.device != settings.device {
+        if self.threads != settings.threads {
+            // A process settles how many threads it computes with when it starts.
+            effects.push(Effect::EndWorker(Desk::Looking));
+            // What it was asked and has not answered goes with it.
+            self.about_model.again_if_open();
+            self.about_data.again_if_open();
+            self.about_memory.again_if_open();
+        }
+        if (self.device != settings.device) || (self.threads != settings.threads) {
             self.device.clone_from(&settings.device);
+            self.threads = settings.threads;
             self.changed(effects);
         }
     }
@@ -203,7 +214,10 @@ impl Setup {
             SetupAction::Choose(choice) => choice.apply(&mut self.config),
             SetupAction::Type(field, text) => self.type_into(field, text),
             SetupAction::Browse(step) => self.browse(step, effects),
-            SetupAction::TypeRow(typed) => self.examples.jump = typed,
+            SetupAction::TypeRow(typed) => {
+                let is_part = |c: &char| c.is_ascii_digit() || *c == ',';
+                self.examples.jump = typed.chars().filter(is_part).collect();
+            }
             SetupAction::CancelReading => {
                 self.about_data.stop(effects);
                 self.dataset.reading = None;
@@ -220,12 +234,7 @@ impl Setup {
             }
             SetupAction::ForgetNotTaken => self.dataset.not_taken.clear(),
             SetupAction::Reset => {
-                self.config = RunConfig {
-                    model: std::mem::take(&mut self.config.model),
-                    data: std::mem::take(&mut self.config.data),
-                    method: self.config.method,
-                    ..RunConfig::default()
-                };
+                self.config = self.reset_config();
                 self.typed.clear();
                 self.unread.clear();
             }
@@ -233,6 +242,30 @@ impl Setup {
             SetupAction::Start => {}
         }
         self.changed(effects);
+    }
+
+    /// Every setting as it is by default, for the same model, method and dataset, read the same way.
+    fn reset_config(&self) -> RunConfig {
+        let config = self.config.clone();
+        let read = config.data_options;
+        RunConfig {
+            model: config.model,
+            data: config.data,
+            data_fingerprints: config.data_fingerprints,
+            data_options: DataOptions {
+                format: read.format,
+                map: read.map,
+                template: read.template,
+                ..DataOptions::default()
+            },
+            method: config.method,
+            ..RunConfig::default()
+        }
+    }
+
+    /// Whether a setting differs from its default.
+    pub fn is_changed(&self) -> bool {
+        !self.unread.is_empty() || self.config != self.reset_config()
     }
 
     fn set_data(&mut self, data: Vec<String>) {
@@ -266,6 +299,10 @@ impl Setup {
     }
 
     fn browse(&mut self, step: Browse, effects: &mut Vec<Effect>) {
+        if self.is_fetching_rows() && !matches!(step, Browse::Row(_)) {
+            // Where it leads is not known yet.
+            return;
+        }
         self.examples.jump.clear();
         if !self.examples.step(step) {
             return;
@@ -349,8 +386,14 @@ impl Setup {
     pub fn wrong(&self, field: Field) -> Option<Wrong> {
         let known = { self.unread.get(&field) }.or_else(|| self.contradictions.get(&field));
         known.cloned().or_else(|| {
-            let problems = [&self.memory.problem, &self.dataset.problem];
-            let mut refused = problems.into_iter().flatten().filter_map(refused);
+            // What is asked anew was refused for something else.
+            let problems = [
+                (&self.memory.problem, self.is_planning()),
+                (&self.dataset.problem, self.is_reading()),
+            ];
+            let mut refused = { problems.into_iter() }
+                .filter(|(_, asked_anew)| !asked_anew)
+                .filter_map(|(problem, _)| refused(problem.as_ref()?));
             refused
                 .find(|(about, _)| *about == field)
                 .map(|(_, wrong)| wrong)
@@ -403,8 +446,10 @@ impl Setup {
         let is_read = { dataset.preview.as_ref() }.is_some_and(|preview| preview.complete);
         Some(match () {
             () if self.config.model.is_empty() => Missing::Model,
+            () if self.is_looking_at_model() => Missing::LookingAtModel,
             () if self.model.problem.is_some() => Missing::UsableModel,
             () if self.config.data.is_empty() => Missing::Dataset,
+            () if self.is_reading() && wrong.is_none() => Missing::ReadingDataset,
             () if dataset.problem.is_some() && wrong.is_none() => Missing::UsableDataset,
             () if wrong.is_some() => {
                 let (field, wrong) = wrong?;

@@ -29,6 +29,17 @@ enum Due {
     At(f64),
 }
 
+/// How what should be known differs from what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Not.
+    No,
+    /// It is something else; what is known stays until it is asked.
+    Other,
+    /// It was something else for a moment: what is known holds again.
+    Back,
+}
+
 impl<T: PartialEq> Question<T> {
     /// Nothing asked yet.
     pub fn new(name: &'static str) -> Self {
@@ -42,12 +53,12 @@ impl<T: PartialEq> Question<T> {
     }
 
     /// Notes what should be known now. An answer under way to something else is of no use any more.
-    /// Answers whether that is something else than before.
-    pub fn should_be(&mut self, wanted: &T, effects: &mut Vec<Effect>) -> bool {
+    pub fn should_be(&mut self, wanted: &T, effects: &mut Vec<Effect>) -> Change {
         if self.asked.as_ref() == Some(wanted) {
-            // Changed and changed back.
-            self.due = Due::No;
-            return false;
+            return match std::mem::replace(&mut self.due, Due::No) {
+                Due::No => Change::No,
+                _ => Change::Back,
+            };
         }
         self.due = Due::Noticed;
         if self.open {
@@ -55,13 +66,20 @@ impl<T: PartialEq> Question<T> {
             // Whoever changes it back is still without an answer.
             self.asked = None;
         }
-        true
+        Change::Other
     }
 
     /// Asks the same again.
     pub fn again(&mut self) {
         self.asked = None;
         self.due = Due::Noticed;
+    }
+
+    /// Asks the same again if the answer is still on its way.
+    pub fn again_if_open(&mut self) {
+        if self.open {
+            self.again();
+        }
     }
 
     /// Whether it is time to ask.

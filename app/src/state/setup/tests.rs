@@ -241,7 +241,27 @@ fn typing_asks_once_it_has_paused() {
     // Changed and changed back before anything was asked.
     let mut page = Page::ready();
     page.act(SetupAction::Type(Field::Context, "512".to_owned()));
+    assert!(page.setup.dataset.outdated);
     page.act(SetupAction::Type(Field::Context, String::new()));
+    assert_eq!(page.wait(1.0), []);
+    assert!(matches!(page.setup.ready(), Ready::Go(_)));
+    assert!(!page.setup.dataset.outdated, "it is what it was");
+
+    // The same where something was wrong before: that is still wrong, and still told.
+    let mut page = Page::ready();
+    page.act(SetupAction::Type(Field::Context, "512".to_owned()));
+    page.wait(1.0);
+    page.say("setup/data/2", problem("io", "cannot be read"));
+    page.act(SetupAction::Type(Field::Context, "64".to_owned()));
+    assert_eq!(page.setup.ready(), Ready::Missing(Missing::ReadingDataset));
+    page.act(SetupAction::Type(Field::Context, "512".to_owned()));
+    assert_eq!(page.wait(1.0), []);
+    assert_eq!(page.setup.ready(), Ready::Missing(Missing::UsableDataset));
+    assert!(page.setup.dataset.problem.is_some() && page.setup.dataset.outdated);
+
+    let mut page = Page::ready();
+    page.act(SetupAction::Model("/another".to_owned()));
+    page.act(SetupAction::Model("builtin".to_owned()));
     assert_eq!(page.wait(1.0), []);
     assert!(matches!(page.setup.ready(), Ready::Go(_)));
 }

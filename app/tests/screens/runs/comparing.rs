@@ -42,4 +42,25 @@ fn ticked_runs_lie_over_each_other_with_what_differed() {
     page.get_by_label("0.1250");
     click(&mut page, "Clear selection");
     assert!(!shows(&page, "Comparing"));
+
+    // Pressing a run of the list shows it, whatever lay over each other.
+    page.get_by_label("Compare ladder").click();
+    page.step();
+    page.step();
+    assert!(shows(&page, "Tick another run"));
+    page.get_by_label("Compare lora").click();
+    page.run_steps(2);
+    assert!(shows(&page, "Comparing 2 runs"));
+    let rows: Vec<_> = page
+        .get_all_by_role(egui::accesskit::Role::ListItem)
+        .map(|row| label(&row))
+        .collect();
+    assert!(rows[0].contains("held-out loss 0."), "{rows:?}");
+    assert!(rows[0].contains("Loss from 1.000 to 0.5"), "{rows:?}");
+    page.get_all_by_role(egui::accesskit::Role::ListItem)
+        .next()
+        .unwrap()
+        .click();
+    page.run_steps(2);
+    assert!(!shows(&page, "Comparing"));
 }

@@ -1,6 +1,7 @@
 //! Runs that a worker of this window is at.
 
 use egui_kittest::kittest::Queryable;
+use stepladder::state::closing::Closing;
 use stepladder::state::runs::run::Standing;
 use stepladder::state::runs::stored::DiskRequest;
 use stepladder::state::{Desk, Effect, News};
@@ -132,26 +133,94 @@ fn a_paused_run_is_paused_to_its_recorded_end() {
     assert!(page.query_by_label("Pause").is_none());
 }
 
+/// The run that was asked of the training worker since the last time.
+fn trained(page: &mut Page_) -> Vec<(String, Option<std::path::PathBuf>)> {
+    { asked(page).into_iter() }
+        .filter_map(|effect| match effect {
+            Effect::Train { job, resume, .. } => Some((job.0, resume)),
+            _ => None,
+        })
+        .collect()
+}
+
 #[test]
-fn a_run_that_waits_can_be_taken_back() {
-    let mut page = page_of(vec![RunConfig::default(), config(Method::Lora)]);
-    play(&mut page, [event("run/1", Event::Queued { ahead: 0 })]);
-    play(&mut page, [event("run/2", Event::Queued { ahead: 1 })]);
-    assert!(shows(&page, "Waiting for 1 run before it"));
+fn runs_wait_for_each_other_and_each_gets_a_worker_of_its_own() {
+    let three = vec![
+        RunConfig::default(),
+        config(Method::Lora),
+        config(Method::Qlora),
+    ];
+    let mut page = page_of(three);
+    assert_eq!(trained(&mut page), [("run/1".to_owned(), None)]);
+    page.step();
+    assert!(shows(&page, "Waiting for 2 runs before it"));
+    click(&mut page, "Remove from queue");
+    assert_eq!(page.state().state().runs.runs.len(), 2);
+    assert_eq!(
+        asked(&mut page).len(),
+        1,
+        "the list is read, no worker asked"
+    );
+
+    // The first one's worker dies; the next run knows nothing of it.
+    hear(&mut page, event("run/1", died()));
+    let effects = asked(&mut page);
+    let place = |wanted: &dyn Fn(&Effect) -> bool| effects.iter().position(wanted).unwrap();
+    let ended = place(&|effect| *effect == Effect::EndWorker(Desk::Training));
+    let next = place(&|effect| matches!(effect, Effect::Train { job, .. } if job.0 == "run/2"));
+    assert!(ended < next, "{effects:?}");
+    let standings = { page.state().state().runs.runs.iter() }
+        .map(|run| (run.config.method, run.standing()))
+        .collect::<Vec<_>>();
+    assert_eq!(
+        standings,
+        [
+            (Method::Lora, Standing::Queued),
+            (Method::Ladder, Standing::Interrupted)
+        ]
+    );
+}
+
+#[test]
+fn a_run_that_was_sent_and_says_nothing_yet_is_stopped_by_its_worker() {
+    let mut page = page_of(vec![RunConfig::default()]);
     asked(&mut page);
     click(&mut page, "Remove from queue");
     let stops = sent(&mut page, Desk::Training);
-    assert!(
-        matches!(&stops[..], [Command::Stop(job)] if job.job.0 == "run/2"),
-        "{stops:?}"
-    );
-    hear(
+    assert!(matches!(&stops[..], [Command::Stop(job)] if job.job.0 == "run/1"));
+    let stopped = Event::Stopped { run: None, step: 0 };
+    hear(&mut page, event("run/1", stopped));
+    assert!(page.state().state().runs.runs.is_empty());
+}
+
+#[test]
+fn a_worker_that_takes_too_long_to_save_can_be_ended() {
+    let mut page = running_to(9);
+    click(&mut page, "Pause");
+    asked(&mut page);
+    click(&mut page, "End now");
+    assert!(asked(&mut page).contains(&Effect::KillWorker(Desk::Training)));
+    hear(&mut page, event("run/1", died()));
+    assert_eq!(standing(&page), Standing::Interrupted);
+    assert!(shows(&page, "it was ended before it was saved"));
+    assert!(!shows(&page, "SIGKILL"));
+    page.get_by_label("Resume");
+}
+
+#[test]
+fn a_run_of_which_nothing_is_on_disk_can_only_leave_the_list() {
+    let mut page = page_of(vec![RunConfig::default()]);
+    play(&mut page, [training_in("run/1", "first")]);
+    let gone = ErrorReport::new("model_folder_missing", "there is no model", "");
+    play(
         &mut page,
-        event("run/2", Event::Stopped { run: None, step: 0 }),
+        [event("run/1", Event::Failed(gone)), listed(Vec::new())],
     );
-    assert_eq!(page.state().state().runs.runs.len(), 1);
-    let ended = asked(&mut page).contains(&Effect::EndWorker(Desk::Training));
-    assert!(!ended, "the other one goes on");
+    for button in ["Show in folder", "Rename", "Delete"] {
+        assert!(page.query_by_label(button).is_none(), "{button}");
+    }
+    click(&mut page, "Remove from list");
+    assert!(page.state().state().runs.runs.is_empty());
 }
 
 #[test]
@@ -181,13 +250,20 @@ fn a_worker_that_dies_is_told_at_once_with_the_way_on() {
     page.get_by_label("Resume");
     assert!(page.query_by_label("Retry").is_none());
 
-    // Before a checkpoint there is nothing to go on from.
+    // Before a checkpoint it starts over, in its own folder.
     let mut page = running_to(1);
     page.state_mut()
         .outside()
         .news
         .push_back(event("run/1", died()));
     page.step();
+    page.get_by_label("Resume");
+    assert!(page.query_by_label("Retry").is_none());
+
+    // While it was loaded, there may be no folder.
+    let mut page = page_of(vec![RunConfig::default()]);
+    play(&mut page, [training_in("run/1", "first")]);
+    play(&mut page, [event("run/1", died())]);
     page.get_by_label("Retry");
     assert!(page.query_by_label("Resume").is_none());
 }
@@ -223,23 +299,59 @@ fn the_log_tells_what_happened() {
 }
 
 #[test]
-fn runs_are_paused_together_waiting_ones_first() {
+fn closing_pauses_the_run_and_keeps_those_that_wait() {
     let mut page = page_of(vec![RunConfig::default(), config(Method::Lora)]);
     let running = { recorded(FINISHED, "run/1").into_iter() }.take(20);
     play(&mut page, running);
-    play(
-        &mut page,
-        [event("run/2", Event::Queued { ahead: 1 }), News::CloseAsked],
-    );
+    play(&mut page, [News::CloseAsked]);
     asked(&mut page);
     click(&mut page, "Pause and close");
-    let jobs: Vec<String> = { sent(&mut page, Desk::Training).into_iter() }
-        .filter_map(|command| match command {
-            Command::Stop(job) => Some(job.job.0),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(jobs, ["run/2", "run/1"]);
+    let effects = asked(&mut page);
+    let kept = { effects.iter() }.find_map(|effect| match effect {
+        Effect::Disk(DiskRequest::SetAside { configs, .. }) => Some(configs),
+        _ => None,
+    });
+    assert_eq!(kept, Some(&vec![config(Method::Lora)]));
+    let is_stop = |effect: &&Effect| match effect {
+        Effect::Send(Desk::Training, command) => {
+            matches!(&**command, Command::Stop(job) if job.job.0 == "run/1")
+        }
+        _ => false,
+    };
+    assert_eq!(effects.iter().filter(is_stop).count(), 1);
+    assert!(
+        !effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Train { .. }))
+    );
+    let stopped = Event::Stopped {
+        run: Some("/runs/first".to_owned()),
+        step: 9,
+    };
+    // The window is closed as soon as it is saved.
+    assert_eq!(page.state().state().closing, Closing::WhenSaved);
+    page.state_mut()
+        .outside()
+        .news
+        .push_back(event("run/1", stopped));
+    page.step();
+    assert!(!page.state().state().runs.is_training());
+    assert!(
+        !asked(&mut page)
+            .iter()
+            .any(|effect| matches!(effect, Effect::Train { .. }))
+    );
+}
+
+#[test]
+fn a_window_stays_open_where_the_run_could_not_be_saved() {
+    let mut page = running_to(9);
+    play(&mut page, [News::CloseAsked]);
+    click(&mut page, "Pause and close");
+    let full = ErrorReport::new("io", "cannot write: no space left on device", "");
+    hear(&mut page, event("run/1", Event::Failed(full)));
+    assert_eq!(page.state().state().closing, Closing::No);
+    assert!(shows(&page, "no space left on device"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
@@ -13,7 +14,7 @@ use super::shape::{linear_maps, tensor_name};
 use super::{Lora, LoraShape};
 use crate::adapters::parameters::Parameters;
 use crate::adapters::tensor_file;
-use crate::files::{create_atomically, write_atomically};
+use crate::files::{Watched, create_atomically, write_atomically};
 use crate::models::config::DecoderConfig;
 use crate::{Error, Result};
 
@@ -192,7 +193,13 @@ impl<'a> Place<'a> {
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn save(folder: &Path, lora: &Lora, base_model: &str, root: &str) -> Result<()> {
+pub fn save(
+    folder: &Path,
+    lora: &Lora,
+    base_model: &str,
+    root: &str,
+    told: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     let shape = lora.shape();
     let in_peft = |name: &str| {
@@ -210,7 +217,8 @@ pub fn save(folder: &Path, lora: &Lora, base_model: &str, root: &str) -> Result<
     // PEFT looks for this mark.
     let format = Some([("format".to_owned(), "pt".to_owned())].into());
     create_atomically(&folder.join(TENSORS), |temporary| {
-        tensor_file::write(tensors, format, &mut File::create(temporary)?)
+        let mut file = Watched::new(File::create(temporary)?, told);
+        tensor_file::write(tensors, format, &mut file)
     })?;
     let targets: Vec<&str> = shape
         .modules
