@@ -6,7 +6,9 @@ use super::Actions;
 use crate::state::closing::{Closing, ClosingAction};
 use crate::state::{Action, State};
 use crate::theme::{Type, space};
-use crate::widgets::{button, caption, primary_button, progress, quiet_button, styled};
+use crate::widgets::{
+    button, caption, focus_when_opened, primary_button, progress, quiet_button, styled,
+};
 use crate::words::shell;
 
 /// Draws it, if it is asked.
@@ -27,7 +29,9 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
                     if button(ui, "", shell::CLOSE_KEEP).clicked() {
                         actions.push(act(ClosingAction::KeepRunning));
                     }
-                    if quiet_button(ui, "", shell::CLOSE_STAY).clicked() {
+                    let stay = quiet_button(ui, "", shell::CLOSE_STAY);
+                    focus_when_opened(&stay);
+                    if stay.clicked() {
                         actions.push(act(ClosingAction::Stay));
                     }
                 });

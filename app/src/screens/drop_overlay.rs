@@ -1,7 +1,8 @@
 //! What lies over the window while files are held above it.
 
-use egui::{Align2, Area, CornerRadius, Id, Order, Sense, Stroke, Ui};
+use egui::{Align2, Area, CornerRadius, Id, Order, Role, Sense, Stroke, Ui, WidgetInfo};
 
+use crate::theme::size::{OVERLAY_ICON, OVERLAY_LINE, OVERLAY_RADIUS};
 use crate::theme::{Type, icons, palette, space};
 use crate::words::shell;
 
@@ -16,7 +17,11 @@ pub fn show(ui: &mut Ui) {
         .order(Order::Foreground)
         .fixed_pos(screen.min)
         .show(ui.ctx(), |ui| {
-            ui.allocate_exact_size(screen.size(), Sense::hover());
+            let (_, response) = ui.allocate_exact_size(screen.size(), Sense::hover());
+            response.widget_info(|| {
+                let label = format!("{}. {}", shell::DROP_HERE, shell::DROP_HELP);
+                WidgetInfo::labeled(Role::Status, true, label)
+            });
             let painter = ui.painter();
             painter.rect_filled(
                 screen,
@@ -26,19 +31,21 @@ pub fn show(ui: &mut Ui) {
             let zone = screen.shrink(space::XL);
             painter.rect_stroke(
                 zone,
-                CornerRadius::same(16),
-                Stroke::new(2.0, palette.accent),
+                CornerRadius::same(OVERLAY_RADIUS),
+                Stroke::new(OVERLAY_LINE, palette.accent),
                 egui::StrokeKind::Inside,
             );
             let style = ui.style();
-            let line = |offset: f32, text: &str, kind: Type, size: f32, color| {
-                let mut font = kind.style().resolve(style);
-                font.size = size;
-                let at = zone.center() + egui::vec2(0.0, offset);
-                painter.text(at, Align2::CENTER_CENTER, text, font, color);
+            let mut below = zone.center().y - OVERLAY_ICON;
+            let mut line = |text: &str, font: egui::FontId, color| {
+                let at = egui::pos2(zone.center().x, below);
+                let drawn = painter.text(at, Align2::CENTER_TOP, text, font, color);
+                below = drawn.bottom() + space::S;
             };
-            line(-44.0, icons::DROP, Type::Body, 40.0, palette.accent);
-            line(6.0, shell::DROP_HERE, Type::Title, 22.0, palette.text);
-            line(36.0, shell::DROP_HELP, Type::Body, 14.0, palette.muted);
+            let font = |kind: Type| kind.style().resolve(style);
+            let icon = egui::FontId::new(OVERLAY_ICON, font(Type::Body).family);
+            line(icons::DROP, icon, palette.accent);
+            line(shell::DROP_HERE, font(Type::Title), palette.text);
+            line(shell::DROP_HELP, font(Type::Body), palette.muted);
         });
 }

@@ -8,12 +8,14 @@ mod notices;
 mod rail;
 mod runs;
 mod settings;
+mod shortcuts;
 mod top_bar;
 
 use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 
 use crate::state::{Action, Page, State};
 use crate::theme::{palette, space};
+use crate::widgets::show_focus;
 
 /// What the user did in this frame.
 pub type Actions = Vec<Action>;
@@ -23,6 +25,7 @@ const TOP_HEIGHT: f32 = 48.0;
 
 /// Draws everything.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    shortcuts::take(ui, state, actions);
     let colors = palette(ui);
     Panel::left("rail")
         .exact_size(RAIL_WIDTH)
@@ -56,4 +59,5 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     });
     closing::show(ui, state, actions);
     drop_overlay::show(ui);
+    show_focus(ui);
 }

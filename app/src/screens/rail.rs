@@ -3,9 +3,11 @@
 use egui::{Align, Button, CornerRadius, Layout, Role, Stroke, Ui, WidgetInfo, vec2};
 
 use super::Actions;
+use super::shortcuts::{Shortcut, hint};
 use crate::state::{Action, Page, State};
-use crate::theme::{Type, icons, palette, space};
-use crate::widgets::styled;
+use crate::theme::size::{MARK_INSET, MARK_RADIUS, RAIL_ENTRY_HEIGHT, RAIL_GAP};
+use crate::theme::{ROW_RADIUS, Type, icons, palette, space};
+use crate::widgets::{ring_radius, styled};
 use crate::words;
 
 const PAGES: [(Page, &str); 2] = [
@@ -46,16 +48,18 @@ fn entry(ui: &mut Ui, state: &State, page: Page, icon: &str, marked: bool, actio
     let button = Button::new(label)
         .fill(fill)
         .stroke(Stroke::NONE)
-        .corner_radius(CornerRadius::same(8))
-        .gap(10.0)
-        .min_size(vec2(ui.available_width(), 36.0))
+        .corner_radius(CornerRadius::same(ROW_RADIUS))
+        .gap(RAIL_GAP)
+        .min_size(vec2(ui.available_width(), RAIL_ENTRY_HEIGHT))
         .frame(true)
         .left_aligned();
     let response = ui.add(button);
     response.widget_info(|| WidgetInfo::selected(Role::Tab, true, current, name));
+    ring_radius(&response, ROW_RADIUS);
+    let response = response.on_hover_text(hint(ui, name, Shortcut::Open(page)));
     if marked {
-        let at = egui::pos2(response.rect.right() - 16.0, response.rect.center().y);
-        ui.painter().circle_filled(at, 4.0, palette.accent);
+        let at = egui::pos2(response.rect.right() - MARK_INSET, response.rect.center().y);
+        ui.painter().circle_filled(at, MARK_RADIUS, palette.accent);
     }
     if response.clicked() {
         actions.push(Action::Go(page));

@@ -11,8 +11,8 @@ use crate::state::{Action, State};
 use crate::text::visible;
 use crate::theme::{Type, icons, space};
 use crate::widgets::{
-    Choice, Hint, button, card, dropdown, field, icon_button, quiet_button, segmented, styled,
-    switch,
+    Choice, Hint, button, card, dropdown, field, follow_focus, icon_button, quiet_button,
+    segmented, styled, switch,
 };
 use crate::words::settings as words;
 
@@ -31,6 +31,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             computing(ui, state, actions);
             folders(ui, state, actions);
             models::show(ui, state, actions);
+            follow_focus(ui);
         });
     dialogs::show(ui, state, actions);
 }

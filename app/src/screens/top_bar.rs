@@ -24,7 +24,7 @@ fn device(ui: &mut Ui, state: &State) {
     let chip = Frame::NONE
         .fill(colors.surface)
         .stroke(Stroke::new(1.0, colors.border))
-        .corner_radius(CornerRadius::same(15))
+        .corner_radius(CornerRadius::same(crate::theme::size::CHIP_RADIUS))
         .inner_margin(Margin::symmetric(12, 4));
     let response = chip.show(ui, |ui| {
         // As tall as its text, not as what is pressed: it fits between the edges of the bar.

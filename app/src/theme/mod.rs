@@ -2,6 +2,7 @@
 //! widgets take all of them from here.
 
 pub mod icons;
+pub mod size;
 
 mod fonts;
 mod palette;
@@ -35,6 +36,12 @@ pub const CARD_RADIUS: u8 = 10;
 pub const CONTROL_RADIUS: u8 = 6;
 /// Height of what is pressed or filled in.
 pub const CONTROL_HEIGHT: f32 = 30.0;
+/// Rounding of what is larger than a control and smaller than a card: entries, rows, the one button.
+pub const ROW_RADIUS: u8 = 8;
+/// Between a control and the ring around it that says where the keyboard is.
+pub const FOCUS_GAP: f32 = 1.0;
+/// The width of that ring.
+pub const FOCUS_WIDTH: f32 = 2.0;
 
 /// The colors in use.
 pub fn palette(ui: &Ui) -> &'static Palette {
@@ -117,7 +124,7 @@ fn visuals(palette: &Palette, base: Visuals) -> Visuals {
         popup_shadow: shadow,
         window_fill: palette.raised,
         window_stroke: Stroke::new(1.0, palette.border),
-        menu_corner_radius: CornerRadius::same(8),
+        menu_corner_radius: CornerRadius::same(ROW_RADIUS),
         panel_fill: palette.background,
         slider_trailing_fill: true,
         striped: false,

@@ -220,6 +220,23 @@ mod tests {
     }
 
     #[test]
+    fn the_ring_around_what_has_the_keyboard_stands_out() {
+        for palette in [&LIGHT, &DARK] {
+            for ground in [
+                palette.background,
+                palette.rail,
+                palette.surface,
+                palette.sunken,
+                palette.raised,
+                palette.accent_soft,
+            ] {
+                let found = contrast(palette.accent, ground);
+                assert!(found >= 3.0, "on {ground:?}: {found:.2}");
+            }
+        }
+    }
+
+    #[test]
     fn curves_and_bars_stand_out() {
         for palette in [&LIGHT, &DARK] {
             for color in palette.series {

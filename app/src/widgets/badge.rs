@@ -6,6 +6,7 @@ use egui::{
 };
 
 use super::styled;
+use crate::theme::size::PILL_RADIUS;
 use crate::theme::{Palette, Type, palette};
 
 /// Around its text.
@@ -63,7 +64,7 @@ pub fn badge(ui: &mut Ui, text: impl Into<String>, tone: Tone) -> Response {
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &text));
     if ui.is_rect_visible(rect) {
         let painter = ui.painter();
-        painter.rect_filled(rect, CornerRadius::same(9), tone.soft(palette));
+        painter.rect_filled(rect, CornerRadius::same(PILL_RADIUS), tone.soft(palette));
         painter.galley(rect.min + PADDING, galley, tone.color(palette));
     }
     response

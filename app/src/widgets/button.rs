@@ -2,8 +2,10 @@
 
 use egui::{Atom, Button, CornerRadius, Response, Role, Stroke, Ui, Vec2, WidgetInfo, vec2};
 
+use super::focus::ring_radius;
 use super::styled;
-use crate::theme::{CONTROL_HEIGHT, CONTROL_RADIUS, Type, palette, space};
+use crate::theme::size::PRIMARY_HEIGHT;
+use crate::theme::{CONTROL_HEIGHT, CONTROL_RADIUS, ROW_RADIUS, Type, palette, space};
 
 /// The one thing to do. `Err` is what is missing: the button says it and does nothing.
 pub fn primary_button(ui: &mut Ui, label: Result<&str, &str>, min_width: f32) -> Response {
@@ -12,7 +14,7 @@ pub fn primary_button(ui: &mut Ui, label: Result<&str, &str>, min_width: f32) ->
         Ok(text) => (text, true),
         Err(missing) => (missing, false),
     };
-    let size = vec2(min_width, 40.0);
+    let size = vec2(min_width, PRIMARY_HEIGHT);
     ui.scope(|ui| {
         let widgets = &mut ui.visuals_mut().widgets;
         for (visuals, fill) in [
@@ -36,14 +38,16 @@ pub fn primary_button(ui: &mut Ui, label: Result<&str, &str>, min_width: f32) ->
         let label = styled(text, Type::Heading).color(color);
         let button = Button::new((Atom::grow(), label, Atom::grow()))
             .min_size(size)
-            .corner_radius(CornerRadius::same(8));
+            .corner_radius(CornerRadius::same(ROW_RADIUS));
         let button = match enabled {
             true => button,
             false => button
                 .fill(palette.hover)
                 .stroke(Stroke::new(1.0, palette.border)),
         };
-        ui.add_enabled(enabled, button)
+        let response = ui.add_enabled(enabled, button);
+        ring_radius(&response, ROW_RADIUS);
+        response
     })
     .inner
 }

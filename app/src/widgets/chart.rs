@@ -1,9 +1,13 @@
 //! Curves over a common axis, with a summary in words for those who do not see them. Dragging zooms,
-//! a double click shows everything again; charts of a group move together.
+//! a double click shows everything again; with the keyboard plus, minus, arrows and zero do the same.
+//! Charts of a group move together.
 
-use egui::{Color32, Id, Rect, Role, Stroke, Ui, Vec2b, WidgetInfo, vec2};
+use egui::{
+    Color32, EventFilter, Id, Key, Modifiers, Rect, Role, Stroke, Ui, Vec2b, WidgetInfo, vec2,
+};
 use egui_plot::{
-    GridInput, GridMark, HLine, Line, LineStyle, MarkerShape, Plot, PlotMemory, PlotPoints, Points,
+    GridInput, GridMark, HLine, Line, LineStyle, MarkerShape, Plot, PlotMemory, PlotPoints, PlotUi,
+    Points,
 };
 
 use crate::theme::{Type, palette};
@@ -35,6 +39,8 @@ pub struct Chart<'a> {
     pub summary: &'a str,
     /// Its height in points.
     pub height: f32,
+    /// Where the curves begin and end, also those parts of them that are not in sight.
+    pub whole: Option<[f64; 2]>,
     /// Curves, the first at the back.
     pub lines: Vec<ChartLine<'a>>,
     /// Heights that are marked by a dashed line.
@@ -105,6 +111,9 @@ pub fn chart(ui: &mut Ui, chart: Chart<'_>) -> ChartResponse {
                 .text_styles
                 .insert(egui::TextStyle::Body, axis_font);
             plot.show(ui, |plot| {
+                if plot.response().has_focus() {
+                    by_keyboard(plot, chart.whole);
+                }
                 for line in lines {
                     for part in line.parts {
                         // A logarithm of nothing is a gap at the bottom.
@@ -155,6 +164,46 @@ pub fn chart(ui: &mut Ui, chart: Chart<'_>) -> ChartResponse {
         range: (!auto).then_some([bounds.min()[0], bounds.max()[0]]),
         response: response.response,
     }
+}
+
+/// A press of a key makes what is seen smaller or larger by this factor.
+const ZOOM: f64 = 1.5;
+/// And this is its part that comes into sight at the side.
+const ASIDE: f64 = 0.2;
+/// No smaller part of the whole is seen.
+const CLOSEST: f64 = 1e-6;
+
+/// Zooms and moves a chart that has the focus, within where its curves are.
+fn by_keyboard(plot: &mut PlotUi<'_>, whole: Option<[f64; 2]>) {
+    let (context, id) = (plot.ctx().clone(), plot.response().id);
+    let arrows = EventFilter {
+        horizontal_arrows: true,
+        ..EventFilter::default()
+    };
+    context.memory_mut(|memory| memory.set_focus_lock_filter(id, arrows));
+    let pressed = |key: Key| {
+        let presses = context.input_mut(|input| input.count_and_consume_key(Modifiers::NONE, key));
+        presses as f64
+    };
+    let closer = pressed(Key::Plus) + pressed(Key::Equals) - pressed(Key::Minus);
+    let aside = pressed(Key::ArrowRight) - pressed(Key::ArrowLeft);
+    let everything = pressed(Key::Num0) > 0.0;
+    let Some([from, to]) = whole.filter(|_| everything || closer != 0.0 || aside != 0.0) else {
+        return;
+    };
+    let seen = plot.plot_bounds();
+    let (left, right) = (seen.min()[0], seen.max()[0]);
+    let width = ((right - left) / ZOOM.powf(closer)).max((to - from) * CLOSEST);
+    let is_part = width < to - from;
+    if everything || !is_part {
+        plot.set_auto_bounds(true);
+    } else {
+        let center = f64::midpoint(left, right) + aside * ASIDE * width;
+        let center = center.clamp(from + width / 2.0, to - width / 2.0);
+        plot.set_plot_bounds_x(center - width / 2.0..=center + width / 2.0);
+    }
+    // Charts of the group that are drawn before this one follow in the next frame.
+    context.request_repaint();
 }
 
 /// Marks of a logarithmic axis: powers of ten, and 2 and 5 times each where there is room for them.

@@ -6,6 +6,7 @@ use egui::{
     WidgetInfo, vec2,
 };
 
+use super::focus::{follow_focus, ring_radius};
 use super::styled;
 use crate::theme::{CONTROL_RADIUS, Type, icons, palette};
 
@@ -114,10 +115,15 @@ pub fn dropdown<T: PartialEq + Clone>(
                 if !choice.help.is_empty() {
                     response = response.on_hover_text(&choice.help);
                 }
-                if response.clicked() && !selected {
-                    chosen = Some(choice.value.clone());
+                if response.clicked() {
+                    // A key presses it without closing the menu.
+                    ui.close();
+                    if !selected {
+                        chosen = Some(choice.value.clone());
+                    }
                 }
             }
+            follow_focus(ui);
         })
         .response;
     response.widget_info(|| {
@@ -155,12 +161,7 @@ pub fn switch(ui: &mut Ui, label: &str, on: bool) -> Option<bool> {
         };
         let radius = rect.height() / 2.0;
         ui.painter().rect_filled(rect, radius, track);
-        if response.has_focus() {
-            let around = rect.expand(2.0);
-            let stroke = Stroke::new(2.0, palette.accent_hover);
-            ui.painter()
-                .rect_stroke(around, radius + 2.0, stroke, egui::StrokeKind::Outside);
-        }
+        ring_radius(&response, radius as u8);
         let x = egui::lerp(rect.left() + radius..=rect.right() - radius, how_on);
         let knob = egui::pos2(x, rect.center().y);
         ui.painter()

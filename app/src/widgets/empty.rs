@@ -3,6 +3,7 @@
 use egui::Ui;
 
 use super::{caption, styled};
+use crate::theme::size::EMPTY_ICON;
 use crate::theme::{Type, palette, space};
 
 /// An icon, what would be here, and how it comes.
@@ -17,7 +18,7 @@ pub fn empty<R>(
         ui.add_space(space::XXL);
         ui.label(
             styled(icon, Type::Title)
-                .size(34.0)
+                .size(EMPTY_ICON)
                 .color(palette(ui).faint),
         );
         ui.label(styled(title, Type::Heading));

@@ -9,6 +9,7 @@ mod choice;
 mod empty;
 mod field;
 mod figure;
+mod focus;
 mod histogram;
 mod memory_bar;
 mod option_row;
@@ -25,12 +26,15 @@ pub use choice::{Choice, dropdown, segmented, switch};
 pub use empty::empty;
 pub use field::{Hint, field, number_field, text_field};
 pub use figure::figure;
+pub use focus::{
+    bring_into_sight, focus_arrived, focus_when_opened, follow_focus, ring_radius, show_focus,
+};
 pub use histogram::{Bar, histogram};
 pub use memory_bar::{MemoryBar, memory_bar, swatch};
 pub use option_row::{Chosen, option_row};
 pub use progress::{progress, share_bar};
 pub use sparkline::paint_sparkline;
-pub use token_text::token_text;
+pub use token_text::{TokenLook, TokenMark, token_sample, token_text};
 
 use egui::{RichText, Ui};
 
@@ -45,14 +49,6 @@ pub fn caption(ui: &mut Ui, text: impl Into<String>) -> egui::Response {
 /// Text in a style.
 pub fn styled(text: impl Into<String>, kind: Type) -> RichText {
     RichText::new(text).text_style(kind.style())
-}
-
-/// A page's name, with what belongs to the whole page at the right.
-pub fn page_title(ui: &mut Ui, title: &str, right: impl FnOnce(&mut Ui)) {
-    ui.horizontal(|ui| {
-        ui.heading(styled(title, Type::Title));
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), right);
-    });
 }
 
 /// Text on one line that is shortened where there is no room, whole under the pointer.

@@ -1,6 +1,6 @@
 //! One of several that are told apart by a sentence each: a row to be pressed.
 
-use egui::{CornerRadius, Frame, Margin, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo};
+use egui::{CornerRadius, Frame, Margin, Role, Sense, Stroke, Ui, WidgetInfo};
 
 use super::{caption, styled};
 use crate::theme::{CONTROL_RADIUS, Type, palette, space};
@@ -49,13 +49,6 @@ pub fn option_row(
     });
     let id = ui.scope_id().with((label, name));
     let response = ui.interact(drawn.response.rect, id, Sense::click());
-    if response.has_focus() {
-        let radius = CornerRadius::same(CONTROL_RADIUS + 2);
-        let stroke = Stroke::new(2.0, palette.accent_hover);
-        let around = drawn.response.rect.expand(2.0);
-        ui.painter()
-            .rect_stroke(around, radius, stroke, StrokeKind::Outside);
-    }
     response.widget_info(|| {
         let selected = chosen == Chosen::Yes;
         WidgetInfo::selected(

@@ -1,18 +1,55 @@
-//! Text with a color behind each stretch: what training does with it.
+//! Text with a look for each stretch that says what training does with it, also to those who tell no
+//! colors apart.
 
 use std::ops::Range;
 
 use egui::text::{LayoutJob, TextFormat, TextWrapping};
-use egui::{Color32, Label, Response, Ui};
+use egui::{Color32, FontId, Label, Response, Stroke, Ui};
 
-use crate::theme::Type;
+use crate::theme::{Type, space};
 
-/// Draws text that wraps anywhere; `spans` cover it without gaps: bytes, color of the text, color
-/// behind it.
+/// A line that marks a stretch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenMark {
+    /// None.
+    Plain,
+    /// Through the text.
+    Through,
+}
+
+/// How a stretch looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenLook {
+    /// Of the text.
+    pub color: Color32,
+    /// Behind it.
+    pub behind: Color32,
+    /// The line.
+    pub mark: TokenMark,
+}
+
+impl TokenLook {
+    fn format(self, font: FontId) -> TextFormat {
+        let strikethrough = match self.mark {
+            TokenMark::Plain => Stroke::NONE,
+            TokenMark::Through => Stroke::new(1.0, self.color),
+        };
+        TextFormat {
+            line_height: Some(font.size * 1.5),
+            font_id: font,
+            color: self.color,
+            background: self.behind,
+            strikethrough,
+            ..TextFormat::default()
+        }
+    }
+}
+
+/// Draws text that wraps anywhere; `spans` cover it without gaps.
 pub fn token_text(
     ui: &mut Ui,
     text: &str,
-    spans: impl Iterator<Item = (Range<usize>, Color32, Color32)>,
+    spans: impl Iterator<Item = (Range<usize>, TokenLook)>,
 ) -> Response {
     let font = Type::Code.style().resolve(ui.style());
     let mut job = LayoutJob {
@@ -23,15 +60,21 @@ pub fn token_text(
         },
         ..LayoutJob::default()
     };
-    for (bytes, color, behind) in spans {
-        let format = TextFormat {
-            font_id: font.clone(),
-            color,
-            background: behind,
-            line_height: Some(font.size * 1.5),
-            ..TextFormat::default()
-        };
-        job.append(text.get(bytes).unwrap_or_default(), 0.0, format);
+    for (bytes, look) in spans {
+        let text = text.get(bytes).unwrap_or_default();
+        job.append(text, 0.0, look.format(font.clone()));
     }
     ui.add(Label::new(job).selectable(true))
+}
+
+/// A word for a legend that looks like what it names.
+pub fn token_sample(ui: &mut Ui, name: &str, look: TokenLook) -> Response {
+    let font = Type::Caption.style().resolve(ui.style());
+    let format = TextFormat {
+        expand_bg: space::XS,
+        line_height: None,
+        ..look.format(font)
+    };
+    let job = LayoutJob::single_section(name.to_owned(), format);
+    ui.add(Label::new(job).selectable(false))
 }

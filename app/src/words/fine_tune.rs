@@ -99,6 +99,8 @@ pub fn no_model() -> ErrorReport {
 
 /// Adds files.
 pub const ADD_FILES: &str = "Add files…";
+/// What it does.
+pub const ADD_FILES_HELP: &str = "Adds files to the dataset.";
 /// Adds a folder.
 pub const ADD_FOLDER: &str = "Add folder…";
 /// Takes the sample dataset.
@@ -225,15 +227,6 @@ pub fn unknown_kind(name: &str) -> String {
 /// Nothing is there.
 pub fn nothing_there(name: &str) -> String {
     format!("{name} cannot be found.")
-}
-
-/// `3 rows repeat an earlier one`
-pub fn duplicates(rows: usize) -> String {
-    count(
-        rows,
-        "row repeats an earlier one",
-        "rows repeat an earlier one",
-    )
 }
 
 /// `3 rows are left out`
@@ -410,6 +403,13 @@ pub fn planned_for(batch: usize, tokens: usize) -> String {
         thousands(batch as u64),
         self::tokens(tokens)
     )
+}
+
+/// A bar as a choice, for a screen reader: what is chosen, and what it would take.
+pub fn bar_choice(method: Method, total: u64, verdict_word: &str) -> String {
+    let facts = [method.title(), &bytes(total), verdict_word];
+    let facts: Vec<&str> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
+    format!("{MEMORY}: {}", facts.join(", "))
 }
 
 /// A bar in words, for a screen reader.
@@ -589,6 +589,9 @@ pub fn near_duplicates(number: usize, first: Option<&(String, String)>) -> Strin
 
 // ---- the primary button -----------------------------------------------------------------------
 
+/// What pressing it does.
+pub const START_HELP: &str = "Begins the run and shows it on the Runs page.";
+
 /// What the button says; `Err` is what is missing.
 pub fn primary(ready: &Ready, waits: Waits) -> Result<String, String> {
     match ready {
@@ -662,11 +665,6 @@ pub fn duration(secs: f64) -> String {
     } else {
         format!("{} days", thousands((hours / 24.0).round() as u64))
     }
-}
-
-/// Below the button: what the run is.
-pub fn steps(forecast: &Forecast) -> String {
-    count(forecast.steps, "step", "steps")
 }
 
 #[cfg(test)]

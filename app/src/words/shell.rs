@@ -29,6 +29,11 @@ pub const CLOSE_NOW: &str = "Close now";
 pub const CLOSE_NOW_HELP: &str =
     "If this takes too long: closed now, the run goes on from its last checkpoint.";
 
+/// What is said under the pointer, and the keys that do the same.
+pub fn with_keys(text: &str, keys: &str) -> String {
+    format!("{text} ({keys})")
+}
+
 /// Memory on the chip: free of total.
 pub fn memory(free: &str, total: &str) -> String {
     format!("{free} free of {total}")

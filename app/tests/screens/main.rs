@@ -9,6 +9,7 @@
 
 mod closing;
 mod fine_tune;
+mod keyboard;
 mod runs;
 mod settings;
 mod shell;

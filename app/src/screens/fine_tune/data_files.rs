@@ -10,7 +10,7 @@ use crate::state::setup::dataset::DataRow;
 use crate::state::setup::{BUILTIN, SetupAction};
 use crate::text::{bytes, excerpt};
 use crate::theme::{Type, icons, palette, space};
-use crate::widgets::{button, caption, icon_button, one_line, styled};
+use crate::widgets::{button, caption, follow_focus, icon_button, one_line, styled};
 use crate::words::fine_tune as words;
 
 const ROW_HEIGHT: f32 = 30.0;
@@ -39,6 +39,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             for place in range {
                 row(ui, place, &rows[place], is_told, actions);
             }
+            follow_focus(ui);
         });
 }
 

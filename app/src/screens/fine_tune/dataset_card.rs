@@ -5,6 +5,7 @@ use stepladder_engine::models::chat_template::NamedTemplate;
 use stepladder_protocol::{DataFormat, LossOn, ReadingProgress, Switch, TooLong, Traces};
 
 use super::super::Actions;
+use super::super::shortcuts::{Shortcut, hint};
 use super::{act, columns, data_files, fields, left_out};
 use crate::state::settings::Detail;
 use crate::state::setup::SetupAction;
@@ -25,7 +26,9 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
         if quiet_button(ui, icons::FOLDER_OPEN, words::ADD_FOLDER).clicked() {
             asked = Some(SetupAction::Pick(Picker::DataFolder));
         }
-        if quiet_button(ui, icons::ADD, words::ADD_FILES).clicked() {
+        let help = hint(ui, words::ADD_FILES_HELP, Shortcut::AddFiles);
+        let files = quiet_button(ui, icons::ADD, words::ADD_FILES).on_hover_text(help);
+        if files.clicked() {
             asked = Some(SetupAction::Pick(Picker::DataFiles));
         }
     };

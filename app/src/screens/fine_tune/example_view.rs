@@ -1,6 +1,6 @@
 //! One example as the model will see it, and the way to the others.
 
-use egui::{Align, CornerRadius, Frame, Key, Layout, Margin, ScrollArea, Stroke, Ui};
+use egui::{Align, Color32, CornerRadius, Frame, Key, Layout, Margin, ScrollArea, Stroke, Ui};
 use stepladder_protocol::{DatasetPreview, TokenUse};
 
 use super::super::Actions;
@@ -11,7 +11,8 @@ use crate::state::setup::examples::{Browse, ShownExample};
 use crate::text::excerpt;
 use crate::theme::{CONTROL_RADIUS, Palette, Type, icons, palette, space};
 use crate::widgets::{
-    caption, icon_button, one_line, progress, styled, swatch, text_field, token_text,
+    TokenLook, TokenMark, caption, icon_button, one_line, progress, styled, text_field,
+    token_sample, token_text,
 };
 use crate::words::fine_tune as words;
 
@@ -46,10 +47,10 @@ pub fn show(
                 .max_height(height.max(160.0))
                 .auto_shrink([false, true])
                 .show(ui, |ui| {
-                    let spans = example.spans.iter().map(|(bytes, used)| {
-                        let (text, behind) = colors_of(*used, colors);
-                        (bytes.clone(), text, behind)
-                    });
+                    let spans = example
+                        .spans
+                        .iter()
+                        .map(|(bytes, used)| (bytes.clone(), look_of(*used, colors)));
                     token_text(ui, &example.text, spans);
                     if example.left_out > 0 {
                         caption(ui, words::left_out(example.left_out));
@@ -67,11 +68,16 @@ pub fn show(
     }
 }
 
-fn colors_of(used: TokenUse, colors: &Palette) -> (egui::Color32, egui::Color32) {
-    match used {
-        TokenUse::Trained => (colors.text, colors.trained_soft),
-        TokenUse::Context => (colors.muted, egui::Color32::TRANSPARENT),
-        TokenUse::CutOff => (colors.text, colors.cut_soft),
+fn look_of(used: TokenUse, colors: &Palette) -> TokenLook {
+    let (color, behind, mark) = match used {
+        TokenUse::Trained => (colors.text, colors.trained_soft, TokenMark::Plain),
+        TokenUse::Context => (colors.muted, Color32::TRANSPARENT, TokenMark::Plain),
+        TokenUse::CutOff => (colors.text, colors.cut_soft, TokenMark::Through),
+    };
+    TokenLook {
+        color,
+        behind,
+        mark,
     }
 }
 
@@ -114,19 +120,15 @@ fn browse(ui: &mut Ui, state: &State, preview: &DatasetPreview, actions: &mut Ac
 fn legend(ui: &mut Ui, example: &ShownExample) {
     let colors = palette(ui);
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = space::XS + 2.0;
+        ui.spacing_mut().item_spacing.x = space::S;
+        // What is behind the words is wider than they are.
+        ui.add_space(space::XS);
         for used in [TokenUse::Trained, TokenUse::Context, TokenUse::CutOff] {
             let is_there = example.spans.iter().any(|(_, own)| *own == used);
             if used == TokenUse::CutOff && !is_there {
                 continue;
             }
-            let behind = match used {
-                TokenUse::Context => colors.hover,
-                used => colors_of(used, colors).1,
-            };
-            swatch(ui, behind);
-            ui.label(styled(words::token_use(used), Type::Caption).color(colors.muted));
-            ui.add_space(space::S);
+            token_sample(ui, words::token_use(used), look_of(used, colors));
         }
     });
 }

@@ -1,6 +1,6 @@
 //! A bar for each method against the device; pressing one chooses its method.
 
-use egui::{Align, CornerRadius, Frame, Layout, Margin, Sense, Ui, vec2};
+use egui::{Align, CornerRadius, Frame, Layout, Margin, Role, Sense, Ui, WidgetInfo, vec2};
 use stepladder_protocol::{MemoryReport, Method, MethodEstimate, Verdict};
 
 use super::super::Actions;
@@ -89,8 +89,13 @@ fn row(ui: &mut Ui, shown: &Shown<'_>, is_chosen: bool) -> bool {
         });
     });
     let id = ui.scope_id().with(("memory", estimate.method.name()));
-    ui.interact(drawn.response.rect, id, Sense::click())
-        .clicked()
+    let response = ui.interact(drawn.response.rect, id, Sense::click());
+    response.widget_info(|| {
+        let word = estimate.verdict.map_or("", words::verdict);
+        let label = words::bar_choice(estimate.method, estimate.total_bytes, word);
+        WidgetInfo::selected(Role::RadioButton, true, is_chosen, label)
+    });
+    response.clicked()
 }
 
 fn cell(ui: &mut Ui, width: f32, content: impl FnOnce(&mut Ui)) {

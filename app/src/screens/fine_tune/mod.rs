@@ -18,49 +18,27 @@ mod model_menu;
 mod preview;
 mod start;
 
-use egui::{CentralPanel, CornerRadius, Frame, Margin, Panel, ScrollArea, Stroke, Ui};
+use egui::emath::GuiRounding as _;
+use egui::{Align, CornerRadius, Frame, Layout, Rect, ScrollArea, Stroke, Ui, UiBuilder};
 
 use super::Actions;
 use crate::state::setup::SetupAction;
 use crate::state::{Action, State};
+use crate::theme::size::PRIMARY_HEIGHT;
 use crate::theme::{CARD_RADIUS, palette, space};
+use crate::widgets::follow_focus;
 
 /// The preview's part of the width.
 const PREVIEW_SHARE: f32 = 0.38;
 
-/// Draws it.
+/// Draws it, in the order it is read: that is the order of the Tab key as well.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let colors = palette(ui);
-    let width = (ui.available_width() * PREVIEW_SHARE).floor();
-    let gap = Margin {
-        left: space::L as i8,
-        ..Margin::ZERO
-    };
-    Panel::right("preview")
-        .exact_size(width)
-        .resizable(false)
-        .show_separator_line(false)
-        .frame(Frame::NONE.outer_margin(gap))
-        .show(ui, |ui| {
-            let card = Frame::NONE
-                .fill(colors.surface)
-                .stroke(Stroke::new(1.0, colors.border))
-                .corner_radius(CornerRadius::same(CARD_RADIUS));
-            card.show(ui, |ui| {
-                ui.set_min_size(ui.available_size());
-                preview::show(ui, state, actions);
-            });
-        });
-    let above = Margin {
-        top: space::M as i8,
-        ..Margin::ZERO
-    };
-    Panel::bottom("start")
-        .resizable(false)
-        .show_separator_line(false)
-        .frame(Frame::NONE.inner_margin(above))
-        .show(ui, |ui| start::show(ui, state, actions));
-    CentralPanel::default().frame(Frame::NONE).show(ui, |ui| {
+    let page = ui.available_rect_before_wrap();
+    let preview_width = (page.width() * PREVIEW_SHARE).floor();
+    let (left, right) = page.split_left_right_at_x(page.right() - preview_width);
+    let (cards, below) = left.split_top_bottom_at_y(left.bottom() - PRIMARY_HEIGHT - space::M);
+    part(ui, "cards", cards, |ui| {
         ScrollArea::vertical()
             .id_salt("cards")
             .auto_shrink(false)
@@ -72,8 +50,33 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
                 dataset_card::show(ui, state, actions);
                 method_card::show(ui, state, actions);
                 memory_card::show(ui, state, actions);
+                follow_focus(ui);
             });
     });
+    let below = below.with_min_y(below.top() + space::M);
+    part(ui, "start", below, |ui| start::show(ui, state, actions));
+    let right = right.with_min_x(right.left() + space::L);
+    part(ui, "preview", right, |ui| {
+        let card = Frame::NONE
+            .fill(colors.surface)
+            .stroke(Stroke::new(1.0, colors.border))
+            .corner_radius(CornerRadius::same(CARD_RADIUS));
+        card.show(ui, |ui| {
+            ui.set_min_size(ui.available_size());
+            preview::show(ui, state, actions);
+        });
+    });
+    ui.advance_cursor_after_rect(page);
+}
+
+/// Draws in this part of the page.
+fn part(ui: &mut Ui, name: &str, rect: Rect, content: impl FnOnce(&mut Ui)) {
+    let rect = rect.round_ui();
+    let layout = Layout::top_down(Align::Min);
+    let builder = UiBuilder::new().id_salt(name).max_rect(rect).layout(layout);
+    let mut ui = ui.new_child(builder);
+    ui.shrink_clip_rect(rect);
+    content(&mut ui);
 }
 
 fn act(actions: &mut Actions, action: SetupAction) {

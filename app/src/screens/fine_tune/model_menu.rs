@@ -12,7 +12,7 @@ use crate::state::State;
 use crate::state::setup::{BUILTIN, SetupAction};
 use crate::text::{bytes, excerpt};
 use crate::theme::{CONTROL_HEIGHT, Type, icons, palette, space};
-use crate::widgets::{button, caption, one_line, styled, text_field};
+use crate::widgets::{button, caption, follow_focus, one_line, styled, text_field};
 use crate::words::{fine_tune as words, models};
 
 /// Models that are drawn; a search finds the others.
@@ -126,6 +126,7 @@ fn list(ui: &mut Ui, state: &State, actions: &mut Actions) {
         if state.models.searching {
             caption(ui, words::SEARCHING);
         }
+        follow_focus(ui);
     });
     ui.separator();
     path_field(ui, state, actions);

@@ -8,7 +8,7 @@ use super::{columns, example_view, histogram};
 use crate::state::State;
 use crate::text::thousands;
 use crate::theme::{Type, icons, palette, space};
-use crate::widgets::{caption, empty, progress, styled};
+use crate::widgets::{caption, empty, follow_focus, progress, styled};
 use crate::words::fine_tune as words;
 
 /// How strongly something is drawn that is about to change.
@@ -60,6 +60,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             }
             ui.separator();
             counts(ui, preview);
+            follow_focus(ui);
         });
 }
 

@@ -3,10 +3,12 @@
 use egui::{Align, Layout, Ui};
 
 use super::super::Actions;
+use super::super::shortcuts::{Shortcut, hint};
 use super::act;
 use crate::state::settings::{Detail, SettingsAction};
 use crate::state::setup::SetupAction;
 use crate::state::{Action, State};
+use crate::theme::size::PRIMARY_HEIGHT;
 use crate::theme::space;
 use crate::widgets::{Choice, primary_button, segmented};
 use crate::words::fine_tune::{self as words, Waits};
@@ -19,7 +21,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     };
     let label = words::primary(&state.setup.ready(), waits);
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-        ui.set_height(40.0);
+        ui.set_height(PRIMARY_HEIGHT);
         let [simple, advanced] = words::DETAILS;
         let details = [
             Choice::new(Detail::Simple, simple),
@@ -34,7 +36,9 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
         let label = { label.as_ref() }
             .map(String::as_str)
             .map_err(String::as_str);
-        if primary_button(ui, label, width).clicked() {
+        let help = hint(ui, words::START_HELP, Shortcut::Start);
+        let button = primary_button(ui, label, width).on_hover_text(help);
+        if button.clicked() {
             act(actions, SetupAction::Start);
         }
     });

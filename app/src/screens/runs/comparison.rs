@@ -10,7 +10,7 @@ use crate::state::runs::run::Run;
 use crate::state::runs::view::ViewAction;
 use crate::text::{bytes, clock};
 use crate::theme::{Type, icons, palette, space};
-use crate::widgets::{button, caption, styled};
+use crate::widgets::{button, caption, follow_focus, styled};
 use crate::words::runs as words;
 
 const COLUMN: f32 = 150.0;
@@ -46,6 +46,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             ui.add_space(space::M);
             grid(ui, &state.runs.view, &runs, actions);
             table(ui, &runs, &state.runs.tables.differences);
+            follow_focus(ui);
         });
 }
 

@@ -153,7 +153,7 @@ fn controls(ui: &mut Ui, view: &View, actions: &mut Actions) {
             actions.push(look(ViewAction::Axis(axis)));
         }
         // The button is always there: what comes and goes moves everything else.
-        let reset = quiet_button(ui, icons::RESET, words::RESET).on_hover_text(words::ZOOM_HELP);
+        let reset = quiet_button(ui, icons::RESET, words::RESET).on_hover_text(words::ZOOM_KEYS);
         if reset.clicked() {
             actions.push(look(ViewAction::Reset));
         }
@@ -276,9 +276,11 @@ fn panel(
     let axis = view.window.axis;
     let key = runs.first().map(|run| run.key);
     let group = Id::unique(("runs", key, runs.len(), view.resets));
+    let extents = { shown.iter() }.filter_map(|(_, _, run)| run.columns().extent(axis));
     Some(chart(
         ui,
         Chart {
+            whole: extents.reduce(|[from, to], [first, last]| [from.min(first), to.max(last)]),
             id: group.with(about.name()),
             group,
             summary: &summaries.join(". "),

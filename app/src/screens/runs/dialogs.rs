@@ -6,7 +6,7 @@ use super::{Actions, name};
 use crate::state::runs::RunsAction;
 use crate::state::{Action, State};
 use crate::theme::{Type, icons, space};
-use crate::widgets::{button, caption, quiet_button, styled};
+use crate::widgets::{button, caption, focus_when_opened, quiet_button, styled};
 use crate::words::runs as words;
 
 /// Draws it, if it is asked.
@@ -23,7 +23,9 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             if button(ui, icons::DELETE, words::DELETE_DO).clicked() {
                 actions.push(Action::Runs(RunsAction::Delete));
             }
-            if quiet_button(ui, "", words::CANCEL).clicked() {
+            let cancel = quiet_button(ui, "", words::CANCEL);
+            focus_when_opened(&cancel);
+            if cancel.clicked() {
                 actions.push(Action::Runs(RunsAction::KeepInPlace));
             }
         });

@@ -11,8 +11,8 @@ use crate::state::{Action, State};
 use crate::text::visible;
 use crate::theme::{Type, icons, space};
 use crate::widgets::{
-    Hint, Tone, banner, button, caption, field, icon_button, primary_button, progress,
-    quiet_button, styled,
+    Hint, Tone, banner, button, caption, field, focus_when_opened, icon_button, primary_button,
+    progress, quiet_button, styled,
 };
 use crate::words::{hint, runs as words};
 
@@ -99,7 +99,9 @@ fn decision(ui: &mut Ui, export: &Export, actions: &mut Actions) {
         if primary_button(ui, label, 0.0).clicked() {
             actions.push(act(ExportAction::Begin));
         }
-        if quiet_button(ui, "", words::CANCEL).clicked() {
+        let cancel = quiet_button(ui, "", words::CANCEL);
+        focus_when_opened(&cancel);
+        if cancel.clicked() {
             actions.push(act(ExportAction::Close));
         }
     });
@@ -128,7 +130,9 @@ fn done(ui: &mut Ui, report: &ExportReport, actions: &mut Actions) {
             }
         });
     });
-    if button(ui, "", words::CLOSE).clicked() {
+    let close = button(ui, "", words::CLOSE);
+    focus_when_opened(&close);
+    if close.clicked() {
         actions.push(act(ExportAction::Close));
     }
 }

@@ -2,6 +2,7 @@
 
 use egui::{Align, Frame, Label, Layout, Margin, Ui, vec2};
 
+use super::super::shortcuts::{Shortcut, hint, keys};
 use super::list::tone;
 use super::{Actions, model_and_data, name, sheet};
 use crate::state::runs::live::{End, LiveRun, Stage};
@@ -14,7 +15,7 @@ use crate::widgets::{
     Tone, badge, banner, button, caption, figure, icon_button, primary_button, progress,
     quiet_button, styled, text_field,
 };
-use crate::words::{hint, runs as words};
+use crate::words::{self as all_words, runs as words};
 
 const TITLE_HEIGHT: f32 = 30.0;
 
@@ -56,7 +57,9 @@ fn title(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
                             ui.add(Label::new(styled(name(run), Type::Title)).truncate());
                         });
                         if pencil
-                            && icon_button(ui, icons::RENAME, words::offer(Offer::Rename)).clicked()
+                            && icon_button(ui, icons::RENAME, words::offer(Offer::Rename))
+                                .on_hover_text(keys(ui, Shortcut::Rename))
+                                .clicked()
                         {
                             actions.push(offer(run, Offer::Rename));
                         }
@@ -127,8 +130,9 @@ fn trouble(ui: &mut Ui, run: &Run, actions: &mut Actions) {
     let help = way_on.map_or("", |(_, help)| help);
     let failure = run.failure();
     let told = failure.as_ref().map(|failure| visible(&failure.message));
-    let hint =
-        { failure.as_ref() }.map_or(String::new(), |failure| hint(&failure.code, &failure.hint));
+    let hint = { failure.as_ref() }.map_or(String::new(), |failure| {
+        all_words::hint(&failure.code, &failure.hint)
+    });
     match (run.standing(), told) {
         (Standing::Failed, told) => {
             let message = told.unwrap_or_else(|| words::standing(Standing::Failed).to_owned());
@@ -291,10 +295,12 @@ fn buttons(ui: &mut Ui, run: &Run, actions: &mut Actions) {
                     Offer::EndNow | Offer::Forget => quiet_button(ui, icon(way), label),
                     _ => button(ui, icon(way), label),
                 };
-                let help = words::offer_help(way);
-                let response = match help {
-                    "" => response,
-                    help => response.on_hover_text(help),
+                let response = match (way, words::offer_help(way)) {
+                    (_, "") => response,
+                    (Offer::Delete, help) => {
+                        response.on_hover_text(hint(ui, help, Shortcut::Delete))
+                    }
+                    (_, help) => response.on_hover_text(help),
                 };
                 if response.clicked() {
                     actions.push(offer(run, way));

@@ -2,20 +2,26 @@
 
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{
-    Align2, Checkbox, Color32, CornerRadius, Rect, Role, ScrollArea, Sense, Stroke, TextFormat, Ui,
-    WidgetInfo, pos2, vec2,
+    Align2, Checkbox, Color32, CornerRadius, Direction, EventFilter, Id, Layout, Rect, Role,
+    ScrollArea, Sense, TextFormat, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
 use super::{Actions, look, name};
 use crate::state::runs::RunsAction;
-use crate::state::runs::run::{Run, Standing};
+use crate::state::runs::run::{Run, RunKey, Standing};
 use crate::state::runs::view::ViewAction;
 use crate::state::{Action, State};
-use crate::theme::{Type, icons, palette, space};
-use crate::widgets::{Tone, caption, icon_button, paint_sparkline, styled, text_field};
+use crate::theme::size::{
+    PILL_HEIGHT, PILL_RADIUS, RUN_ROW_HEIGHT as ROW, RUN_ROW_LINE, RUN_ROW_MARGIN, RUN_TICK,
+    SPARKLINE_WIDTH,
+};
+use crate::theme::{ROW_RADIUS, Type, icons, palette, space};
+use crate::widgets::{
+    Tone, bring_into_sight, caption, focus_arrived, follow_focus, icon_button, paint_sparkline,
+    ring_radius, styled, text_field,
+};
 use crate::words::runs as words;
 
-const ROW: f32 = 78.0;
 /// Lists that are longer can be filtered.
 const FILTER_FROM: usize = 8;
 
@@ -52,10 +58,23 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     ScrollArea::vertical()
         .id_salt("runs")
         .auto_shrink(false)
+        // A run that keys lead to is drawn in the next frame, or it would lose the focus.
+        .animated(false)
         .max_height(height)
         .show_rows(ui, ROW, found.len(), |ui, rows| {
-            for run in &found[rows] {
+            let (first, top) = (rows.start, ui.max_rect().min);
+            for run in &found[rows.clone()] {
                 row(ui, state, run, actions);
+            }
+            follow_focus(ui);
+            // Keys may lead to a run that is too far away to be drawn.
+            let arrived = focus_arrived(ui.ctx());
+            let place = arrived.and_then(|id| found.iter().position(|run| row_id(run.key) == id));
+            if let Some(place) = place.filter(|place| !rows.contains(place)) {
+                let rows_down = place as f32 - first as f32;
+                let down = rows_down * (ROW + ui.spacing().item_spacing.y);
+                let size = vec2(ui.available_width(), ROW);
+                bring_into_sight(ui, Rect::from_min_size(top + vec2(0.0, down), size));
             }
         });
     if alone {
@@ -72,6 +91,11 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             }
         });
     }
+}
+
+/// The name of a run's row among all controls.
+pub fn row_id(key: RunKey) -> Id {
+    Id::unique(("run", key))
 }
 
 /// What a standing means, by color.
@@ -91,7 +115,15 @@ pub fn tone(standing: Standing) -> Tone {
 fn row(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
     let view = &state.runs.view;
     let size = vec2(ui.available_width(), ROW);
-    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    let response = ui.interact(rect, row_id(run.key), Sense::click());
+    // The arrows lead through the list.
+    let arrows = EventFilter {
+        vertical_arrows: true,
+        ..EventFilter::default()
+    };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
+    ring_radius(&response, ROW_RADIUS);
     let chosen = view.chosen == Some(run.key);
     let standing = run.standing();
     response.widget_info(|| {
@@ -115,23 +147,14 @@ fn row(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
         (false, true) => colors.hover,
         (false, false) => Color32::TRANSPARENT,
     };
-    painter.rect_filled(rect, CornerRadius::same(8), fill);
-    if response.has_focus() {
-        let stroke = Stroke::new(1.5, colors.accent);
-        painter.rect_stroke(
-            rect,
-            CornerRadius::same(8),
-            stroke,
-            egui::StrokeKind::Inside,
-        );
-    }
-    let inside = rect.shrink2(vec2(10.0, 9.0));
-    let left = inside.left() + 24.0;
+    painter.rect_filled(rect, CornerRadius::same(ROW_RADIUS), fill);
+    let inside = rect.shrink2(RUN_ROW_MARGIN.into());
+    let left = inside.left() + RUN_TICK;
     let right = match run.is_best {
         true => inside.right() - 20.0,
         false => inside.right(),
     };
-    let middle = |line: f32| inside.top() + 9.0 + line * 21.0;
+    let middle = |line: f32| inside.top() + PILL_HEIGHT / 2.0 + line * RUN_ROW_LINE;
     let text = |words: &str, kind: Type, color: Color32, width: f32| {
         let font = kind.style().resolve(ui.style());
         let mut job = LayoutJob::single_section(words.to_owned(), TextFormat::simple(font, color));
@@ -160,14 +183,14 @@ fn row(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
     ] {
         let galley = text(words, Type::Caption, tone.color(colors), 130.0);
         let pill = Rect::from_min_size(
-            pos2(x, middle(1.0) - 9.0),
-            vec2(galley.size().x + 14.0, 18.0),
+            pos2(x, middle(1.0) - PILL_HEIGHT / 2.0),
+            vec2(galley.size().x + 14.0, PILL_HEIGHT),
         );
-        painter.rect_filled(pill, CornerRadius::same(9), tone.soft(colors));
+        painter.rect_filled(pill, CornerRadius::same(PILL_RADIUS), tone.soft(colors));
         x = put(galley, x + 7.0, 1.0) + 7.0 + space::XS;
     }
     let spark = Rect::from_min_max(
-        pos2(inside.right() - 64.0, middle(1.0) - 2.0),
+        pos2(inside.right() - SPARKLINE_WIDTH, middle(1.0) - 2.0),
         pos2(inside.right() - 2.0, inside.bottom() - 2.0),
     );
     let color = match chosen {
@@ -196,10 +219,13 @@ fn row(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
     );
     let mut ticked = view.ticked.contains(&run.key);
     let tick = Rect::from_min_size(
-        pos2(inside.left() - 4.0, middle(0.0) - 12.0),
-        vec2(24.0, 24.0),
+        pos2(inside.left() - space::XS, middle(0.0) - RUN_TICK / 2.0),
+        vec2(RUN_TICK, RUN_TICK),
     );
-    let checkbox = ui.put(tick, Checkbox::without_text(&mut ticked));
+    // A child of its own: the next row stands below this one, not below its box.
+    let layout = Layout::centered_and_justified(Direction::TopDown);
+    let mut place = ui.new_child(UiBuilder::new().max_rect(tick).layout(layout));
+    let checkbox = place.add(Checkbox::without_text(&mut ticked));
     checkbox
         .widget_info(|| WidgetInfo::selected(Role::CheckBox, true, ticked, words::tick(name(run))));
     if checkbox.clicked() {

@@ -9,6 +9,8 @@ mod head;
 mod list;
 mod log;
 
+pub use list::row_id;
+
 use egui::{CentralPanel, CornerRadius, Frame, Margin, Panel, ScrollArea, Stroke, Ui};
 
 use super::Actions;
@@ -19,7 +21,7 @@ use crate::state::setup::BUILTIN;
 use crate::state::{Action, Page, State};
 use crate::text::visible;
 use crate::theme::{CARD_RADIUS, icons, palette, space};
-use crate::widgets::{Choice, Tone, banner, button, empty, segmented};
+use crate::widgets::{Choice, Tone, banner, button, empty, follow_focus, segmented};
 use crate::words::fine_tune::{BUILTIN_MODEL, SAMPLE_NAME};
 use crate::words::runs as words;
 
@@ -98,6 +100,7 @@ fn one(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
                 Tab::Log => log::show(ui, run, actions, bottom),
                 Tab::Details => details::show(ui, state, run, actions),
             }
+            follow_focus(ui);
         });
 }
 

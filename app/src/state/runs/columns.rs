@@ -133,6 +133,12 @@ impl Columns {
         }
     }
 
+    /// Where curves begin and end.
+    pub fn extent(&self, axis: XAxis) -> Option<[f64; 2]> {
+        let last = self.len().checked_sub(1)?;
+        Some([self.x(0, axis), self.x(last, axis)])
+    }
+
     /// The place of an evaluation under the curves.
     pub fn evaluation_x(&self, evaluation: &Evaluation, axis: XAxis) -> f64 {
         match axis {

@@ -22,6 +22,9 @@ pub const NOT_MEASURED: &str = "Not measured in this run";
 pub const RESET: &str = "Reset zoom";
 /// How to zoom.
 pub const ZOOM_HELP: &str = "Drag to zoom in, double-click to see everything.";
+/// The same with keys, for a chart that has the keyboard.
+pub const ZOOM_KEYS: &str =
+    "A chart that was reached with Tab: + and - zoom, left and right move, 0 shows everything.";
 /// Choices.
 pub const AXIS: &str = "Horizontal axis";
 /// Choices.

@@ -2,4 +2,4 @@
 
 pub mod looks;
 mod paths;
-mod recorded;
+pub mod recorded;
