@@ -10,6 +10,8 @@ mod workers;
 pub use desktop::Desktop;
 pub use replay::Replay;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use crate::state::{Effect, News};
 
 /// What effects are asked of, and news comes from.
@@ -19,4 +21,16 @@ pub trait Outside {
 
     /// The next thing that has come in; none: nothing at the moment.
     fn next(&mut self) -> Option<News>;
+
+    /// Seconds since 1970.
+    fn now(&self) -> f64 {
+        unix_secs()
+    }
+}
+
+/// The system's clock, in seconds since 1970.
+pub fn unix_secs() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
 }

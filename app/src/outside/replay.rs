@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use stepladder_protocol::EventLine;
 
-use super::Outside;
+use super::{Outside, unix_secs};
 use crate::state::{Desk, Effect, News};
 
 /// Plays news back, in order, and keeps the effects.
@@ -15,6 +15,8 @@ pub struct Replay {
     pub news: VecDeque<News>,
     /// What was asked so far.
     pub performed: Vec<Effect>,
+    /// Seconds since 1970, where it is always the same moment.
+    pub always_at: Option<f64>,
 }
 
 impl Replay {
@@ -39,5 +41,9 @@ impl Outside for Replay {
 
     fn next(&mut self) -> Option<News> {
         self.news.pop_front()
+    }
+
+    fn now(&self) -> f64 {
+        self.always_at.unwrap_or_else(unix_secs)
     }
 }

@@ -6,12 +6,12 @@ mod options;
 pub use options::native as native_options;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use eframe::{CreationContext, Frame};
 use egui::{Context, ThemePreference, Ui, ViewportCommand};
 
-use crate::outside::{Desktop, Outside};
+use crate::outside::{Desktop, Outside, unix_secs};
 use crate::state::settings::ThemeChoice;
 use crate::state::{Action, Effect, News, State};
 use crate::{data_folder, disk, screens, theme, words};
@@ -92,7 +92,7 @@ impl<O: Outside> Window<O> {
         while let Some(news) = self.outside.next() {
             self.state.hear(news);
         }
-        self.state.tick(unix_secs());
+        self.state.tick(self.outside.now());
         self.hand_out(context);
         let due = self.state.next_tick_secs().max(0.05);
         context.request_repaint_after(Duration::from_secs_f64(due));
@@ -169,10 +169,4 @@ fn dropped(context: &Context) -> Option<News> {
             .collect()
     });
     (!paths.is_empty()).then_some(News::Dropped(paths))
-}
-
-fn unix_secs() -> f64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0.0, |since| since.as_secs_f64())
 }

@@ -10,6 +10,7 @@
 mod closing;
 mod fine_tune;
 mod keyboard;
+mod pictures;
 mod runs;
 mod settings;
 mod shell;

@@ -1,6 +1,9 @@
 //! Windows for tests.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use egui_kittest::Harness;
+use image::RgbaImage;
 use stepladder::outside::Replay;
 use stepladder::state::settings::Settings;
 use stepladder::state::{Effect, News, State};
@@ -36,4 +39,17 @@ pub fn hear(harness: &mut Harness<'static, TestWindow>, news: News) {
 /// What was asked of the outside since the last time.
 pub fn asked(harness: &mut Harness<'static, TestWindow>) -> Vec<Effect> {
     std::mem::take(&mut harness.state_mut().outside().performed)
+}
+
+/// A picture of the window; none where there is no Vulkan driver to draw it with. Where nobody reads what
+/// tests say, that is a failure.
+pub fn drawn(harness: &mut Harness<'static, TestWindow>) -> Option<RgbaImage> {
+    match catch_unwind(AssertUnwindSafe(|| harness.render())) {
+        Ok(image) => Some(image.expect("a picture")),
+        Err(panic) if std::env::var_os("CI").is_some() => std::panic::resume_unwind(panic),
+        Err(_) => {
+            println!("SKIPPED: no Vulkan driver; Debian has one in mesa-vulkan-drivers");
+            None
+        }
+    }
 }

@@ -76,7 +76,7 @@ pub fn quiet(harness: &mut Harness<'static, TestWindow>) -> Vec<Command> {
     commands.collect()
 }
 
-/// The job of the first of the commands that asks about this: `model`, `data`, `rows`, `memory`.
+/// The job of the latest of the commands that asks about this: `model`, `data`, `rows`, `memory`.
 pub fn job_about(commands: &[Command], what: &str) -> JobId {
     let begin = format!("setup/{what}/");
     let job_of = |command: &Command| match command {
@@ -84,7 +84,7 @@ pub fn job_about(commands: &[Command], what: &str) -> JobId {
         Command::Estimate(estimate) => Some(estimate.job.clone()),
         _ => None,
     };
-    let mut jobs = commands.iter().filter_map(job_of);
+    let mut jobs = commands.iter().rev().filter_map(job_of);
     jobs.find(|job| job.0.starts_with(&begin))
         .unwrap_or_else(|| panic!("nothing was asked about {what}: {commands:#?}"))
 }

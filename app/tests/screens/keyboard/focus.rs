@@ -45,7 +45,7 @@ fn tab_goes_in_the_order_of_reading() {
         "Format",
         "Method: Ladder",
         "Seed",
-        "Memory: Ladder, 141.7 MiB",
+        "Memory: Ladder, 34.3 MiB",
         "Detail: Simple",
         "Fine-tune: ",
         "Next",
