@@ -75,7 +75,7 @@ fn row(step: usize) -> StepRow {
         loss: Some(3.0 / (step as f64).sqrt() + 0.1 * (noise - noise.floor())),
         learning_rate: Some(5e-4 / (step as f64).ln_1p()),
         gradient_norm: Some(0.3 + 0.1 * (noise - noise.floor())),
-        tokens_per_second: Some(5120.123_456),
+        tokens_per_second: Some(5_120.123_456),
         tokens: 898,
         target_tokens: 574,
         elapsed_secs: Some(step as f64 * 0.182_314),

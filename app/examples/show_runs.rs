@@ -67,7 +67,10 @@ fn picture(
     Ok(())
 }
 
-fn scenes() -> [(&'static str, fn(&mut State)); 9] {
+/// A name, and what makes the scene of a state.
+type Scene = (&'static str, fn(&mut State));
+
+fn scenes() -> [Scene; 9] {
     [
         ("empty", |state| listed(state, Vec::new())),
         ("loading", |state| live(state, 6)),

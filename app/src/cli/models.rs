@@ -146,7 +146,7 @@ mod tests {
             "{text}"
         );
         assert!(lines[1].ends_with("3.00 GiB  Ollama"), "{text}");
-        assert_eq!(lines[0].find("2.0 MiB"), lines[1].find("3.00"));
+        assert_eq!(lines[0].find("2.0 MiB"), lines[1].find("3.00 GiB"));
         assert_eq!(lines[2], "  /models/bad");
         assert!(lines[3].starts_with("  cannot be trained: not a GGUF"));
         assert!(lines[4].starts_with("note: a folder"));

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use crate::words::disk::json_too_long;
+
 /// Reads a file of at most `bound` bytes; none if there is no such file.
 ///
 /// # Errors
@@ -18,7 +20,7 @@ pub fn read<T: DeserializeOwned>(path: &Path, bound: u64) -> io::Result<Option<T
     let mut bytes = Vec::new();
     file.take(bound + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bound {
-        return Err(io::Error::other(format!("it is longer than {bound} bytes")));
+        return Err(io::Error::other(json_too_long(bound)));
     }
     serde_json::from_slice(&bytes)
         .map(Some)

@@ -1,8 +1,9 @@
-//! What the window reads and writes itself: run folders, settings. On a thread of its own, so that no
+//! What the window reads and writes itself: run folders, models of its own, settings. On a thread of its own, so that no
 //! frame waits for a disk.
 
 pub mod dropped;
 pub mod metrics;
+pub mod model_changes;
 pub mod run_changes;
 pub mod runs;
 pub mod settings;
@@ -11,18 +12,16 @@ mod json;
 
 use crate::state::runs::{DiskAnswer, DiskRequest};
 use crate::text::visible;
+use crate::words::disk::file_unreadable;
 
 /// Does what is asked.
 pub fn answer(request: DiskRequest) -> DiskAnswer {
     match request {
         DiskRequest::LookAt(paths) => DiskAnswer::LookedAt(dropped::look_at(paths)),
-        DiskRequest::DeleteModel(path) => {
-            let moved = trash::delete(&path);
-            DiskAnswer::Done(moved.map_err(|error| {
-                let path = visible(&path.display().to_string());
-                format!("{path} cannot be moved to the bin: {error}")
-            }))
-        }
+        DiskRequest::DeleteModel { model, folder } => DiskAnswer::ModelDeleted {
+            result: model_changes::delete(&model, &folder),
+            model,
+        },
         DiskRequest::ListRuns { folder, ours } => {
             DiskAnswer::Runs(Box::new(runs::list(&folder, &ours)))
         }
@@ -34,7 +33,7 @@ pub fn answer(request: DiskRequest) -> DiskAnswer {
             DiskAnswer::Figures {
                 found: found
                     .map(Box::new)
-                    .map_err(|error| format!("{}: {}", metrics::NAME, visible(&error.to_string()))),
+                    .map_err(|error| file_unreadable(metrics::NAME, &visible(&error.to_string()))),
                 run,
             }
         }

@@ -9,7 +9,7 @@ use stepladder_protocol::{RunConfig, RunState, RunStatus};
 use super::runs::{CONFIG, STATUS, is_ours_and_rests};
 use crate::data_folder::new_run_in;
 use crate::text::visible;
-use crate::words;
+use crate::words::disk as words;
 
 /// Longer names make trouble in file browsers and on some disks.
 const MAX_NAME: usize = 120;
@@ -33,10 +33,9 @@ pub fn rename(run: &Path, name: &str) -> Result<PathBuf, String> {
         .ok()
         .is_some_and(|run| new.canonicalize().ok() == Some(run));
     if new.symlink_metadata().is_ok() && !same {
-        return Err(format!("There is another {} already.", visible(name)));
+        return Err(words::name_taken(&visible(name)));
     }
-    std::fs::rename(run, &new)
-        .map_err(|error| format!("It cannot be renamed: {}.", visible(&error.to_string())))?;
+    std::fs::rename(run, &new).map_err(|error| words::not_renamed(&visible(&error.to_string())))?;
     Ok(new)
 }
 
@@ -69,7 +68,7 @@ pub fn set_aside(folder: &Path, configs: &[RunConfig]) -> Result<(), String> {
                     .and_then(|()| write_json_atomically(&run.join(CONFIG), config));
                 written.map_err(|error| error.to_string())
             })
-            .map_err(|problem| words::runs::set_aside_failed(&visible(&problem)))?;
+            .map_err(|problem| words::set_aside_failed(&visible(&problem)))?;
     }
     Ok(())
 }
@@ -83,20 +82,20 @@ fn check_name(name: &str) -> Result<(), String> {
         .trim_end()
         .to_lowercase();
     let problem = if name.is_empty() {
-        "A run needs a name.".to_owned()
+        words::NAME_EMPTY.to_owned()
     } else if name.len() > MAX_NAME {
-        format!("This is longer than {MAX_NAME} characters.")
+        words::name_too_long(MAX_NAME)
     } else if let Some(bad) = name.chars().find(|c| r#"/\:*?"<>|"#.contains(*c)) {
-        format!("A name cannot have {bad} in it.")
+        words::name_has(bad)
     } else if name
         .chars()
         .any(|c| visible(&c.to_string()) != c.to_string())
     {
-        "A name cannot have invisible characters in it.".to_owned()
+        words::NAME_INVISIBLE.to_owned()
     } else if name.starts_with(['.', ' ', '-']) || name.ends_with(['.', ' ']) {
-        "A name cannot begin with a dot, dash or space, nor end with a dot or space.".to_owned()
+        words::NAME_ENDS.to_owned()
     } else if DEVICES.contains(&stem.as_str()) {
-        format!("Windows keeps {} for a device.", stem.to_uppercase())
+        words::name_of_device(&stem.to_uppercase())
     } else {
         return Ok(());
     };
@@ -112,10 +111,7 @@ pub fn delete(run: &Path, folder: &Path) -> Result<(), String> {
     check_deletion(run, folder)?;
     trash::delete(run).map_err(|error| {
         let shown = visible(&run.display().to_string());
-        format!(
-            "{shown} cannot be moved to the bin: {}",
-            visible(&error.to_string())
-        )
+        words::not_to_bin(&shown, &visible(&error.to_string()))
     })
 }
 
@@ -134,7 +130,7 @@ pub fn check_deletion(run: &Path, folder: &Path) -> Result<(), String> {
         true => Ok(()),
         false => {
             let shown = |path: &Path| visible(&path.display().to_string());
-            Err(format!("{} does not lie in {}.", shown(run), shown(folder)))
+            Err(words::lies_elsewhere(&shown(run), &shown(folder)))
         }
     }
 }

@@ -12,6 +12,7 @@ use stepladder_protocol::{RunConfig, RunMemory, RunState, RunStatus};
 use super::{json, metrics};
 use crate::state::runs::stored::{Details, Listing, StoredRun};
 use crate::text::visible;
+use crate::words::disk as words;
 
 /// Runs that are listed.
 const MAX_RUNS: usize = 500;
@@ -94,7 +95,7 @@ fn read(path: &Path, ours: &[PathBuf]) -> io::Result<StoredRun> {
     let config_path = path.join(CONFIG);
     let config: RunConfig = json::read(&config_path, MAX_JSON)
         .map_err(|error| io::Error::other(format!("{CONFIG}: {error}")))?
-        .ok_or_else(|| io::Error::other(format!("{CONFIG} is gone")))?;
+        .ok_or_else(|| io::Error::other(words::gone(CONFIG)))?;
     let began = std::fs::metadata(&config_path).map_or(0.0, |file| modified(&file));
     // What else is there helps; what is damaged of it is as good as not there.
     let status: Option<RunStatus> = json::read(&path.join(STATUS), MAX_JSON).ok().flatten();
@@ -193,22 +194,20 @@ pub fn is_in_use(path: &Path) -> bool {
 pub fn is_ours_and_rests(path: &Path) -> Result<(), String> {
     let shown = visible(&path.display().to_string());
     let metadata = std::fs::symlink_metadata(path)
-        .map_err(|error| format!("{shown} cannot be found: {}", visible(&error.to_string())))?;
+        .map_err(|error| words::not_found(&shown, &visible(&error.to_string())))?;
     if !metadata.is_dir() {
-        return Err(format!("{shown} is no folder."));
+        return Err(words::no_folder(&shown));
     }
     match json::read::<RunConfig>(&path.join(CONFIG), MAX_JSON) {
         Ok(Some(_)) => {}
-        Ok(None) => return Err(format!("{shown} is no run: it has no {CONFIG}.")),
+        Ok(None) => return Err(words::no_run(&shown, CONFIG)),
         Err(error) => {
             let error = visible(&error.to_string());
-            return Err(format!(
-                "{shown} is no run of ours: {CONFIG} cannot be read: {error}."
-            ));
+            return Err(words::no_run_of_ours(&shown, CONFIG, &error));
         }
     }
     match is_in_use(path) {
-        true => Err(format!("{shown} is in use by another program.")),
+        true => Err(words::in_use(&shown)),
         false => Ok(()),
     }
 }

@@ -8,6 +8,7 @@ use stepladder_engine::files::write_atomically;
 
 use crate::state::settings::Settings;
 use crate::text::visible;
+use crate::words::disk as words;
 
 const NAME: &str = "settings.json";
 /// A file longer than this is none of ours.
@@ -36,7 +37,7 @@ pub fn load(data_folder: Option<&Path>) -> (Settings, Option<String>) {
 
 fn read(path: &Path) -> io::Result<Settings> {
     if std::fs::metadata(path)?.len() > MAX_BYTES {
-        return Err(io::Error::other("it is too long to be a settings file"));
+        return Err(io::Error::other(words::SETTINGS_TOO_LONG));
     }
     serde_json::from_slice(&std::fs::read(path)?).map_err(io::Error::other)
 }
@@ -51,14 +52,8 @@ fn set_aside(path: &Path, error: &io::Error) -> String {
     let shown = |path: &Path| visible(&path.display().to_string());
     let problem = visible(&error.to_string());
     match std::fs::rename(path, &other) {
-        Ok(()) => format!(
-            "The settings could not be read ({problem}) and are back to their defaults; the old file is {}.",
-            shown(&other)
-        ),
-        Err(_) => format!(
-            "The settings in {} cannot be read: {problem}. Defaults are used.",
-            shown(path)
-        ),
+        Ok(()) => words::settings_set_aside(&problem, &shown(&other)),
+        Err(_) => words::settings_unreadable(&shown(path), &problem),
     }
 }
 
@@ -68,10 +63,7 @@ fn set_aside(path: &Path, error: &io::Error) -> String {
 /// A sentence, when the disk refuses.
 pub fn save(settings: &Settings) -> Result<(), String> {
     let Some(folder) = &settings.data_folder else {
-        return Err(
-            "The settings cannot be kept: this system names no data folder; set STEPLADDER_HOME."
-                .to_owned(),
-        );
+        return Err(words::NO_SETTINGS_FOLDER.to_owned());
     };
     let path: PathBuf = folder.join(NAME);
     let write = || -> io::Result<()> {
@@ -81,11 +73,8 @@ pub fn save(settings: &Settings) -> Result<(), String> {
         write_atomically(&path, &bytes).map_err(io::Error::other)
     };
     write().map_err(|error| {
-        format!(
-            "The settings cannot be kept in {}: {}",
-            visible(&path.display().to_string()),
-            visible(&error.to_string())
-        )
+        let path = visible(&path.display().to_string());
+        words::settings_not_kept(&path, &visible(&error.to_string()))
     })
 }
 

@@ -1,5 +1,6 @@
 //! The Settings page: looks, computing, folders, and the models of this machine.
 
+mod dialogs;
 mod models;
 
 use egui::{ScrollArea, Ui};
@@ -24,7 +25,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     ScrollArea::vertical()
         .auto_shrink([false, false])
         .show(ui, |ui| {
-            ui.set_max_width(WIDEST);
+            ui.set_max_width(ui.available_width().min(WIDEST));
             ui.spacing_mut().item_spacing.y = space::L;
             appearance(ui, state, actions);
             computing(ui, state, actions);
@@ -32,6 +33,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             models::show(ui, state, actions);
             follow_focus(ui);
         });
+    dialogs::show(ui, state, actions);
 }
 
 fn appearance(ui: &mut Ui, state: &State, actions: &mut Actions) {

@@ -20,24 +20,29 @@ pub fn show(ui: &mut Ui, state: &State, _actions: &mut Actions) {
 fn device(ui: &mut Ui, state: &State) {
     let colors = palette(ui);
     let report = state.device.report.as_ref();
-    let device = report.and_then(|report| report.devices.first());
+    let device = state.device.named(&state.settings.device);
     let chip = Frame::NONE
         .fill(colors.surface)
         .stroke(Stroke::new(1.0, colors.border))
         .corner_radius(CornerRadius::same(crate::theme::size::CHIP_RADIUS))
         .inner_margin(Margin::symmetric(12, 4));
     let response = chip.show(ui, |ui| {
+        // As tall as its text, not as what is pressed: it fits between the edges of the bar.
+        ui.spacing_mut().interact_size.y = 22.0;
         ui.set_height(22.0);
         // It stands at the right edge and grows to the left, so its parts come last first.
         ui.horizontal(|ui| {
             let Some(device) = device else {
-                let text = match &state.device.problem {
-                    Some(_) => shell::NO_DEVICE,
-                    None => shell::LOOKING_FOR_DEVICE,
+                let text = match (report, &state.device.problem) {
+                    (Some(report), _) if !report.devices.is_empty() => {
+                        shell::device_gone(&visible(&state.settings.device))
+                    }
+                    (Some(_), _) | (None, Some(_)) => shell::NO_DEVICE.to_owned(),
+                    (None, None) => shell::LOOKING_FOR_DEVICE.to_owned(),
                 };
-                ui.label(styled(text, Type::Strong).color(colors.muted));
+                ui.label(styled(&text, Type::Strong).color(colors.muted));
                 ui.label(styled(icons::DEVICE, Type::Body).color(colors.muted));
-                return text.to_owned();
+                return text;
             };
             let name = visible(&device.name);
             let memory = shell::memory(

@@ -1,7 +1,9 @@
 //! The device chip: which device computes, and how much of its memory is free, asked for every two
 //! seconds.
 
-use stepladder_protocol::{Command, DeviceReport, ErrorReport, Event, Finished, JobId, JobRef};
+use stepladder_protocol::{
+    Command, DeviceInfo, DeviceReport, ErrorReport, Event, Finished, JobId, JobRef,
+};
 
 use super::{Desk, Effect};
 
@@ -41,6 +43,20 @@ impl Device {
         { self.asked }.map_or(0.0, |asked| {
             (asked + EVERY_SECS - now).clamp(0.0, EVERY_SECS)
         })
+    }
+
+    /// The device that the settings name; none while it is not known to be here. `auto` is the first,
+    /// which is the best.
+    pub fn named(&self, asked: &str) -> Option<&DeviceInfo> {
+        let devices = &self.report.as_ref()?.devices;
+        match asked {
+            "auto" => devices.first(),
+            asked => {
+                // `cuda` is the first card.
+                let is_first = |id: &str| id.strip_suffix(":0") == Some(asked);
+                { devices.iter() }.find(|device| device.id == asked || is_first(&device.id))
+            }
+        }
     }
 
     /// Takes an answer.
@@ -88,5 +104,31 @@ mod tests {
             2,
             "a clock that was set back waits its two seconds at most"
         );
+    }
+
+    #[test]
+    fn the_device_of_the_settings_is_found_by_its_name() {
+        let info = |id: &str| DeviceInfo {
+            id: id.to_owned(),
+            name: id.to_uppercase(),
+            cores: None,
+            threads: 1,
+            memory_total_bytes: 2,
+            memory_free_bytes: 1,
+        };
+        let device = Device {
+            report: Some(DeviceReport {
+                devices: vec![info("cuda:0"), info("cuda:1"), info("cpu")],
+                notices: Vec::new(),
+            }),
+            ..Device::default()
+        };
+        let named = |asked: &str| device.named(asked).map(|device| device.id.as_str());
+        assert_eq!(named("auto"), Some("cuda:0"));
+        assert_eq!(named("cuda"), Some("cuda:0"));
+        assert_eq!(named("cuda:1"), Some("cuda:1"));
+        assert_eq!(named("cpu"), Some("cpu"));
+        assert_eq!(named("cuda:7"), None);
+        assert!(Device::default().named("auto").is_none());
     }
 }

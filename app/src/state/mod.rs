@@ -70,6 +70,10 @@ pub enum Action {
 
 /// Something that came from outside.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all news are events, and each is moved once"
+)]
 pub enum News {
     /// A worker said something.
     Event(Desk, EventLine),
@@ -287,6 +291,11 @@ impl State {
                 self.setup.dropped(paths, effects);
             }
             News::Disk(DiskAnswer::LookedAt(dropped)) => self.setup.looked_at(dropped, effects),
+            News::Disk(DiskAnswer::ModelDeleted { result, .. }) => {
+                if let Some(notice) = self.models.deleted(result, effects) {
+                    self.notice(notice);
+                }
+            }
             News::Disk(answer) => {
                 if let Some(notice) = self.runs.disk(answer, effects) {
                     self.notice(notice);

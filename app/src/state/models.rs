@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use stepladder_protocol::{Command, ErrorReport, Event, Finished, JobId, ModelList, ModelsCommand};
+use stepladder_protocol::{
+    Command, ErrorReport, Event, Finished, FoundModel, JobId, ModelList, ModelSource, ModelsCommand,
+};
 
 use super::runs::DiskRequest;
 use super::settings::Settings;
@@ -16,10 +18,14 @@ pub const JOBS: &str = "models";
 pub enum ModelsAction {
     /// Look again.
     Search,
-    /// Fine-tune this one.
+    /// Take this one to the Fine-tune page.
     Use(String),
-    /// Move one of ours to the system's bin.
-    Delete(PathBuf),
+    /// Ask whether one of ours should go to the system's bin.
+    AskToDelete(String),
+    /// Move the one that was asked about to the bin.
+    Delete,
+    /// Leave it where it is.
+    KeepInPlace,
 }
 
 /// The list.
@@ -31,6 +37,8 @@ pub struct Models {
     pub searching: bool,
     /// Why the last search failed.
     pub problem: Option<ErrorReport>,
+    /// The model that the user is asked about before it goes to the bin.
+    pub deleting: Option<FoundModel>,
     searches: usize,
     folders: Vec<PathBuf>,
     own_folder: Option<PathBuf>,
@@ -60,12 +68,35 @@ impl Models {
     pub fn act(&mut self, action: ModelsAction, effects: &mut Vec<Effect>) {
         match action {
             ModelsAction::Search => self.search(effects),
-            ModelsAction::Delete(path) => {
-                effects.push(Effect::Disk(DiskRequest::DeleteModel(path)))
+            ModelsAction::AskToDelete(target) => {
+                let is_it = |model: &&FoundModel| {
+                    model.source == ModelSource::Stepladder && model.target == target
+                };
+                self.deleting = self.found.models.iter().find(is_it).cloned();
             }
+            ModelsAction::Delete => {
+                if let (Some(model), Some(folder)) = (self.deleting.take(), &self.own_folder) {
+                    effects.push(Effect::Disk(DiskRequest::DeleteModel {
+                        model: model.target.into(),
+                        folder: folder.clone(),
+                    }));
+                }
+            }
+            ModelsAction::KeepInPlace => self.deleting = None,
             // The page before this one takes it.
             ModelsAction::Use(_) => {}
         }
+    }
+
+    /// A model lies in the bin, or not; gives what the user should know.
+    pub fn deleted(
+        &mut self,
+        result: Result<(), String>,
+        effects: &mut Vec<Effect>,
+    ) -> Option<String> {
+        // Also when it failed: a part may be gone.
+        self.search(effects);
+        result.err()
     }
 
     fn search(&mut self, effects: &mut Vec<Effect>) {
@@ -93,6 +124,8 @@ impl Models {
         }
         match event {
             Event::Finished(Finished::Models(found)) => {
+                let is_there = |asked: &FoundModel| found.models.contains(asked);
+                self.deleting = self.deleting.take().filter(is_there);
                 self.found = found;
                 self.problem = None;
                 self.searching = false;

@@ -1,10 +1,16 @@
 //! A word in a tinted pill: a state, a verdict, a count.
 
-use egui::{Color32, CornerRadius, Frame, Margin, Response, Ui};
+use egui::{
+    Color32, CornerRadius, Response, Role, Sense, TextWrapMode, Ui, Vec2, WidgetInfo, WidgetText,
+    vec2,
+};
 
 use super::styled;
 use crate::theme::size::PILL_RADIUS;
-use crate::theme::{Palette, Type, palette, space};
+use crate::theme::{Palette, Type, palette};
+
+/// Around its text.
+const PADDING: Vec2 = vec2(8.0, 2.0);
 
 /// What something means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,15 +51,21 @@ impl Tone {
     }
 }
 
-/// Shows it.
+/// Shows it, as tall as its text wherever it stands.
 pub fn badge(ui: &mut Ui, text: impl Into<String>, tone: Tone) -> Response {
     let palette = palette(ui);
-    Frame::NONE
-        .fill(tone.soft(palette))
-        .corner_radius(CornerRadius::same(PILL_RADIUS))
-        .inner_margin(Margin::symmetric(space::S as i8, 2))
-        .show(ui, |ui| {
-            ui.label(styled(text, Type::Caption).color(tone.color(palette)))
-        })
-        .inner
+    let text = text.into();
+    let label = WidgetText::from(styled(&text, Type::Caption));
+    let width = (ui.available_width() - 2.0 * PADDING.x).max(0.0);
+    let wrap = Some(TextWrapMode::Truncate);
+    let galley = label.into_galley(ui, wrap, width, Type::Caption.style());
+    let size = galley.size() + 2.0 * PADDING;
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &text));
+    if ui.is_rect_visible(rect) {
+        let painter = ui.painter();
+        painter.rect_filled(rect, CornerRadius::same(PILL_RADIUS), tone.soft(palette));
+        painter.galley(rect.min + PADDING, galley, tone.color(palette));
+    }
+    response
 }

@@ -1,6 +1,6 @@
 //! A sentence that must not be overlooked, with what can be done about it.
 
-use egui::{CornerRadius, Frame, Margin, Ui};
+use egui::{Align, CornerRadius, Frame, Layout, Margin, Ui, vec2};
 
 use super::badge::Tone;
 use super::{caption, styled};
@@ -35,7 +35,10 @@ pub fn banner<R>(
                     if !hint.is_empty() {
                         caption(ui, hint);
                     }
-                    ui.horizontal_wrapped(actions).inner
+                    // No taller than what is in it: there may be nothing to do.
+                    let line = vec2(ui.available_width(), 0.0);
+                    let wrapped = Layout::left_to_right(Align::Center).with_main_wrap(true);
+                    ui.allocate_ui_with_layout(line, wrapped, actions).inner
                 })
                 .inner
             })

@@ -5,13 +5,15 @@ use egui::{Response, Role, TextEdit, Ui, WidgetInfo};
 use super::{caption, styled};
 use crate::theme::{CONTROL_HEIGHT, Type, palette, space};
 
-/// The line under a field.
+/// The lines under a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hint<'a> {
     /// What it is, and its default.
     Help(&'a str),
     /// What is wrong with it.
     Problem(&'a str),
+    /// Both: what is wrong, and what it is.
+    ProblemAndHelp(&'a str, &'a str),
 }
 
 /// A field with a control of any kind.
@@ -20,15 +22,17 @@ pub fn field<R>(ui: &mut Ui, label: &str, hint: Hint<'_>, control: impl FnOnce(&
         ui.spacing_mut().item_spacing.y = space::XS;
         ui.label(styled(label, Type::Strong));
         let inner = control(ui);
-        match hint {
-            Hint::Help("") => {}
-            Hint::Help(help) => {
-                caption(ui, help);
-            }
-            Hint::Problem(problem) => {
-                let color = palette(ui).danger;
-                ui.label(styled(problem, Type::Caption).color(color));
-            }
+        let (problem, help) = match hint {
+            Hint::Help(help) => ("", help),
+            Hint::Problem(problem) => (problem, ""),
+            Hint::ProblemAndHelp(problem, help) => (problem, help),
+        };
+        if !problem.is_empty() {
+            let color = palette(ui).danger;
+            ui.label(styled(problem, Type::Caption).color(color));
+        }
+        if !help.is_empty() {
+            caption(ui, help);
         }
         inner
     })

@@ -1,14 +1,13 @@
 //! The words of the Fine-tune page.
 
-use stepladder_protocol::{
-    DataFormat, ErrorReport, ExportFormat, Method, ModelSource, TokenUse, Verdict,
-};
+use stepladder_protocol::{DataFormat, ErrorReport, ExportFormat, Method, TokenUse, Verdict};
 
 use crate::state::setup::memory::{Saving, WayOut};
 use crate::state::setup::ready::{Forecast, Missing, Ready};
 use crate::text::{bytes, count, thousands, visible};
 
 pub use self::field_words::{field_help, field_label, switch_help, switch_label, wrong};
+pub use super::models::source;
 
 mod field_words;
 
@@ -33,17 +32,7 @@ pub const TRY_AGAIN: &str = "Try again";
 
 /// What to do about a problem, for whoever has no command line before them.
 pub fn hint(problem: &ErrorReport) -> String {
-    match problem.code.as_str() {
-        "model_folder_missing" | "model_file_missing" => {
-            "Choose a folder with a config.json and its weights, or a .gguf file."
-        }
-        "chat_template_missing" => "Choose a chat template for it below.",
-        "dataset_missing" => "Take it off the list, or add it from where it lies now.",
-        // Flags are said elsewhere on the page, as what can be pressed.
-        _ if problem.hint.contains("--") => "",
-        _ => return crate::text::excerpt(&problem.hint, 600),
-    }
-    .to_owned()
+    super::hint(&problem.code, &problem.hint)
 }
 
 // ---- model ------------------------------------------------------------------------------------
@@ -70,18 +59,6 @@ pub const USE_PATH: &str = "Use path";
 pub const BUILTIN_MODEL: &str = "Built-in model";
 /// The list was cut short.
 pub const MORE_MODELS: &str = "There are more; search for a name.";
-
-/// Whose folder a model lies in.
-pub fn source(source: ModelSource) -> &'static str {
-    match source {
-        ModelSource::Builtin => "Built-in",
-        ModelSource::Stepladder => "Stepladder",
-        ModelSource::Folder => "Your folders",
-        ModelSource::HuggingFace => "Hugging Face cache",
-        ModelSource::LmStudio => "LM Studio",
-        ModelSource::Ollama => "Ollama",
-    }
-}
 
 /// The facts of a model: what each is called.
 pub const FACTS: [&str; 6] = [
@@ -135,7 +112,7 @@ pub const NO_DATA: &str = "Drop files or a folder anywhere on the window, or add
 /// The way rows are written.
 pub const FORMAT: &str = "Format";
 /// Its help.
-pub const FORMAT_HELP: &str = "How rows are written. Recognized by default.";
+pub const FORMAT_HELP: &str = "How rows are written. Recognized automatically by default.";
 /// The fields and their columns.
 pub const COLUMNS: &str = "Columns";
 /// What to do with them.
@@ -202,7 +179,7 @@ pub const SKIPPED: &str = "Left out";
 /// A format's name.
 pub fn format(format: DataFormat) -> &'static str {
     match format {
-        DataFormat::Auto => "Recognize",
+        DataFormat::Auto => "Automatic",
         DataFormat::Messages => "Messages",
         DataFormat::Sharegpt => "ShareGPT",
         DataFormat::Alpaca => "Alpaca",
@@ -216,6 +193,11 @@ pub fn format(format: DataFormat) -> &'static str {
 /// Takes a file off the list.
 pub fn remove(name: &str) -> String {
     format!("Remove {name}")
+}
+
+/// A field that need not have a column.
+pub fn optional(field: &str) -> String {
+    format!("{field} (optional)")
 }
 
 /// How sure a format is.
@@ -317,7 +299,7 @@ pub const OPTIMIZER_HELP: &str =
 /// Its choices.
 pub const OPTIMIZERS: [&str; 2] = ["AdamW", "AdamW, 8 bits"];
 /// How taps become narrow.
-pub const DOWNSAMPLE: &str = "Downsampling";
+pub const DOWNSAMPLE: &str = "Downsample";
 /// Its help.
 pub const DOWNSAMPLE_HELP: &str =
     "How a layer's output is made narrow. One linear map per tap by default.";
@@ -334,7 +316,7 @@ pub const INJECTS: [&str; 2] = ["Sum", "Gate"];
 pub const QUANTIZE: &str = "Model weights";
 /// Its help.
 pub const QUANTIZE_HELP: &str =
-    "Auto keeps small models as stored and large ones in four bits (NF4).";
+    "Auto, the default, keeps small models as stored and large ones in four bits (NF4).";
 /// Its choices.
 pub const QUANTIZES: [&str; 3] = ["Auto", "Four bits", "As stored"];
 /// QLoRA without.
@@ -348,7 +330,7 @@ pub const RECOMPUTE_HELP: &str =
 /// Its choices.
 pub const RECOMPUTES: [&str; 3] = ["Default", "On", "Off"];
 /// The type of taps.
-pub const TAP_DTYPE: &str = "Kept states";
+pub const TAP_DTYPE: &str = "Taps kept as";
 /// Its help.
 pub const TAP_DTYPE_HELP: &str =
     "Type of the taps, or of recomputed blocks' inputs. 32 bits by default.";
@@ -421,6 +403,15 @@ pub fn bar_choice(method: Method, total: u64, verdict_word: &str) -> String {
     format!("{MEMORY}: {}", facts.join(", "))
 }
 
+/// What is planned for.
+pub fn planned_for(batch: usize, tokens: usize) -> String {
+    format!(
+        "Planned for {} × {}, the longest batch of this dataset.",
+        thousands(batch as u64),
+        self::tokens(tokens)
+    )
+}
+
 /// A bar in words, for a screen reader.
 pub fn bar(method: Method, total: u64, verdict_word: &str) -> String {
     format!("{}: {}, {verdict_word}", method.title(), bytes(total))
@@ -443,10 +434,10 @@ fn saving(saving: Saving) -> &'static str {
         Saving::OneRow => "batch size 1",
         Saving::Recompute => "recompute activations",
         Saving::RecomputeTaps => "recompute taps",
-        Saving::NarrowTaps => "kept states in bf16",
+        Saving::NarrowTaps => "taps in bf16",
         Saving::NarrowMoments => "optimizer in 8 bits",
         Saving::OffloadEmbeddings => "embeddings in RAM",
-        Saving::OffloadActivations => "kept states in RAM",
+        Saving::OffloadActivations => "taps in RAM",
         Saving::QuantizeHead => "head in four bits",
         Saving::QuantizeModel => "model in four bits",
     }
@@ -475,9 +466,14 @@ pub fn way_out(way: &WayOut) -> String {
 pub fn token_use(used: TokenUse) -> &'static str {
     match used {
         TokenUse::Trained => "Trained",
-        TokenUse::Context => "Read only",
+        TokenUse::Context => "Context only",
         TokenUse::CutOff => "Cut off",
     }
+}
+
+/// Some of several.
+pub fn of(some: usize, all: usize) -> String {
+    format!("{} of {}", thousands(some as u64), thousands(all as u64))
 }
 
 /// Nothing to show yet.

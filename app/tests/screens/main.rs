@@ -7,8 +7,10 @@
     reason = "tests fail by panicking"
 )]
 
+mod closing;
 mod fine_tune;
 mod keyboard;
 mod runs;
+mod settings;
 mod shell;
 mod support;

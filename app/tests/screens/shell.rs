@@ -1,4 +1,4 @@
-//! Rail, device chip, notices, closing, settings.
+//! Rail, device chip, notices, theme.
 
 use egui_kittest::kittest::Queryable;
 use stepladder::state::{News, Page};

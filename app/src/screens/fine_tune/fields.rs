@@ -17,9 +17,10 @@ use crate::words::fine_tune as words;
 pub fn typed(ui: &mut Ui, state: &State, which: Field, actions: &mut Actions) {
     let setup = &state.setup;
     let wrong = setup.wrong(which).map(|problem| words::wrong(&problem));
+    let help = words::field_help(which);
     let hint = match &wrong {
-        Some(problem) => Hint::Problem(problem),
-        None => Hint::Help(words::field_help(which)),
+        Some(problem) => Hint::ProblemAndHelp(problem, help),
+        None => Hint::Help(help),
     };
     let label = words::field_label(which);
     field(ui, label, hint, |ui| {

@@ -8,7 +8,7 @@ use crate::state::setup::examples::file_name;
 use crate::text::{excerpt, thousands};
 use crate::theme::{Type, icons, palette, space};
 use crate::widgets::{caption, styled};
-use crate::words::fine_tune as words;
+use crate::words::{fine_tune as words, in_the_window};
 
 /// Reasons, rows and notices that are drawn; the command line lists more.
 const MOST: usize = 12;
@@ -41,7 +41,7 @@ fn skipped(ui: &mut Ui, preview: &DatasetPreview) {
                 let line = format!("{place}: {}", excerpt(&row.reason, CHARACTERS));
                 let response = caption(ui, line);
                 if !row.hint.is_empty() {
-                    response.on_hover_text(excerpt(&row.hint, CHARACTERS));
+                    response.on_hover_text(in_the_window(&row.hint));
                 }
             }
             let named = preview.skipped_rows.len().min(MOST);
@@ -58,7 +58,7 @@ fn notices(ui: &mut Ui, preview: &DatasetPreview) {
             let first = held_out.first_near_duplicate.as_ref();
             words::near_duplicates(held_out.near_duplicates, first)
         });
-    let own = { preview.notices.iter() }.map(|notice| excerpt(notice, CHARACTERS));
+    let own = { preview.notices.iter() }.map(|notice| in_the_window(notice));
     for notice in own.chain(near).take(MOST) {
         ui.horizontal_top(|ui| {
             let color = palette(ui).warning;

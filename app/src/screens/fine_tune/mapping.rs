@@ -57,7 +57,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
         };
         let label = match mapped.required {
             true => mapped.name.to_owned(),
-            false => format!("{} (optional)", mapped.name),
+            false => words::optional(mapped.name),
         };
         field(ui, &label, hint, |ui| {
             column(ui, mapped, &mapping.columns, actions)

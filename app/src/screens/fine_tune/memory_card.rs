@@ -57,6 +57,12 @@ fn plan(ui: &mut Ui, state: &State, report: &MemoryReport, actions: &mut Actions
         let others = report.other_programs_bytes;
         caption(ui, words::device_memory(&report.device, memory, others));
     }
+    if let Some(tokens) = state.setup.longest_row() {
+        caption(
+            ui,
+            words::planned_for(state.setup.config.batch_size, tokens),
+        );
+    }
     let chosen = state.setup.config.method;
     memory_bars::show(ui, report, chosen, actions);
     ways_out(ui, state, actions);

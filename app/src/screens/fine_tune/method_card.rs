@@ -34,11 +34,12 @@ fn simple(state: &State) -> Vec<Field> {
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let mut asked = None;
     let reset = |ui: &mut Ui| {
-        ui.add_enabled_ui(state.setup.is_changed(), |ui| {
-            if quiet_button(ui, icons::RESET, words::RESET).clicked() {
-                asked = Some(SetupAction::Reset);
-            }
-        });
+        if !state.setup.is_changed() {
+            ui.disable();
+        }
+        if quiet_button(ui, icons::RESET, words::RESET).clicked() {
+            asked = Some(SetupAction::Reset);
+        }
     };
     card_with(ui, icons::METHOD, words::METHOD, reset, |ui| {
         ui.scope(|ui| {

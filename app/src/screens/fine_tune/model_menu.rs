@@ -13,7 +13,7 @@ use crate::state::setup::{BUILTIN, SetupAction};
 use crate::text::{bytes, excerpt};
 use crate::theme::{CONTROL_HEIGHT, Type, icons, palette, space};
 use crate::widgets::{button, caption, follow_focus, one_line, styled, text_field};
-use crate::words::fine_tune as words;
+use crate::words::{fine_tune as words, models};
 
 /// Models that are drawn; a search finds the others.
 const MOST: usize = 200;
@@ -67,16 +67,16 @@ fn chosen_name(state: &State) -> String {
         .iter()
         .find(|model| model.target == *target);
     match found {
-        Some(model) => excerpt(&model.name, CHARACTERS),
+        Some(model) => models::name(model),
         None => excerpt(&state.setup.model_name(), CHARACTERS),
     }
 }
 
 fn list(ui: &mut Ui, state: &State, actions: &mut Actions) {
     ui.set_min_width(ui.available_width());
-    let models = &state.models.found.models;
+    let found = &state.models.found.models;
     let search = &state.setup.model.search;
-    if models.len() > MANY || !search.is_empty() {
+    if found.len() > MANY || !search.is_empty() {
         let mut typed = search.clone();
         let width = ui.available_width();
         let field = text_field(
@@ -96,13 +96,13 @@ fn list(ui: &mut Ui, state: &State, actions: &mut Actions) {
     ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
         let mut source = None;
         let mut shown = 0;
-        if !models.iter().any(|model| model.target == BUILTIN) && wanted.is_empty() {
+        if !found.iter().any(|model| model.target == BUILTIN) && wanted.is_empty() {
             let is_chosen = state.setup.config.model == BUILTIN;
             if row(ui, (words::BUILTIN_MODEL, "", None), is_chosen) {
                 choose(ui, BUILTIN.to_owned(), actions);
             }
         }
-        for model in models.iter().filter(is_wanted).take(MOST) {
+        for model in found.iter().filter(is_wanted).take(MOST) {
             if source != Some(model.source) {
                 source = Some(model.source);
                 ui.add_space(space::XS);
@@ -110,10 +110,7 @@ fn list(ui: &mut Ui, state: &State, actions: &mut Actions) {
                 ui.label(styled(words::source(model.source), Type::Caption).color(faint));
             }
             shown += 1;
-            let name = match model.target.as_str() {
-                BUILTIN => words::BUILTIN_MODEL.to_owned(),
-                _ => excerpt(&model.name, CHARACTERS),
-            };
+            let name = models::name(model);
             let problem = { model.problem.as_ref() }.map(|problem| excerpt(problem, CHARACTERS));
             let is_chosen = model.target == state.setup.config.model;
             let what = (name.as_str(), &*bytes(model.bytes), problem.as_deref());

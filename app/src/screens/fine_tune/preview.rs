@@ -71,13 +71,7 @@ fn counts(ui: &mut Ui, preview: &DatasetPreview) {
     let number = |number: usize| Some(thousands(number as u64));
     let traces = { preview.traces.as_ref() }
         .filter(|traces| traces.with_trace + traces.empty + traces.unclosed > 0)
-        .map(|traces| {
-            format!(
-                "{} of {}",
-                thousands(traces.with_trace as u64),
-                thousands(traces.answers as u64)
-            )
-        });
+        .map(|traces| words::of(traces.with_trace, traces.answers));
     let above_zero = |count: usize| Some(count).filter(|count| *count > 0).and_then(number);
     let values = [
         number(preview.rows),

@@ -5,10 +5,10 @@ use egui::{Margin, ScrollArea, Ui};
 use super::curves::{color_of, dot, grid};
 use super::{Actions, look, name, sheet};
 use crate::state::State;
-use crate::state::runs::comparison::differences;
+use crate::state::runs::comparison::Difference;
 use crate::state::runs::run::Run;
 use crate::state::runs::view::ViewAction;
-use crate::text::{bytes, clock, visible};
+use crate::text::{bytes, clock};
 use crate::theme::{Type, icons, palette, space};
 use crate::widgets::{button, caption, follow_focus, styled};
 use crate::words::runs as words;
@@ -45,19 +45,17 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
                 });
             ui.add_space(space::M);
             grid(ui, &state.runs.view, &runs, actions);
-            table(ui, &runs);
+            table(ui, &runs, &state.runs.tables.differences);
             follow_focus(ui);
         });
 }
 
-fn table(ui: &mut Ui, runs: &[&Run]) {
+fn table(ui: &mut Ui, runs: &[&Run], differences: &[Difference]) {
     sheet(ui)
         .inner_margin(Margin::same(space::L as i8))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.heading(styled(words::DIFFERENCES, Type::Heading));
-            let configs: Vec<_> = runs.iter().map(|run| &run.config).collect();
-            let differences = differences(&configs);
             if differences.is_empty() {
                 caption(ui, words::NO_DIFFERENCES);
             }
@@ -77,12 +75,10 @@ fn table(ui: &mut Ui, runs: &[&Run]) {
                             }
                             ui.end_row();
                             results(ui, runs);
-                            for difference in &differences {
-                                caption(ui, words::field(&difference.field));
+                            for difference in differences {
+                                caption(ui, &difference.label);
                                 for value in &difference.values {
-                                    let default = words::default_of(&difference.field);
-                                    let text = value.as_deref().unwrap_or(default);
-                                    cell(ui, &visible(text), Type::Body);
+                                    cell(ui, value.text(), Type::Body);
                                 }
                                 ui.end_row();
                             }

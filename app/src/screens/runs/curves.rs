@@ -18,6 +18,8 @@ use crate::widgets::{
 use crate::words::runs as words;
 
 const HEIGHT: f32 = 176.0;
+/// Where there is less room than this, how to zoom is told under the pointer alone.
+const ZOOM_HELP_WIDTH: f32 = 340.0;
 /// Narrower pages have one column of charts.
 const TWO_COLUMNS_FROM: f32 = 640.0;
 
@@ -155,7 +157,9 @@ fn controls(ui: &mut Ui, view: &View, actions: &mut Actions) {
         if reset.clicked() {
             actions.push(look(ViewAction::Reset));
         }
-        caption(ui, words::ZOOM_HELP);
+        if ui.available_size_before_wrap().x > ZOOM_HELP_WIDTH {
+            caption(ui, words::ZOOM_HELP);
+        }
     });
     ui.add_space(space::XS);
 }

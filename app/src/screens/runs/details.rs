@@ -4,20 +4,21 @@ use egui::{Grid, Label, Ui};
 use stepladder_protocol::{DatasetPreview, RunMemory};
 
 use super::Actions;
-use crate::state::Action;
-use crate::state::runs::comparison::fields;
+use crate::state::runs::comparison::{ConfigField, Said};
 use crate::state::runs::run::Run;
+use crate::state::{Action, State};
 use crate::text::{bytes, thousands, visible};
 use crate::theme::{Type, icons, palette, space};
 use crate::widgets::{button, caption, card, card_with, styled};
-use crate::words::runs as words;
+use crate::words::fine_tune::part;
+use crate::words::{in_the_window, runs as words};
 
 /// Skipped rows that are told one by one.
 const SKIPPED: usize = 12;
 
 /// Draws it.
-pub fn show(ui: &mut Ui, run: &Run, actions: &mut Actions) {
-    config(ui, run, actions);
+pub fn show(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
+    config(ui, state, run, actions);
     ui.add_space(space::S);
     card(ui, icons::DATASET, words::DATASET, |ui| {
         match run
@@ -42,7 +43,7 @@ pub fn show(ui: &mut Ui, run: &Run, actions: &mut Actions) {
     });
 }
 
-fn config(ui: &mut Ui, run: &Run, actions: &mut Actions) {
+fn config(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
     let copy = |ui: &mut Ui| {
         if let Some(folder) = &run.folder
             && button(ui, icons::COPY, words::COPY_CONFIG).clicked()
@@ -52,7 +53,7 @@ fn config(ui: &mut Ui, run: &Run, actions: &mut Actions) {
         }
     };
     card_with(ui, icons::METHOD, words::CONFIG, copy, |ui| {
-        let fields = fields(&run.config);
+        let fields = &state.runs.tables.fields;
         let columns = if ui.available_width() >= 560.0 { 2 } else { 1 };
         let width = (ui.available_width() - space::L) / columns as f32;
         let rows = fields.len().div_ceil(columns);
@@ -67,21 +68,20 @@ fn config(ui: &mut Ui, run: &Run, actions: &mut Actions) {
     });
 }
 
-fn pairs(ui: &mut Ui, fields: &[(String, Option<String>)], width: f32) {
-    let named = fields.first().map_or("", |(name, _)| name);
+fn pairs(ui: &mut Ui, fields: &[ConfigField], width: f32) {
+    let named = fields.first().map_or("", |field| &field.label);
     Grid::new(("config", named))
         .num_columns(2)
         .min_row_height(20.0)
         .show(ui, |ui| {
-            for (name, value) in fields {
-                caption(ui, words::field(name));
+            for field in fields {
+                caption(ui, &field.label);
                 ui.scope(|ui| {
                     ui.set_max_width(width * 0.48);
-                    let text = match value {
-                        Some(value) => styled(visible(value), Type::Body),
-                        None => {
-                            styled(words::default_of(name), Type::Body).color(palette(ui).faint)
-                        }
+                    let text = styled(field.value.text(), Type::Body);
+                    let text = match field.value {
+                        Said::Set(_) => text,
+                        Said::Default(_) => text.color(palette(ui).faint),
                     };
                     ui.add(Label::new(text).truncate());
                 });
@@ -99,7 +99,7 @@ fn dataset(ui: &mut Ui, account: &DatasetPreview) {
     for file in account.files.iter().take(SKIPPED) {
         let about = format!(
             "{} · {}",
-            file.container,
+            visible(&file.container),
             words::account(file.rows, file.examples, 0)
         );
         let line = format!("{} · {about}", visible(&file.path));
@@ -109,7 +109,7 @@ fn dataset(ui: &mut Ui, account: &DatasetPreview) {
         caption(ui, words::more(account.files.len() - SKIPPED));
     }
     for notice in &account.notices {
-        caption(ui, visible(notice));
+        caption(ui, in_the_window(notice));
     }
     if account.skipped == 0 {
         return;
@@ -168,16 +168,10 @@ fn memory(ui: &mut Ui, memory: &RunMemory) {
                     "optimizer" => Some(parts.optimizer),
                     _ => None,
                 });
-                row(ui, &words::field(name), Some(planned), known, Type::Body);
+                row(ui, part(name), Some(planned), known, Type::Body);
             }
             if let Some(parts) = measured {
-                row(
-                    ui,
-                    &words::field(words::REST),
-                    None,
-                    Some(parts.rest),
-                    Type::Body,
-                );
+                row(ui, words::REST, None, Some(parts.rest), Type::Body);
             }
             let total = Some(memory.estimated_peak_bytes);
             row(

@@ -14,7 +14,7 @@ use crate::widgets::{
     Hint, Tone, banner, button, caption, field, focus_when_opened, icon_button, primary_button,
     progress, quiet_button, styled,
 };
-use crate::words::runs as words;
+use crate::words::{hint, runs as words};
 
 /// Draws it, if it is open.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
@@ -34,7 +34,8 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
                 question(ui, export, run, actions);
                 if let ExportStage::Failed(problem) = stage {
                     let message = visible(&problem.message);
-                    banner(ui, Tone::Danger, &message, &visible(&problem.hint), |_| {});
+                    let hint = hint(&problem.code, &problem.hint);
+                    banner(ui, Tone::Danger, &message, &hint, |_| {});
                 }
                 if let ExportStage::Writing(_, so_far) = stage {
                     let share = so_far.as_ref().map(|so_far| so_far.share());
@@ -70,7 +71,7 @@ fn question(ui: &mut Ui, export: &Export, run: &Run, actions: &mut Actions) {
             caption(
                 ui,
                 match given {
-                    true => format.purpose().to_owned(),
+                    true => words::purpose(format).to_owned(),
                     false => words::not_given(format, run.config.method),
                 },
             );

@@ -1,8 +1,8 @@
 //! The head of a run: what it is, how it stands, its figures, and what can be done with it.
 
-use egui::{Align, Frame, Label, Layout, Margin, Ui};
+use egui::{Align, Frame, Label, Layout, Margin, Ui, vec2};
 
-use super::super::shortcuts::{Shortcut, hint, keys};
+use super::super::shortcuts::{self, Shortcut};
 use super::list::tone;
 use super::{Actions, model_and_data, name, sheet};
 use crate::state::runs::live::{End, LiveRun, Stage};
@@ -15,7 +15,9 @@ use crate::widgets::{
     Tone, badge, banner, button, caption, figure, icon_button, primary_button, progress,
     quiet_button, styled, text_field,
 };
-use crate::words::runs as words;
+use crate::words::{hint, runs as words};
+
+const TITLE_HEIGHT: f32 = 30.0;
 
 /// Draws it.
 pub fn show(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
@@ -43,8 +45,9 @@ fn title(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
             }
             _ => {
                 let standing = run.standing();
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    ui.set_height(30.0);
+                let line = vec2(ui.available_width(), TITLE_HEIGHT);
+                let from_right = Layout::right_to_left(Align::Center);
+                ui.allocate_ui_with_layout(line, from_right, |ui| {
                     badge(ui, words::standing(standing), tone(standing));
                     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                         let pencil = run.offers_to(Offer::Rename);
@@ -55,7 +58,7 @@ fn title(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
                         });
                         if pencil
                             && icon_button(ui, icons::RENAME, words::offer(Offer::Rename))
-                                .on_hover_text(keys(ui, Shortcut::Rename))
+                                .on_hover_text(shortcuts::keys(ui, Shortcut::Rename))
                                 .clicked()
                         {
                             actions.push(offer(run, Offer::Rename));
@@ -127,7 +130,8 @@ fn trouble(ui: &mut Ui, run: &Run, actions: &mut Actions) {
     let help = way_on.map_or("", |(_, help)| help);
     let failure = run.failure();
     let told = failure.as_ref().map(|failure| visible(&failure.message));
-    let hint = { failure.as_ref() }.map_or(String::new(), |failure| visible(&failure.hint));
+    let hint =
+        { failure.as_ref() }.map_or(String::new(), |failure| hint(&failure.code, &failure.hint));
     match (run.standing(), told) {
         (Standing::Failed, told) => {
             let message = told.unwrap_or_else(|| words::standing(Standing::Failed).to_owned());
@@ -293,7 +297,7 @@ fn buttons(ui: &mut Ui, run: &Run, actions: &mut Actions) {
                 let response = match (way, words::offer_help(way)) {
                     (_, "") => response,
                     (Offer::Delete, help) => {
-                        response.on_hover_text(hint(ui, help, Shortcut::Delete))
+                        response.on_hover_text(shortcuts::hint(ui, help, Shortcut::Delete))
                     }
                     (_, help) => response.on_hover_text(help),
                 };

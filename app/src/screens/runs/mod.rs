@@ -17,10 +17,12 @@ use super::Actions;
 use crate::state::runs::RunsAction;
 use crate::state::runs::run::Run;
 use crate::state::runs::view::{Tab, ViewAction};
+use crate::state::setup::BUILTIN;
 use crate::state::{Action, Page, State};
 use crate::text::visible;
 use crate::theme::{CARD_RADIUS, icons, palette, space};
 use crate::widgets::{Choice, Tone, banner, button, empty, follow_focus, segmented};
+use crate::words::fine_tune::{BUILTIN_MODEL, SAMPLE_NAME};
 use crate::words::runs as words;
 
 const LIST_WIDTH: f32 = 288.0;
@@ -96,7 +98,7 @@ fn one(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
             match tab {
                 Tab::Curves => curves::show(ui, state, run, actions),
                 Tab::Log => log::show(ui, run, actions, bottom),
-                Tab::Details => details::show(ui, run, actions),
+                Tab::Details => details::show(ui, state, run, actions),
             }
             follow_focus(ui);
         });
@@ -105,7 +107,7 @@ fn one(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
 fn tabs(ui: &mut Ui, current: Tab, actions: &mut Actions) -> Tab {
     let choices =
         [Tab::Curves, Tab::Log, Tab::Details].map(|tab| Choice::new(tab, words::tab(tab)));
-    if let Some(tab) = segmented(ui, "Show", &current, &choices) {
+    if let Some(tab) = segmented(ui, words::SHOW, &current, &choices) {
         actions.push(look(ViewAction::Tab(tab)));
     }
     current
@@ -125,18 +127,18 @@ fn name(run: &Run) -> &str {
 
 /// Model and data of a run in a line.
 fn model_and_data(run: &Run) -> String {
-    let last = |path: &str| {
-        let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-        visible(name)
+    let last = |path: &str, builtin: &str| match path {
+        BUILTIN => builtin.to_owned(),
+        path => visible(path.rsplit(['/', '\\']).next().unwrap_or(path)),
     };
     let data: Vec<String> = { run.config.data.iter() }
         .take(3)
-        .map(|path| last(path))
+        .map(|path| last(path, SAMPLE_NAME))
         .collect();
     let more = run.config.data.len().saturating_sub(3);
     let data = match more {
         0 => data.join(", "),
         more => format!("{} {}", data.join(", "), words::more(more)),
     };
-    format!("{} · {data}", last(&run.config.model))
+    format!("{} · {data}", last(&run.config.model, BUILTIN_MODEL))
 }

@@ -119,8 +119,8 @@ impl Runs {
     pub fn disk(&mut self, answer: DiskAnswer, effects: &mut Vec<Effect>) -> Option<String> {
         match answer {
             DiskAnswer::Done(done) => return done.err(),
-            // The Fine-tune page takes it.
-            DiskAnswer::LookedAt(_) => {}
+            // Other pages take them.
+            DiskAnswer::LookedAt(_) | DiskAnswer::ModelDeleted { .. } => {}
             DiskAnswer::Runs(listing) => self.take_listing(*listing, effects),
             DiskAnswer::Figures { run, found } => self.figures_read(&run, found),
             DiskAnswer::Details { run, found } => self.details_read(&run, *found),

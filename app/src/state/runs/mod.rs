@@ -27,6 +27,7 @@ use stepladder_protocol::{JobId, RunConfig};
 
 pub use self::stored::{DiskAnswer, DiskRequest};
 
+use self::comparison::ConfigTables;
 use self::course::Course;
 use self::export::{Export, ExportAction, ExportStage};
 use self::run::{Loaded, Offer, Run, RunKey, Standing};
@@ -92,6 +93,8 @@ pub struct Runs {
     pub runs: Vec<Run>,
     /// What of them is looked at.
     pub view: View,
+    /// The configs of that, in words.
+    pub tables: ConfigTables,
     /// The name that is being typed.
     pub naming: Option<Naming>,
     /// The run that the user is asked about before it goes to the bin.
@@ -202,6 +205,7 @@ impl Runs {
     /// Does what is due: runs that another program is at are looked at again and again.
     pub fn tick(&mut self, now: f64, effects: &mut Vec<Effect>) {
         self.now = now;
+        self.tell_configs();
         if (self.looked..self.looked + LOOK_EVERY_SECS).contains(&now) {
             return;
         }

@@ -11,7 +11,12 @@ use crate::state::setup::dropped::Dropped;
 #[derive(Clone, Debug, PartialEq)]
 pub enum DiskRequest {
     /// Move a model that is ours to the system's bin.
-    DeleteModel(PathBuf),
+    DeleteModel {
+        /// The model's folder or file.
+        model: PathBuf,
+        /// The folder that it must lie in.
+        folder: PathBuf,
+    },
     /// Say what was dropped on the window.
     LookAt(Vec<PathBuf>),
     /// List the runs of a folder.
@@ -58,6 +63,13 @@ pub enum DiskRequest {
 pub enum DiskAnswer {
     /// It was done, or a sentence says why not.
     Done(Result<(), String>),
+    /// A model lies in the bin, or a sentence says why not.
+    ModelDeleted {
+        /// The model.
+        model: PathBuf,
+        /// How it went.
+        result: Result<(), String>,
+    },
     /// What was dropped on the window.
     LookedAt(Vec<Dropped>),
     /// The runs of a folder.

@@ -1,7 +1,7 @@
 //! What the page asks the engine, and what it does with the answers.
 
 use stepladder_protocol::{
-    Command, EstimateCommand, Event, Finished, InspectCommand, JobId, RunConfig,
+    Command, EstimateCommand, Event, Finished, InspectCommand, JobId, RunConfig, Switch,
 };
 
 use super::super::Effect;
@@ -41,11 +41,24 @@ impl Setup {
     }
 
     fn memory_asked(&self) -> RunConfig {
+        let relevant = relevant(&self.config);
         RunConfig {
             device: self.device.clone(),
             threads: self.threads,
-            ..relevant(&self.config)
+            context: self.longest_row().or(relevant.context),
+            ..relevant
         }
+    }
+
+    /// Tokens of the longest row that is trained on, where that is known to be less than the context:
+    /// more than it takes is not to be planned for.
+    pub fn longest_row(&self) -> Option<usize> {
+        let preview = self.dataset.preview.as_ref()?;
+        let lengths = preview.lengths.as_ref()?;
+        let is_known = preview.complete && !self.dataset.outdated;
+        let is_packed = self.config.data_options.packing == Switch::On;
+        (is_known && !is_packed && lengths.longest > 0 && lengths.longest < lengths.context)
+            .then_some(lengths.longest)
     }
 
     /// Asks again for everything that failed or was broken off.
@@ -161,7 +174,7 @@ impl Setup {
         if self.about_model.is_latest(job) {
             self.hear_of_model(event, effects);
         } else if self.about_data.is_latest(job) {
-            self.hear_of_data(event);
+            self.hear_of_data(event, effects);
         } else if self.about_rows.is_latest(job) {
             match event {
                 Event::Preview(preview) => {
@@ -194,7 +207,7 @@ impl Setup {
         self.changed(effects);
     }
 
-    fn hear_of_data(&mut self, event: Event) {
+    fn hear_of_data(&mut self, event: Event, effects: &mut Vec<Effect>) {
         match event {
             Event::Preview(preview) => {
                 self.examples.arrived(&preview);
@@ -216,6 +229,8 @@ impl Setup {
         }
         self.dataset.reading = None;
         self.about_data.ended();
+        // How long its rows are is known now, and with it what they take.
+        self.changed(effects);
     }
 
     fn hear_of_memory(&mut self, event: Event) {

@@ -46,6 +46,34 @@ pub enum Switched {
 }
 
 impl Switched {
+    /// Every one.
+    pub const ALL: [Self; 9] = [
+        Self::LossOnTraces,
+        Self::Packing,
+        Self::GroupByLength,
+        Self::QuantizeHead,
+        Self::DoubleQuantization,
+        Self::RankStabilized,
+        Self::RecomputeTaps,
+        Self::OffloadActivations,
+        Self::OffloadEmbeddings,
+    ];
+
+    /// As `run.json` calls it; a field within another after a dot.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::LossOnTraces => "data_options.loss_on_traces",
+            Self::Packing => "data_options.packing",
+            Self::GroupByLength => "group_by_length",
+            Self::QuantizeHead => "quantize_head",
+            Self::DoubleQuantization => "double_quantization",
+            Self::RankStabilized => "rank_stabilized",
+            Self::RecomputeTaps => "recompute_taps",
+            Self::OffloadActivations => "offload_activations",
+            Self::OffloadEmbeddings => "offload_embeddings",
+        }
+    }
+
     /// How it stands.
     pub fn of(self, config: &RunConfig) -> Switch {
         // Reading needs no copy of a config that may hold thousands of paths.

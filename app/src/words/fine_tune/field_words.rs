@@ -19,7 +19,7 @@ pub fn field_label(field: Field) -> &'static str {
         Field::WeightDecay => "Weight decay",
         Field::ClipNorm => "Gradient clipping",
         Field::Seed => "Seed",
-        Field::DSide => "Width",
+        Field::DSide => "Side network width",
         Field::ReductionFactor => "Reduction factor",
         Field::Taps => "Taps",
         Field::Rank => "Rank",
@@ -50,14 +50,16 @@ pub fn field_help(field: Field) -> &'static str {
         Field::EffectiveBatchSize => {
             "Examples per update, a multiple of the batch size. 16 by default."
         }
-        Field::LearningRate => "The highest it gets. By method: 0.0005 beside, 0.0002 with LoRA.",
+        Field::LearningRate => {
+            "The highest it gets. By default 0.0005 for Ladder and xLadder, 0.0002 for QLoRA and LoRA."
+        }
         Field::WarmupFraction => "Part of all steps over which it rises. 0.03 by default.",
         Field::FinalLearningRateFraction => {
             "What is left of it at the end, as a part. 0.1 by default."
         }
         Field::WeightDecay => "How strongly weights are drawn to zero. 0 by default.",
         Field::ClipNorm => {
-            "Longer gradients are scaled down; 0 is never. By method: 1, or 0.3 with LoRA."
+            "Longer gradients are scaled down; 0 is never. By default 1 for Ladder and xLadder, 0.3 for QLoRA and LoRA."
         }
         Field::Seed => "The same seed gives the same run. 42 by default.",
         Field::DSide => "Numbers per token in the side network. By the model's width by default.",
@@ -69,7 +71,7 @@ pub fn field_help(field: Field) -> &'static str {
         Field::Alpha => "The addition is scaled by alpha / rank. 32 by default.",
         Field::LoraDropout => "Part of the inputs that are zeroed while training. 0 by default.",
         Field::TargetModules => {
-            "Maps that are added to, such as q_proj, v_proj. All of a block by default."
+            "Linear maps that get an adapter, such as q_proj, v_proj. All of a block by default."
         }
         Field::QuantizedCopy => {
             "A folder that keeps the weights in four bits for the next run. None by default."
@@ -99,7 +101,7 @@ pub fn switch_label(field: Switched) -> &'static str {
         Switched::DoubleQuantization => "Double quantization",
         Switched::RankStabilized => "Rank-stabilized",
         Switched::RecomputeTaps => "Recompute taps",
-        Switched::OffloadActivations => "Kept states in RAM",
+        Switched::OffloadActivations => "Taps in RAM",
         Switched::OffloadEmbeddings => "Embeddings in RAM",
     }
 }
@@ -120,7 +122,9 @@ pub fn switch_help(field: Switched) -> &'static str {
             "Scale by alpha / √rank instead, for high ranks. Off by default."
         }
         Switched::RecomputeTaps => "Runs the model twice and keeps no taps. Off by default.",
-        Switched::OffloadActivations => "Saves the card's memory and costs time. Off by default.",
+        Switched::OffloadActivations => {
+            "Or the inputs of recomputed blocks: saves the card's memory, costs time. Off by default."
+        }
         Switched::OffloadEmbeddings => "Saves the card's memory, hardly slower. Off by default.",
     }
 }
@@ -152,6 +156,30 @@ pub fn wrong(problem: &Wrong) -> String {
         Wrong::MoreThanModel(most) => format!("must be at most {} for this model", number(most)),
         Wrong::NotADivisor(width) => format!("must divide the model's width, {}", number(width)),
         Wrong::NotEven => "must be even".to_owned(),
-        Wrong::Refused(problem, hint) => format!("{}; {}", visible(problem), visible(hint)),
+        Wrong::Refused(problem, hint) => {
+            let hint = crate::words::hint("config_invalid", hint);
+            format!("{}; {hint}", visible(problem))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_names_its_default() {
+        let helps = { Field::ALL.into_iter().map(field_help) }
+            .chain(Switched::ALL.into_iter().map(switch_help));
+        for help in helps {
+            assert!(help.to_lowercase().contains("by default"), "{help}");
+        }
+    }
+
+    #[test]
+    fn what_the_engine_refuses_is_said_without_flags() {
+        let hint = "use --effective-batch-size 20".to_owned();
+        let said = wrong(&Wrong::Refused("is 18\u{202e}".to_owned(), hint));
+        assert_eq!(said, "is 18\\u{202e}; use Effective batch size 20");
     }
 }

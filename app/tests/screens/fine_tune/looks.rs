@@ -11,7 +11,7 @@ use stepladder::state::{News, Picker};
 use stepladder_protocol::{Event, Finished, FoundModel, JobId, ModelList, ModelSource};
 
 /// Names the folder that pictures are kept in.
-const KEPT_IN: &str = "STEPLADDER_LOOKS";
+pub const KEPT_IN: &str = "STEPLADDER_LOOKS";
 const SIZES: [(f32, f32); 2] = [(1280.0, 860.0), (1024.0, 700.0)];
 
 fn open(
@@ -27,7 +27,8 @@ fn open(
     window_of(settings, egui::vec2(width, height))
 }
 
-fn keep(harness: &mut Harness<'static, TestWindow>, name: &str) {
+/// Draws a picture, and keeps it where that is wanted.
+pub fn keep(harness: &mut Harness<'static, TestWindow>, name: &str) {
     harness.step();
     let image = harness.render().expect("a picture");
     let first = image.pixels().next().copied();

@@ -1,5 +1,5 @@
 //! The Fine-tune page.
 
-mod looks;
+pub mod looks;
 mod paths;
 pub mod recorded;

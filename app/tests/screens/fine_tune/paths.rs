@@ -14,6 +14,9 @@ use stepladder_protocol::{
 use super::recorded::{self, fail, job_about, play, quiet, say, start};
 use crate::support::{TestWindow, asked, hear, window, window_of};
 
+/// What the primary button says of the built-in model and dataset, as they were recorded.
+const FINE_TUNE: &str = "Fine-tune: about 20 seconds, 34.3 MiB";
+
 type Window = Harness<'static, TestWindow>;
 
 /// Presses what has this label.
@@ -57,7 +60,7 @@ fn one_click_trains_the_built_in_model() {
     start(&mut harness);
     harness.get_by_label_contains("Row 1 of 600");
     harness.get_by_label_contains("Lengths from 80 to 147 tokens");
-    press(&mut harness, "Fine-tune: 141.7 MiB");
+    press(&mut harness, FINE_TUNE);
     let started = asked(&mut harness).into_iter().any(|effect| match effect {
         Effect::Train { config, resume, .. } => {
             config.model == "builtin" && config.data == ["builtin"] && resume.is_none()
@@ -71,7 +74,7 @@ fn one_click_trains_the_built_in_model() {
         .click();
     harness.step();
     harness.step();
-    harness.get_by_label("Queue: 141.7 MiB");
+    harness.get_by_label("Queue: about 20 seconds, 34.3 MiB");
 }
 
 #[test]
@@ -188,7 +191,8 @@ fn an_unknown_format_is_mapped_by_hand() {
         &job_about(&commands, "data"),
     );
     harness.get_by_label_contains("Row 1 of 50");
-    harness.get_by_label("Fine-tune: 141.7 MiB");
+    recorded::planned(&mut harness);
+    harness.get_by_label("Fine-tune: about 10 seconds, 34.3 MiB");
 }
 
 /// Chooses from a menu.
@@ -301,6 +305,10 @@ fn what_does_not_fit_has_ways_out_to_press() {
             say(&mut harness, &job_about(&commands, about), line.event);
         }
     }
+    // Now that its rows are known, the memory is planned anew.
+    let commands = quiet(&mut harness);
+    let job = job_about(&commands, "memory");
+    play(&mut harness, recorded::DOES_NOT_FIT, &job);
     harness.get_by_label("Try it: needs 17.15 GiB, the rehearsal decides");
     press(&mut harness, "QLoRA fits: 8.23 GiB");
     harness.get_by_label("Fine-tune: 8.23 GiB");
@@ -312,6 +320,8 @@ fn a_wrong_number_is_said_beside_its_field() {
     start(&mut harness);
     write(&mut harness, "Context", "many");
     harness.get_by_label("must be a whole number");
+    // What the field is does not go away.
+    harness.get_by_label_contains("Tokens of an example at most.");
     harness.get_by_label("Context must be a whole number");
     assert!(
         harness
@@ -324,7 +334,8 @@ fn a_wrong_number_is_said_beside_its_field() {
     harness
         .get_by_role_and_label(Role::Switch, "Packing")
         .click();
-    harness.step();
+    // The dataset is read again, and what is below its card moves.
+    harness.run_steps(3);
     assert_eq!(
         harness.state().state().setup.config.data_options.packing,
         Switch::On

@@ -11,7 +11,9 @@ use crate::support::{TestWindow, asked, hear};
 pub const START: &str = include_str!("recorded/start.jsonl");
 /// About `/data/strange.csv`, whose columns are German.
 pub const UNKNOWN_FORMAT: &str = include_str!("recorded/unknown_format.jsonl");
-/// The same, mapped by hand.
+/// About the memory of the built-in model and dataset, once it is known how long that one's rows are.
+pub const PLANNED: &str = include_str!("recorded/planned.jsonl");
+/// About `/data/strange.csv`, mapped by hand.
 pub const MAPPED: &str = include_str!("recorded/mapped.jsonl");
 /// About `/data/support.jsonl`, some rows of which are broken.
 pub const BROKEN_ROWS: &str = include_str!("recorded/broken_rows.jsonl");
@@ -37,9 +39,15 @@ pub fn start(harness: &mut Harness<'static, TestWindow>) {
     {
         harness.state_mut().outside().news.push_back(news);
     }
-    harness.step();
-    harness.step();
+    planned(harness);
     asked(harness);
+}
+
+/// Answers the question for memory that follows on a dataset that was read.
+pub fn planned(harness: &mut Harness<'static, TestWindow>) {
+    harness.step();
+    let commands = quiet(harness);
+    play(harness, PLANNED, &job_about(&commands, "memory"));
 }
 
 /// Says an event of a job.

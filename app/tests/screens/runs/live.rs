@@ -229,7 +229,7 @@ fn a_failed_run_says_why_and_can_be_tried_again() {
     play(&mut page, recorded(FAILED, "run/1"));
     assert_eq!(standing(&page), Standing::Failed);
     assert!(shows(&page, "there is no model /home/user/models/gone"));
-    assert!(shows(&page, "give --model the path"));
+    assert!(shows(&page, "Choose a folder with a config.json"));
     asked(&mut page);
     click(&mut page, "Retry");
     let again = asked(&mut page);

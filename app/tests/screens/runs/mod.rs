@@ -1,6 +1,7 @@
 //! The Runs page: live runs from recorded logs, runs on disk, comparison, exports.
 
 mod comparing;
+mod details;
 mod exporting;
 mod history;
 mod live;

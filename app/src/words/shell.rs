@@ -1,0 +1,45 @@
+//! The words around every page: the device chip, dropped files, closing.
+
+/// The chip before the first answer.
+pub const LOOKING_FOR_DEVICE: &str = "Looking for devices…";
+/// The chip when the worker cannot be asked.
+pub const NO_DEVICE: &str = "No device";
+/// Over the window while files are held above it.
+pub const DROP_HERE: &str = "Drop to use";
+/// What dropping does.
+pub const DROP_HELP: &str =
+    "Datasets (JSONL, JSON, CSV, Parquet, text, folders) and models (a folder, a .gguf file)";
+/// Closes a notice.
+pub const DISMISS: &str = "Dismiss";
+/// The dialog before closing.
+pub const CLOSE_TITLE: &str = "A run is still training";
+/// What closing means.
+pub const CLOSE_TEXT: &str = "It can go on while the window is minimized, or be paused: everything is saved, the device is freed, and the run resumes exactly where it was.";
+/// Minimizes.
+pub const CLOSE_KEEP: &str = "Keep running";
+/// Pauses and closes.
+pub const CLOSE_PAUSE: &str = "Pause and close";
+/// Does neither.
+pub const CLOSE_STAY: &str = "Cancel";
+/// While the run is saved.
+pub const CLOSING: &str = "Saving the run…";
+/// Does not wait for it.
+pub const CLOSE_NOW: &str = "Close now";
+/// What that means.
+pub const CLOSE_NOW_HELP: &str =
+    "If this takes too long: closed now, the run goes on from its last checkpoint.";
+
+/// What is said under the pointer, and the keys that do the same.
+pub fn with_keys(text: &str, keys: &str) -> String {
+    format!("{text} ({keys})")
+}
+
+/// Memory on the chip: free of total.
+pub fn memory(free: &str, total: &str) -> String {
+    format!("{free} free of {total}")
+}
+
+/// The device that was chosen under Settings is not here.
+pub fn device_gone(device: &str) -> String {
+    format!("{device} is not here")
+}
