@@ -396,13 +396,6 @@ pub fn device_memory(device: &str, memory: u64, others: u64) -> String {
     format!("{} {what}{others}", bytes(memory))
 }
 
-/// A bar as a choice, for a screen reader: what is chosen, and what it would take.
-pub fn bar_choice(method: Method, total: u64, verdict_word: &str) -> String {
-    let facts = [method.title(), &bytes(total), verdict_word];
-    let facts: Vec<&str> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
-    format!("{MEMORY}: {}", facts.join(", "))
-}
-
 /// What is planned for.
 pub fn planned_for(batch: usize, tokens: usize) -> String {
     format!(
@@ -410,6 +403,13 @@ pub fn planned_for(batch: usize, tokens: usize) -> String {
         thousands(batch as u64),
         self::tokens(tokens)
     )
+}
+
+/// A bar as a choice, for a screen reader: what is chosen, and what it would take.
+pub fn bar_choice(method: Method, total: u64, verdict_word: &str) -> String {
+    let facts = [method.title(), &bytes(total), verdict_word];
+    let facts: Vec<&str> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
+    format!("{MEMORY}: {}", facts.join(", "))
 }
 
 /// A bar in words, for a screen reader.

@@ -15,7 +15,7 @@ use crate::widgets::{
     Tone, badge, banner, button, caption, figure, icon_button, primary_button, progress,
     quiet_button, styled, text_field,
 };
-use crate::words::{hint, runs as words};
+use crate::words::{self as all_words, runs as words};
 
 const TITLE_HEIGHT: f32 = 30.0;
 
@@ -130,8 +130,9 @@ fn trouble(ui: &mut Ui, run: &Run, actions: &mut Actions) {
     let help = way_on.map_or("", |(_, help)| help);
     let failure = run.failure();
     let told = failure.as_ref().map(|failure| visible(&failure.message));
-    let hint =
-        { failure.as_ref() }.map_or(String::new(), |failure| hint(&failure.code, &failure.hint));
+    let hint = { failure.as_ref() }.map_or(String::new(), |failure| {
+        all_words::hint(&failure.code, &failure.hint)
+    });
     match (run.standing(), told) {
         (Standing::Failed, told) => {
             let message = told.unwrap_or_else(|| words::standing(Standing::Failed).to_owned());
