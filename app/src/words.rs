@@ -55,6 +55,11 @@ pub fn dialog_failed(problem: &str) -> String {
     )
 }
 
+/// The system has no file dialog.
+pub fn dialog_missing() -> &'static str {
+    "This desktop has no file dialog: install xdg-desktop-portal or zenity, or drop files on the window."
+}
+
 /// The system's file browser did not open.
 pub fn show_failed(path: &str, problem: &str) -> String {
     format!("{path} cannot be shown in a file browser: {problem}")

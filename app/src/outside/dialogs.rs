@@ -15,6 +15,9 @@ const DATA_ENDINGS: [&str; 10] = [
 
 /// Opens a dialog; its answer comes as news.
 pub fn open(picker: Picker, mailbox: Mailbox) {
+    if !is_there() {
+        return mailbox.put(News::Notice(words::dialog_missing().to_owned()));
+    }
     let opened = std::thread::Builder::new()
         .name("file dialog".to_owned())
         .spawn({
@@ -24,6 +27,23 @@ pub fn open(picker: Picker, mailbox: Mailbox) {
     if let Err(error) = opened {
         mailbox.put(News::Notice(words::dialog_failed(&error.to_string())));
     }
+}
+
+/// Whether the system has a file dialog. On Linux it comes from the desktop's portal or from zenity, and
+/// where neither is there a question would end as if it had been canceled.
+#[cfg(target_os = "linux")]
+fn is_there() -> bool {
+    use std::path::Path;
+    let bus = std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some();
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR");
+    let bus = bus || runtime.is_some_and(|folder| Path::new(&folder).join("bus").exists());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    bus || std::env::split_paths(&path).any(|folder| folder.join("zenity").is_file())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_there() -> bool {
+    true
 }
 
 fn ask(picker: Picker) -> Vec<PathBuf> {

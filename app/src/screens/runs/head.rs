@@ -2,7 +2,7 @@
 
 use egui::{Align, Frame, Label, Layout, Margin, Ui, vec2};
 
-use super::super::shortcuts::{Shortcut, hint, keys};
+use super::super::shortcuts::{self, Shortcut};
 use super::list::tone;
 use super::{Actions, model_and_data, name, sheet};
 use crate::state::runs::live::{End, LiveRun, Stage};
@@ -58,7 +58,7 @@ fn title(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
                         });
                         if pencil
                             && icon_button(ui, icons::RENAME, words::offer(Offer::Rename))
-                                .on_hover_text(keys(ui, Shortcut::Rename))
+                                .on_hover_text(shortcuts::keys(ui, Shortcut::Rename))
                                 .clicked()
                         {
                             actions.push(offer(run, Offer::Rename));
@@ -298,7 +298,7 @@ fn buttons(ui: &mut Ui, run: &Run, actions: &mut Actions) {
                 let response = match (way, words::offer_help(way)) {
                     (_, "") => response,
                     (Offer::Delete, help) => {
-                        response.on_hover_text(hint(ui, help, Shortcut::Delete))
+                        response.on_hover_text(shortcuts::hint(ui, help, Shortcut::Delete))
                     }
                     (_, help) => response.on_hover_text(help),
                 };

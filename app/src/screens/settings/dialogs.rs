@@ -7,7 +7,7 @@ use crate::state::models::ModelsAction;
 use crate::state::{Action, State};
 use crate::text::bytes;
 use crate::theme::{Type, icons, space};
-use crate::widgets::{button, caption, quiet_button, styled};
+use crate::widgets::{button, caption, focus_when_opened, quiet_button, styled};
 use crate::words::models::name;
 use crate::words::{runs, settings as words};
 
@@ -25,7 +25,9 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             if button(ui, icons::DELETE, runs::DELETE_DO).clicked() {
                 actions.push(Action::Models(ModelsAction::Delete));
             }
-            if quiet_button(ui, "", runs::CANCEL).clicked() {
+            let cancel = quiet_button(ui, "", runs::CANCEL);
+            focus_when_opened(&cancel);
+            if cancel.clicked() {
                 actions.push(Action::Models(ModelsAction::KeepInPlace));
             }
         });

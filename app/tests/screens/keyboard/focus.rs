@@ -15,11 +15,11 @@ fn tab_and_enter_alone_begin_a_run() {
     start(&mut window);
     for _ in 0..60 {
         press(&mut window, Key::Tab);
-        if focused_label(&window).starts_with("Fine-tune: ") {
+        if focused_stop(&window).starts_with("Button Fine-tune") {
             break;
         }
     }
-    assert!(focused_label(&window).starts_with("Fine-tune: "));
+    assert!(focused_stop(&window).starts_with("Button Fine-tune"));
     press(&mut window, Key::Enter);
     let begun = |effect: &Effect| matches!(effect, Effect::Train { .. });
     assert!(asked(&mut window).iter().any(begun));
@@ -32,7 +32,7 @@ fn tab_goes_in_the_order_of_reading() {
     let mut passed = Vec::new();
     for _ in 0..stops(&window).len() + 1 {
         press(&mut window, Key::Tab);
-        passed.push(focused_label(&window));
+        passed.push(focused_stop(&window));
     }
     let place = |name: &str| {
         { passed.iter() }
@@ -40,15 +40,15 @@ fn tab_goes_in_the_order_of_reading() {
             .unwrap_or_else(|| panic!("{name} is not reached: {passed:#?}"))
     };
     let order = [
-        "Settings",
-        "Choose a model",
-        "Format",
-        "Method: Ladder",
-        "Seed",
-        "Memory: Ladder, 34.3 MiB",
-        "Detail: Simple",
-        "Fine-tune: ",
-        "Next",
+        "Tab Settings",
+        "ComboBox Choose a model",
+        "ComboBox Format",
+        "RadioButton Method: Ladder",
+        "TextInput Seed",
+        "RadioButton Memory: Ladder, ",
+        "RadioButton Detail: Simple",
+        "Button Fine-tune",
+        "Button Next",
     ];
     let places: Vec<usize> = order.into_iter().map(place).collect();
     assert!(places.is_sorted(), "{places:?} of {order:?}: {passed:#?}");

@@ -50,6 +50,14 @@ fn focused_label(window: &Window) -> String {
     focused(window).map_or_else(String::new, |node| label(&node))
 }
 
+/// The same with its role before it.
+fn focused_stop(window: &Window) -> String {
+    let Some(node) = focused(window) else {
+        return String::new();
+    };
+    format!("{:?} {}", node.accesskit_node().role(), label(&node))
+}
+
 /// Gives the focus to the first with this role and label, as the Tab key would.
 fn focus(window: &mut Window, role: Role, name: &str) {
     let node = { nodes(window).into_iter() }
