@@ -33,7 +33,7 @@ fn open_page(window: &mut Window, page: &str) {
 
 fn compare(window: &mut Window, name: &str) {
     // The pointer rests nowhere, and what moves has come to its place.
-    window.hover_at(egui::pos2(-10.0, -10.0));
+    window.event(egui::Event::PointerGone);
     window.run_steps(12);
     if let Some(image) = drawn(window) {
         egui_kittest::image_snapshot(&image, name);
