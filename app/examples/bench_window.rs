@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 
 use egui::{Context, Ui, ViewportCommand};
 use mimalloc::MiMalloc;
-use stepladder::outside::{Desktop, Outside};
+use stepladder::outside::{Desktop, Outside, Urgency, Wake};
 use stepladder::state::settings::Settings;
 use stepladder::state::{Action, Page, State};
-use stepladder::window::{Window, native_options};
+use stepladder::window::{Window, native_options, refresh};
 use stepladder_protocol::{RunConfig, RunState, RunStatus};
 
 #[global_allocator]
@@ -91,7 +91,13 @@ fn part(part: Part, began: Instant) -> Result<(), Problem> {
         native_options(),
         Box::new(move |creation| {
             let context = creation.egui_ctx.clone();
-            let wake = Arc::new(move || context.request_repaint());
+            let every = refresh(creation);
+            let wake: Wake = Arc::new(move |urgency| {
+                context.request_repaint_after(match urgency {
+                    Urgency::Now => Duration::from_millis(1),
+                    Urgency::Soon => every,
+                });
+            });
             let mut outside = Desktop::with_worker(settings.clone(), wake, Some(worker()?))?;
             let mut state = State::new(settings, 0.0);
             if part == Part::Training {
@@ -208,7 +214,10 @@ impl Measured {
             return context.request_repaint_after(Duration::from_millis(200));
         };
         let elapsed = since.elapsed().as_secs_f64();
-        if elapsed >= secs {
+        if elapsed < secs {
+            // Nothing else may draw it again.
+            context.request_repaint_after(Duration::from_secs_f64(secs - elapsed + 0.05));
+        } else {
             let told = format!(
                 "{{\"idle_secs\":{elapsed:.1},\"core_percent\":{:.2},\"frames\":{},\"resident_mib\":{:.1},\"resident_own_mib\":{:.1},\"workers_resident_mib\":{:.1}}}",
                 100.0 * (cpu_secs("self") - cpu) / elapsed,

@@ -51,7 +51,7 @@ impl Live {
             .build_eframe(move |creation| {
                 let outside = Desktop::with_worker(
                     settings.clone(),
-                    Arc::new(|| {}),
+                    Arc::new(|_| {}),
                     Some(PathBuf::from(STEPLADDER)),
                 );
                 Window::new(

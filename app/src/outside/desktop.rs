@@ -1,14 +1,15 @@
 //! The real outside: worker processes, the disk, the system's dialogs.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use stepladder_protocol::{Command, JobId, RunConfig, TrainCommand};
 
-use super::workers::{DeskWorker, Mailbox};
+use super::device_watch::DeviceWatch;
+use super::workers::{DeskWorker, Mailbox, Wake};
 use super::{Outside, dialogs, file_browser};
 use crate::state::runs::DiskRequest;
 use crate::state::settings::Settings;
@@ -27,9 +28,13 @@ pub struct Desktop {
     /// `None` while it closes.
     disk: Option<Sender<DiskWork>>,
     disk_thread: Option<JoinHandle<()>>,
+    /// `None` while it closes.
+    devices: Option<DeviceWatch>,
     looking: DeskWorker,
     training: DeskWorker,
     settings: Settings,
+    /// The same as in the settings, for the thread that looks at devices.
+    threads: Arc<Mutex<Option<usize>>>,
 }
 
 enum DiskWork {
@@ -42,7 +47,7 @@ impl Desktop {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn new(settings: Settings, wake: Arc<dyn Fn() + Send + Sync>) -> std::io::Result<Self> {
+    pub fn new(settings: Settings, wake: Wake) -> std::io::Result<Self> {
         Self::with_worker(settings, wake, None)
     }
 
@@ -52,7 +57,7 @@ impl Desktop {
     /// When the system gives no thread.
     pub fn with_worker(
         settings: Settings,
-        wake: Arc<dyn Fn() + Send + Sync>,
+        wake: Wake,
         program: Option<PathBuf>,
     ) -> std::io::Result<Self> {
         let (mailbox, news) = Mailbox::new(wake);
@@ -63,8 +68,19 @@ impl Desktop {
                 .name("disk".to_owned())
                 .spawn(move || serve_disk(&work, &mailbox))?
         };
+        let looking = DeskWorker::new(Desk::Looking, mailbox.clone(), program.clone())?;
+        let threads = Arc::new(Mutex::new(settings.threads));
+        let devices = {
+            let (ask, threads) = (looking.sender(), Arc::clone(&threads));
+            DeviceWatch::start(move |command| {
+                let threads = threads.lock().map_or(None, |threads| *threads);
+                ask(command, threads);
+            })?
+        };
         Ok(Self {
-            looking: DeskWorker::new(Desk::Looking, mailbox.clone(), program.clone())?,
+            devices: Some(devices),
+            threads,
+            looking,
             training: DeskWorker::new(Desk::Training, mailbox.clone(), program)?,
             mailbox,
             news,
@@ -140,6 +156,9 @@ impl Outside for Desktop {
             Effect::Disk(request) => self.ask_disk(DiskWork::Request(request)),
             Effect::SaveSettings(settings) => {
                 self.settings.clone_from(&settings);
+                if let Ok(mut threads) = self.threads.lock() {
+                    *threads = settings.threads;
+                }
                 self.ask_disk(DiskWork::Settings(settings));
             }
             Effect::Show(path) => file_browser::show(path, self.mailbox.clone()),
@@ -157,6 +176,7 @@ impl Drop for Desktop {
     /// Both processes are told before either is waited for. What was to be kept on disk is, unless the
     /// disk takes its time: then the window does not wait for what may only be reading.
     fn drop(&mut self) {
+        self.devices = None;
         self.looking.begin_closing();
         self.training.begin_closing();
         self.disk = None;

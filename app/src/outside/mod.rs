@@ -2,6 +2,7 @@
 //! the one door; tests open another.
 
 mod desktop;
+mod device_watch;
 mod dialogs;
 mod file_browser;
 mod replay;
@@ -9,6 +10,7 @@ mod workers;
 
 pub use desktop::Desktop;
 pub use replay::Replay;
+pub use workers::{Urgency, Wake};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

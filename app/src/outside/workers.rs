@@ -4,33 +4,65 @@
 //! another that passes its events on. Neither makes the window wait.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use stepladder_protocol::{Command, ErrorReport, Event, EventLine};
 
+use super::device_watch::LastTold;
 use crate::link::{Commands, LinkError, WorkerOptions, WorkerProcess, job_started_by};
 use crate::state::{Desk, News};
+
+/// How soon news is to be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// At once.
+    Now,
+    /// With what comes after it: what a run tells as it goes along.
+    Soon,
+}
+
+impl Urgency {
+    fn of(news: &News) -> Self {
+        match news {
+            News::Event(_, line) => match &line.event {
+                Event::Step(_)
+                | Event::Progress(_)
+                | Event::Reading(_)
+                | Event::Phase { .. }
+                | Event::Evaluation(_)
+                | Event::Checkpoint { .. } => Self::Soon,
+                _ => Self::Now,
+            },
+            _ => Self::Now,
+        }
+    }
+}
+
+/// Wakes the window.
+pub type Wake = Arc<dyn Fn(Urgency) + Send + Sync>;
 
 /// Where news goes, and how the window learns that there is some.
 #[derive(Clone)]
 pub struct Mailbox {
     sender: Sender<News>,
-    wake: std::sync::Arc<dyn Fn() + Send + Sync>,
+    wake: Wake,
 }
 
 impl Mailbox {
     /// Wakes the window with `wake` whenever news has come.
-    pub fn new(wake: std::sync::Arc<dyn Fn() + Send + Sync>) -> (Self, Receiver<News>) {
+    pub fn new(wake: Wake) -> (Self, Receiver<News>) {
         let (sender, news) = channel();
         (Self { sender, wake }, news)
     }
 
     /// Brings news. A window that is gone misses it.
     pub fn put(&self, news: News) {
+        let urgency = Urgency::of(&news);
         if self.sender.send(news).is_ok() {
-            (self.wake)();
+            (self.wake)(urgency);
         }
     }
 }
@@ -86,6 +118,16 @@ impl DeskWorker {
         self.ask(Ask::End);
     }
 
+    /// The same from another thread.
+    pub fn sender(&self) -> impl Fn(Command, Option<usize>) + Send + use<> {
+        let asks = self.asks.clone();
+        move |command, threads| {
+            if let Some(asks) = &asks {
+                let _ = asks.send(Ask::Send(Box::new(command), threads));
+            }
+        }
+    }
+
     /// Ends the process at once, whatever it does.
     pub fn kill(&self) {
         self.ask(Ask::Kill);
@@ -114,6 +156,11 @@ impl Drop for DeskWorker {
     }
 }
 
+/// Whether a command is given again and again, and one of them is as good as another.
+fn is_repeated(command: &Command) -> bool {
+    matches!(command, Command::Devices(_))
+}
+
 /// What a desk's thread has.
 struct Serving {
     desk: Desk,
@@ -127,8 +174,11 @@ impl Serving {
         while let Ok(ask) = asks.recv() {
             match ask {
                 Ask::Send(command, threads) => {
-                    if let Err(error) = self.deliver(&command, threads) {
-                        self.not_delivered(&command, error.report());
+                    match self.deliver(&command, threads) {
+                        Ok(()) => {}
+                        // The answer to the last question of its kind is still on its way.
+                        Err(LinkError::JobExists(_)) if is_repeated(&command) => {}
+                        Err(error) => self.not_delivered(&command, error.report()),
                     }
                 }
                 Ask::End => self.end(END_WITHIN),
@@ -164,8 +214,11 @@ impl Serving {
         let pump = Builder::new()
             .name("worker events".to_owned())
             .spawn(move || {
+                let last_told = LastTold::default();
                 while let Some(line) = worker.next_event() {
-                    mailbox.put(News::Event(desk, line));
+                    if !last_told.is_old_news(&line) {
+                        mailbox.put(News::Event(desk, line));
+                    }
                 }
             })
             .map_err(LinkError::Start)?;

@@ -4,7 +4,8 @@ use egui::{Align, CornerRadius, Frame, Layout, Margin, Role, Stroke, Ui, WidgetI
 
 use super::Actions;
 use crate::state::State;
-use crate::text::{bytes, visible};
+use crate::state::device::shown;
+use crate::text::visible;
 use crate::theme::{Type, icons, palette};
 use crate::widgets::{share_bar, styled};
 use crate::words::{self, shell};
@@ -46,8 +47,8 @@ fn device(ui: &mut Ui, state: &State) {
             };
             let name = visible(&device.name);
             let memory = shell::memory(
-                &bytes(device.memory_free_bytes),
-                &bytes(device.memory_total_bytes),
+                &shown(device.memory_free_bytes),
+                &shown(device.memory_total_bytes),
             );
             let total = device.memory_total_bytes.max(1) as f32;
             let used = 1.0 - device.memory_free_bytes as f32 / total;

@@ -1,15 +1,10 @@
-//! The device chip: which device computes, and how much of its memory is free, asked for every two
-//! seconds.
+//! The device chip: which device computes, and how much of its memory is free, as the outside tells it
+//! whenever that has changed.
 
-use stepladder_protocol::{
-    Command, DeviceInfo, DeviceReport, ErrorReport, Event, Finished, JobId, JobRef,
-};
+use stepladder_protocol::{DeviceInfo, DeviceReport, ErrorReport, Event, Finished};
 
-use super::{Desk, Effect};
-
-/// What the names of its jobs begin with.
+/// The name of its jobs, which follow one another.
 pub const JOBS: &str = "device";
-const EVERY_SECS: f64 = 2.0;
 
 /// The devices as they were last told.
 #[derive(Debug, Default)]
@@ -18,33 +13,9 @@ pub struct Device {
     pub report: Option<DeviceReport>,
     /// Why there is none.
     pub problem: Option<ErrorReport>,
-    asked: Option<f64>,
-    waiting: bool,
 }
 
 impl Device {
-    /// Asks again when it is time.
-    pub fn tick(&mut self, now: f64, effects: &mut Vec<Effect>) {
-        if self.waiting || self.next_tick_secs(now) > 0.0 {
-            return;
-        }
-        self.asked = Some(now);
-        self.waiting = true;
-        let job = JobId::new(JOBS);
-        effects.push(Effect::Send(
-            Desk::Looking,
-            Box::new(Command::Devices(JobRef { job })),
-        ));
-    }
-
-    /// Seconds until it is time to ask again.
-    pub fn next_tick_secs(&self, now: f64) -> f64 {
-        // A clock that was set back asks at once.
-        { self.asked }.map_or(0.0, |asked| {
-            (asked + EVERY_SECS - now).clamp(0.0, EVERY_SECS)
-        })
-    }
-
     /// The device that the settings name; none while it is not known to be here. `auto` is the first,
     /// which is the best.
     pub fn named(&self, asked: &str) -> Option<&DeviceInfo> {
@@ -60,21 +31,34 @@ impl Device {
     }
 
     /// Takes an answer.
-    pub fn hear(&mut self, event: Event, _now: f64) {
+    pub fn hear(&mut self, event: Event) {
         match event {
             Event::Finished(Finished::Devices(report)) => {
                 self.report = Some(report);
                 self.problem = None;
-                self.waiting = false;
             }
-            Event::Failed(problem) | Event::Rejected(problem) => {
-                self.problem = Some(problem);
-                self.waiting = false;
-            }
-            Event::Stopped { .. } => self.waiting = false,
+            Event::Failed(problem) | Event::Rejected(problem) => self.problem = Some(problem),
             _ => {}
         }
     }
+}
+
+/// Bytes as the chip shows them: what changes less is not worth drawing a window for.
+pub fn shown(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / (1_u64 << 30) as f64)
+}
+
+/// Whether two reports are shown alike.
+pub fn looks_the_same(one: &DeviceReport, other: &DeviceReport) -> bool {
+    let alike = |(one, other): (&DeviceInfo, &DeviceInfo)| {
+        (&one.id, &one.name, one.cores, one.threads)
+            == (&other.id, &other.name, other.cores, other.threads)
+            && shown(one.memory_free_bytes) == shown(other.memory_free_bytes)
+            && shown(one.memory_total_bytes) == shown(other.memory_total_bytes)
+    };
+    one.notices == other.notices
+        && one.devices.len() == other.devices.len()
+        && one.devices.iter().zip(&other.devices).all(alike)
 }
 
 #[cfg(test)]
@@ -82,28 +66,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_asks_every_two_seconds_and_once_at_a_time() {
-        let (mut device, mut effects) = (Device::default(), Vec::new());
-        device.tick(100.0, &mut effects);
-        device.tick(110.0, &mut effects);
-        assert_eq!(effects.len(), 1, "one question waits for its answer");
-        let report = DeviceReport {
+    fn reports_that_are_shown_alike_are_alike() {
+        let report = |free: u64, name: &str| DeviceReport {
+            devices: vec![DeviceInfo {
+                id: "cpu".to_owned(),
+                name: name.to_owned(),
+                cores: Some(2),
+                threads: 2,
+                memory_total_bytes: 16 << 30,
+                memory_free_bytes: free,
+            }],
+            notices: Vec::new(),
+        };
+        let free = 12 << 30;
+        assert!(looks_the_same(
+            &report(free, "a"),
+            &report(free + 1000, "a")
+        ));
+        assert!(!looks_the_same(
+            &report(free, "a"),
+            &report(free + (1 << 28), "a")
+        ));
+        assert!(!looks_the_same(&report(free, "a"), &report(free, "b")));
+        let none = DeviceReport {
             devices: Vec::new(),
             notices: Vec::new(),
         };
-        device.hear(Event::Finished(Finished::Devices(report.clone())), 110.0);
-        assert_eq!(device.report, Some(report));
-        device.tick(110.1, &mut effects);
-        assert_eq!(effects.len(), 2);
-        device.hear(Event::Stopped { run: None, step: 0 }, 110.2);
-        device.tick(111.0, &mut effects);
-        assert_eq!(effects.len(), 2, "too early");
-        device.tick(5.0, &mut effects);
-        assert_eq!(
-            effects.len(),
-            2,
-            "a clock that was set back waits its two seconds at most"
-        );
+        assert!(!looks_the_same(&report(free, "a"), &none));
     }
 
     #[test]

@@ -199,15 +199,15 @@ impl State {
     /// Notes the time, and does what is due.
     pub fn tick(&mut self, now: f64) {
         self.now = now;
-        self.device.tick(now, &mut self.effects);
         self.setup.tick(now, &mut self.effects);
         self.runs.tick(now, &mut self.effects);
     }
 
-    /// Seconds until [`Self::tick`] has something to do although nothing happens.
+    /// Seconds until [`Self::tick`] has something to do although nothing happens, or what is shown is
+    /// out of date: how long ago something was is told in minutes.
     pub fn next_tick_secs(&self) -> f64 {
-        let setup = self.setup.next_tick_secs(self.now);
-        self.device.next_tick_secs(self.now).min(setup)
+        let due = self.setup.next_tick_secs(self.now);
+        due.min(self.runs.next_tick_secs(self.now)).min(60.0)
     }
 
     /// Takes what the user did.
@@ -271,7 +271,7 @@ impl State {
                     self.runs.hear(&job, event, self.now, effects);
                     self.closing.after(&self.runs, effects);
                 }
-                Some(device::JOBS) => self.device.hear(event, self.now),
+                Some(device::JOBS) => self.device.hear(event),
                 Some(models::JOBS) => self.models.hear(&job, event),
                 _ => {}
             },

@@ -3,7 +3,7 @@
 
 mod options;
 
-pub use options::native as native_options;
+pub use options::{native as native_options, refresh};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,12 @@ use std::time::Duration;
 use eframe::{CreationContext, Frame};
 use egui::{Context, ThemePreference, Ui, ViewportCommand};
 
-use crate::outside::{Desktop, Outside, unix_secs};
+use crate::outside::{Desktop, Outside, Urgency, Wake, unix_secs};
 use crate::state::settings::ThemeChoice;
 use crate::state::{Action, Effect, News, State};
 use crate::{data_folder, disk, screens, theme, words};
+
+const AT_ONCE: Duration = Duration::from_millis(1);
 
 /// The window and all that it knows.
 pub struct Window<O: Outside> {
@@ -41,7 +43,14 @@ impl Window<Desktop> {
     /// With real workers and the real disk.
     fn on_desktop(creation: &CreationContext<'_>) -> std::io::Result<Self> {
         let context = creation.egui_ctx.clone();
-        let wake = Arc::new(move || context.request_repaint());
+        let every = options::refresh(creation);
+        let wake: Wake = Arc::new(move |urgency| {
+            // Once: asked for without a delay, egui draws twice.
+            context.request_repaint_after(match urgency {
+                Urgency::Now => AT_ONCE,
+                Urgency::Soon => every,
+            });
+        });
         let folder = data_folder::data_folder();
         let (settings, notice) = disk::settings::load(folder.as_deref());
         let outside = Desktop::new(settings.clone(), wake)?;

@@ -202,6 +202,15 @@ impl Runs {
         RunKey(self.keys)
     }
 
+    /// Seconds until [`Self::tick`] has something to do.
+    pub fn next_tick_secs(&self, now: f64) -> f64 {
+        let elsewhere = |run: &Run| run.standing() == Standing::Elsewhere;
+        match self.runs.iter().any(elsewhere) {
+            true => (self.looked + LOOK_EVERY_SECS - now).clamp(0.0, LOOK_EVERY_SECS),
+            false => f64::INFINITY,
+        }
+    }
+
     /// Does what is due: runs that another program is at are looked at again and again.
     pub fn tick(&mut self, now: f64, effects: &mut Vec<Effect>) {
         self.now = now;

@@ -24,7 +24,7 @@ fn it_shows_the_processor_and_its_memory() {
     let mut page = chosen("auto");
     assert_eq!(chip(&page), "Looking for devices…");
     devices(&mut page, vec![device("cpu", "Ryzen 7", Some(8))]);
-    assert_eq!(chip(&page), "Ryzen 7, 12.00 GiB free of 16.00 GiB");
+    assert_eq!(chip(&page), "Ryzen 7, 12.0 GiB free of 16.0 GiB");
 }
 
 #[test]
