@@ -33,6 +33,9 @@ type Problem = Box<dyn std::error::Error + Send + Sync>;
 /// A kernel's tick of processor time, as `/proc` counts it.
 const TICKS_PER_SECOND: f64 = 100.0;
 const STEPS: usize = 10_000;
+/// The part of a run that is measured.
+const FIRST_STEP: usize = 10;
+const MEASURED_STEPS: usize = 80;
 
 fn main() -> ExitCode {
     let began = Instant::now();
@@ -102,7 +105,11 @@ fn part(part: Part, began: Instant) -> Result<(), Problem> {
             let mut state = State::new(settings, 0.0);
             if part == Part::Training {
                 let mut effects = Vec::new();
-                state.runs.start(RunConfig::default(), &mut effects);
+                let config = RunConfig {
+                    early_stopping_patience: 1000,
+                    ..RunConfig::default()
+                };
+                state.runs.start(config, &mut effects);
                 for effect in effects {
                     outside.perform(effect);
                 }
@@ -239,7 +246,8 @@ impl Measured {
             return;
         };
         let steps = run.steps().0;
-        let trains = run.is_on() && run.live.as_ref().is_some_and(|live| live.latest.is_some());
+        // What moves when a page is opened has come to rest by then.
+        let trains = run.is_on() && steps >= FIRST_STEP;
         match (self.since, trains) {
             (None, true) => {
                 self.since = Some((Instant::now(), cpu_secs("self")));
@@ -247,7 +255,7 @@ impl Measured {
                 self.events = steps;
                 self.worker = busiest();
             }
-            (Some((since, cpu)), true) if steps >= self.events + 50 => {
+            (Some((since, cpu)), true) if steps >= self.events + MEASURED_STEPS => {
                 let (elapsed, own) = (since.elapsed().as_secs_f64(), cpu_secs("self") - cpu);
                 let worker = busiest() - self.worker;
                 let told = format!(
