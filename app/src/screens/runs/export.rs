@@ -3,6 +3,7 @@
 use egui::{Id, Modal, Ui};
 use stepladder_protocol::{ExportFormat, ExportReport};
 
+use super::super::copy_icon;
 use super::Actions;
 use crate::state::runs::RunsAction;
 use crate::state::runs::export::{Export, ExportAction, ExportStage};
@@ -29,7 +30,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
         ui.spacing_mut().item_spacing.y = space::M;
         ui.heading(styled(words::EXPORT_TITLE, Type::Heading));
         match &export.stage {
-            ExportStage::Done(report) => done(ui, report, actions),
+            ExportStage::Done(report) => done(ui, state, report, actions),
             stage => {
                 question(ui, export, run, actions);
                 if let ExportStage::Failed(problem) = stage {
@@ -107,7 +108,7 @@ fn decision(ui: &mut Ui, export: &Export, actions: &mut Actions) {
     });
 }
 
-fn done(ui: &mut Ui, report: &ExportReport, actions: &mut Actions) {
+fn done(ui: &mut Ui, state: &State, report: &ExportReport, actions: &mut Actions) {
     let path = visible(&report.path);
     banner(ui, Tone::Success, words::EXPORTED, &path, |ui| {
         if button(ui, icons::FOLDER_OPEN, words::EXPORT_SHOW).clicked() {
@@ -125,7 +126,7 @@ fn done(ui: &mut Ui, report: &ExportReport, actions: &mut Actions) {
                 let usage = styled(visible(&report.usage), Type::Code);
                 ui.add(egui::Label::new(usage).wrap());
             });
-            if icon_button(ui, icons::COPY, words::COPY).clicked() {
+            if icon_button(ui, copy_icon(state), words::COPY).clicked() {
                 actions.push(Action::Copy(report.usage.clone()));
             }
         });
