@@ -1,6 +1,6 @@
 //! The dialog that writes a run's adapter for elsewhere.
 
-use egui::{Id, Modal, Ui};
+use egui::Ui;
 use stepladder_protocol::{ExportFormat, ExportReport};
 
 use super::super::copy_icon;
@@ -12,8 +12,8 @@ use crate::state::{Action, State};
 use crate::text::visible;
 use crate::theme::{Type, icons, space};
 use crate::widgets::{
-    Hint, Tone, banner, button, caption, field, focus_when_opened, icon_button, primary_button,
-    progress, quiet_button, styled,
+    Hint, Tone, banner, button, caption, dialog, field, focus_when_opened, icon_button,
+    primary_button, progress, quiet_button, styled,
 };
 use crate::words::{hint, runs as words};
 
@@ -25,8 +25,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let Some(run) = state.runs.run(export.key) else {
         return;
     };
-    let modal = Modal::new(Id::unique("exporting")).show(ui.ctx(), |ui| {
-        ui.set_width(480.0);
+    let modal = dialog(ui, "exporting", 480.0, |ui| {
         ui.spacing_mut().item_spacing.y = space::M;
         ui.heading(styled(words::EXPORT_TITLE, Type::Heading));
         match &export.stage {
