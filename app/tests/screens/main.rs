@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod chat;
 mod closing;
 mod fine_tune;
 mod keyboard;

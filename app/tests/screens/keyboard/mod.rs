@@ -95,7 +95,7 @@ fn runs(size: egui::Vec2, number: usize) -> Window {
 
 fn settings(size: egui::Vec2) -> Window {
     let mut window = fine_tune(size);
-    press_with(&mut window, Modifiers::COMMAND, Key::Num3);
+    press_with(&mut window, Modifiers::COMMAND, Key::Num4);
     assert_eq!(window.state().state().page, Page::Settings);
     window
 }
