@@ -44,12 +44,14 @@ pub const TABLE_LEAST: f32 = 40.0;
 pub const CONVERSATIONS_WIDTH: f32 = 212.0;
 /// Width of the drawer with sampler and instructions.
 pub const DRAWER_WIDTH: f32 = 268.0;
+/// A conversation between both of them is no narrower.
+pub const MIDDLE_LEAST: f32 = 420.0;
 /// Height of a conversation in the list.
 pub const CONVERSATION_HEIGHT: f32 = 46.0;
 /// A line of conversation is no wider, however wide the window is.
 pub const READING_WIDTH: f32 = 800.0;
 /// Replies beside each other are no narrower; what has no room is scrolled to.
-pub const REPLY_LEAST: f32 = 232.0;
+pub const REPLY_LEAST: f32 = 248.0;
 /// A question's part of the width.
 pub const QUESTION_SHARE: f32 = 0.8;
 /// What is typed is scrolled where it is taller.

@@ -62,8 +62,7 @@ fn message(ui: &mut Ui, state: &State, actions: &mut Actions) -> Entered {
                 .hint_text(words::MESSAGE_EMPTY)
                 .desired_rows(2)
                 .desired_width(f32::INFINITY)
-                .frame(Frame::NONE)
-                .margin(Margin::symmetric(space::XS as i8, space::XS as i8))
+                .frame(Frame::NONE.inner_margin(Margin::same(space::XS as i8 + 2)))
                 .event_filter(keys)
                 .return_key(KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter));
             let response = ui.add(field);

@@ -19,8 +19,9 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
         .auto_shrink(false)
         .show(ui, |ui| {
             // The scroll bar floats over what is right of the fields.
-            ui.set_width(ui.available_width() - space::S);
+            ui.set_width(ui.available_width() - space::L);
             ui.spacing_mut().item_spacing.y = space::M;
+            ui.add_space(space::XS);
             instructions(ui, state, actions);
             ui.separator();
             ui.heading(styled(words::SAMPLING, Type::Heading));
@@ -44,7 +45,7 @@ fn instructions(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let response = ui.add(
         TextEdit::multiline(&mut typed)
             .desired_rows(4)
-            .desired_width(f32::INFINITY)
+            .desired_width(ui.available_width() - 2.0 * space::S)
             .margin(Margin::same(space::S as i8)),
     );
     let shown = typed.clone();

@@ -1,29 +1,37 @@
 //! Above the conversation: which model, how it stands, and who answers.
 
-use egui::{Align, Layout, Ui};
+use egui::{Align, Layout, Ui, vec2};
 
 use super::super::Actions;
 use super::super::model_menu::{self, ModelMenu, Wanted};
 use super::{act, variants};
 use crate::state::chat::session::Stage;
-use crate::state::chat::{Beside, ChatAction};
+use crate::state::chat::{Beside, ChatAction, Shown};
 use crate::state::runs::RunsAction;
 use crate::state::{Action, State};
 use crate::text::{excerpt, visible};
 use crate::theme::size::CHAT_MODEL_WIDTH;
-use crate::theme::{Type, icons, palette, space};
+use crate::theme::{CONTROL_HEIGHT, Type, icons, palette, space};
 use crate::widgets::{Tone, banner, button, caption, icon_button, link_button, one_line, styled};
 use crate::words::chat as words;
 
 /// Characters of the engine's own words.
 const MOST: usize = 600;
 
-/// Draws it.
-pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
+/// Draws it; `list` is whether the conversations stand beside it.
+pub fn show(ui: &mut Ui, state: &State, list: Shown, actions: &mut Actions) {
     ui.spacing_mut().item_spacing.y = space::S;
-    ui.horizontal(|ui| {
+    let line = vec2(ui.available_width(), CONTROL_HEIGHT + space::XS);
+    let from_left = Layout::left_to_right(Align::Center);
+    ui.allocate_ui_with_layout(line, from_left, |ui| {
         if icon_button(ui, icons::SIDE, words::LIST).clicked() {
-            act(actions, ChatAction::List);
+            let view = state.chat.view;
+            if list == Shown::No && view.list == Shown::Yes && view.drawer == Shown::Yes {
+                // The drawer hides it: there is room for one of them.
+                act(actions, ChatAction::Drawer);
+            } else {
+                act(actions, ChatAction::List);
+            }
         }
         model(ui, state, actions);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {

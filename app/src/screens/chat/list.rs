@@ -11,6 +11,7 @@ use crate::state::State;
 use crate::state::chat::ChatAction;
 use crate::state::chat::kept::KeptAction;
 use crate::state::chat::stored::Entry;
+use crate::text::visible;
 use crate::theme::size::CONVERSATION_HEIGHT;
 use crate::theme::{ROW_RADIUS, Type, icons, palette, space};
 use crate::widgets::{
@@ -71,6 +72,7 @@ fn row(ui: &mut Ui, state: &State, entry: &Entry, actions: &mut Actions) {
         None => entry.id.is_empty(),
     };
     let is_kept = !entry.id.is_empty();
+    let title = visible(&entry.title);
     let age = match is_kept {
         true => runs::age(state.now - entry.changed_at),
         false => String::new(),
@@ -85,8 +87,8 @@ fn row(ui: &mut Ui, state: &State, entry: &Entry, actions: &mut Actions) {
     ring_radius(&response, ROW_RADIUS);
     response.widget_info(|| {
         let label = match is_kept {
-            true => words::entry(&entry.title, &age),
-            false => entry.title.clone(),
+            true => words::entry(&title, &age),
+            false => title.clone(),
         };
         WidgetInfo::selected(Role::ListItem, true, is_open, label)
     });
@@ -99,7 +101,9 @@ fn row(ui: &mut Ui, state: &State, entry: &Entry, actions: &mut Actions) {
         .rect_filled(rect, CornerRadius::same(ROW_RADIUS), fill);
     let inside = rect.shrink2(vec2(space::S, space::XS));
     let layout = Layout::right_to_left(Align::Center);
-    ui.scope_builder(UiBuilder::new().max_rect(inside).layout(layout), |ui| {
+    // A child of its own: the next row stands below this one, not below its words.
+    let mut place = ui.new_child(UiBuilder::new().max_rect(inside).layout(layout));
+    place.scope(|ui| {
         ui.spacing_mut().item_spacing.x = 0.0;
         ui.style_mut().interaction.selectable_labels = false;
         if is_open && is_kept {
@@ -113,8 +117,14 @@ fn row(ui: &mut Ui, state: &State, entry: &Entry, actions: &mut Actions) {
         }
         ui.with_layout(Layout::top_down(Align::Min), |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
-            one_line(ui, styled(&entry.title, Type::Strong));
-            one_line(ui, styled(&age, Type::Caption).color(colors.muted));
+            if !is_kept {
+                let line = ui.text_style_height(&Type::Strong.style());
+                ui.add_space((inside.height() - line) / 2.0);
+            }
+            one_line(ui, styled(&title, Type::Strong));
+            if is_kept {
+                one_line(ui, styled(&age, Type::Caption).color(colors.muted));
+            }
         });
     });
     if response.clicked() && is_kept {

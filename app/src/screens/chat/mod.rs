@@ -15,14 +15,14 @@ use egui::{CentralPanel, CornerRadius, Frame, Key, Margin, Modifiers, Panel, Pop
 use super::Actions;
 use crate::state::chat::{ChatAction, Shown};
 use crate::state::{Action, State};
-use crate::theme::size::{CONVERSATIONS_WIDTH, DRAWER_WIDTH, READING_WIDTH};
+use crate::theme::size::{CONVERSATIONS_WIDTH, DRAWER_WIDTH, MIDDLE_LEAST, READING_WIDTH};
 use crate::theme::{CARD_RADIUS, palette, space};
 
 /// Draws it.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     escape(ui, state, actions);
-    let chat = &state.chat;
-    if chat.view.list == Shown::Yes {
+    let (list, drawer) = shown(ui, state);
+    if list == Shown::Yes {
         Panel::left("conversations")
             .exact_size(CONVERSATIONS_WIDTH)
             .resizable(false)
@@ -30,7 +30,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             .frame(sheet(ui))
             .show(ui, |ui| list::show(ui, state, actions));
     }
-    if chat.view.drawer == Shown::Yes {
+    if drawer == Shown::Yes {
         Panel::right("drawer")
             .exact_size(DRAWER_WIDTH)
             .resizable(false)
@@ -43,13 +43,13 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
         Shown::No => 0,
     };
     let middle = Frame::NONE.inner_margin(Margin {
-        left: beside(chat.view.list),
-        right: beside(chat.view.drawer),
+        left: beside(list),
+        right: beside(drawer),
         ..Margin::ZERO
     });
     CentralPanel::default().frame(middle).show(ui, |ui| {
         part(Panel::top("chat head")).show(ui, |ui| {
-            head::show(ui, state, actions);
+            head::show(ui, state, list, actions);
             ui.add_space(space::S);
         });
         part(Panel::bottom("composer")).show(ui, |ui| {
@@ -61,6 +61,16 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             .show(ui, |ui| transcript::show(ui, state, actions));
     });
     dialogs::show(ui, state, actions);
+}
+
+/// The list and the drawer, as far as there is room: where there is not, the drawer hides the list.
+fn shown(ui: &Ui, state: &State) -> (Shown, Shown) {
+    let view = state.chat.view;
+    let room = ui.available_width() - CONVERSATIONS_WIDTH - DRAWER_WIDTH;
+    match view.drawer {
+        Shown::Yes if room < MIDDLE_LEAST => (Shown::No, Shown::Yes),
+        drawer => (view.list, drawer),
+    }
 }
 
 fn part(panel: Panel) -> Panel {

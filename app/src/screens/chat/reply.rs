@@ -1,15 +1,15 @@
 //! One reply: who says it, what it thought (folded), what it answered, and its figures.
 
-use egui::{Align, Button, Frame, Label, Layout, Margin, Role, Stroke, Ui, WidgetInfo};
+use egui::{Button, Frame, Label, Margin, Role, Stroke, Ui, WidgetInfo};
 use stepladder_protocol::FinishReason;
 
 use super::super::Actions;
-use super::transcript::line_height;
+use super::transcript::{can_ask_again, line_height};
 use super::{act, variants};
+use crate::state::chat::ChatAction;
 use crate::state::chat::conversation::{Reply, Stage, Who};
 use crate::state::chat::links::may_be_opened;
-use crate::state::chat::session::Place;
-use crate::state::chat::{Beside, ChatAction};
+use crate::state::chat::session::{Place, Stage as Session};
 use crate::state::{Action, State};
 use crate::text::{excerpt, visible_lines};
 use crate::theme::size::QUOTE_LINE;
@@ -37,11 +37,18 @@ pub fn show(ui: &mut Ui, state: &State, place: Place, reply: &Reply, actions: &m
         let template = words::template(&variants::template(state, &reply.who));
         badge(ui, name, tone).on_hover_text(template);
     }
-    if let Some(problem) = &reply.problem {
+    if let Some(problem) = &reply.problem
+        && state.chat.session.stage == Session::Failed(problem.clone())
+    {
+        // Above the conversation stands what to do.
+        let message = excerpt(&problem.message, MOST);
+        let color = palette(ui).danger;
+        ui.label(styled(message, Type::Caption).color(color));
+    } else if let Some(problem) = &reply.problem {
         let message = excerpt(&problem.message, MOST);
         banner(ui, Tone::Danger, &message, &words::hint(problem), |ui| {
             if let (Who::Adapter { path, .. }, ANOTHER_FORM) = (&reply.who, problem.code.as_str())
-                && can_ask_again(state, place)
+                && can_ask_again(state, place.0)
             {
                 let load = button(ui, icons::AGAIN, words::LOAD_FOR);
                 if load.on_hover_text(words::LOAD_FOR_HELP).clicked() {
@@ -69,20 +76,13 @@ pub fn show(ui: &mut Ui, state: &State, place: Place, reply: &Reply, actions: &m
     reasoning(ui, state, place, reply, actions);
     answer(ui, reply, actions);
     if !reply.is_open() {
-        footer(ui, reply, actions);
+        footer(ui, state, place, reply, actions);
     }
 }
 
 fn stands_beside_others(state: &State, (exchange, _): Place) -> bool {
     { state.chat.conversation.exchanges.get(exchange) }
         .is_some_and(|exchange| exchange.replies.len() > 1)
-}
-
-fn can_ask_again(state: &State, (exchange, _): Place) -> bool {
-    let chat = &state.chat;
-    exchange + 1 == chat.conversation.exchanges.len()
-        && !chat.conversation.is_open()
-        && chat.beside != Beside::NotNow
 }
 
 fn reasoning(ui: &mut Ui, state: &State, place: Place, reply: &Reply, actions: &mut Actions) {
@@ -103,6 +103,8 @@ fn reasoning(ui: &mut Ui, state: &State, place: Place, reply: &Reply, actions: &
         false => icons::RIGHT,
     };
     ui.horizontal(|ui| {
+        // It begins where the answer does.
+        ui.spacing_mut().button_padding.x = space::XS;
         let label = (
             styled(icons::REASONING, Type::Caption).color(colors.muted),
             styled(&title, Type::Caption).color(colors.muted),
@@ -163,13 +165,19 @@ fn answer(ui: &mut Ui, reply: &Reply, actions: &mut Actions) {
     caption(ui, nothing);
 }
 
-fn footer(ui: &mut Ui, reply: &Reply, actions: &mut Actions) {
-    ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+fn footer(ui: &mut Ui, state: &State, place: Place, reply: &Reply, actions: &mut Actions) {
+    ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::XS;
         if !reply.answer.trim().is_empty()
             && icon_button(ui, icons::COPY, words::COPY_REPLY).clicked()
         {
             actions.push(Action::Copy(reply.answer.trim().to_owned()));
+        }
+        if !stands_beside_others(state, place)
+            && can_ask_again(state, place.0)
+            && icon_button(ui, icons::AGAIN, words::REGENERATE).clicked()
+        {
+            act(actions, ChatAction::Regenerate);
         }
         match &reply.stats {
             Some(stats) => {

@@ -1,17 +1,19 @@
 //! The conversation: each question, and below it the replies, beside each other where several were
 //! asked.
 
-use egui::{Align, CornerRadius, Frame, Label, Layout, Margin, ScrollArea, Stroke, TextEdit, Ui};
+use egui::{
+    Align, CornerRadius, Frame, Label, Layout, Margin, ScrollArea, Stroke, TextEdit, Ui, vec2,
+};
 
 use super::super::Actions;
 use super::{act, reply};
 use crate::state::chat::conversation::Exchange;
-use crate::state::chat::{Answers, Beside, ChatAction, Editing, Variant};
+use crate::state::chat::{Beside, ChatAction, Editing};
 use crate::state::setup::BUILTIN;
 use crate::state::{Action, State};
 use crate::text::visible_lines;
 use crate::theme::size::{QUESTION_SHARE, READING_WIDTH, REPLY_LEAST};
-use crate::theme::{CARD_RADIUS, Type, icons, palette, space};
+use crate::theme::{CARD_RADIUS, CONTROL_HEIGHT, Type, icons, palette, space};
 use crate::widgets::{
     button, caption, empty, focus_when_opened, follow_focus, icon_button, quiet_button, styled,
 };
@@ -28,27 +30,30 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
         .auto_shrink(false)
         .stick_to_bottom(true)
         .show(ui, |ui| {
-            let room = ui.available_width() - space::S;
+            let room = ui.available_width();
             let columns = { exchanges.iter() }
                 .map(|exchange| exchange.replies.len())
                 .max()
                 .unwrap_or(1)
                 .max(1);
             let width = match columns {
-                1 => room.min(READING_WIDTH),
+                // The scroll bar floats over what is right of it.
+                1 => (room - space::L).min(READING_WIDTH),
                 columns => {
                     let gaps = space::M * (columns - 1) as f32;
-                    room.max(REPLY_LEAST * columns as f32 + gaps)
+                    (room - space::L).max(REPLY_LEAST * columns as f32 + gaps)
                 }
             };
             ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = 0.0;
                 ui.add_space(((room - width) / 2.0).floor().max(0.0));
                 ui.vertical(|ui| {
-                    ui.spacing_mut().item_spacing = egui::vec2(space::S, space::M);
+                    ui.spacing_mut().item_spacing = vec2(space::S, space::M);
                     ui.set_width(width);
                     for (place, exchange) in exchanges.iter().enumerate() {
-                        ui.push_id(place, |ui| one(ui, state, place, exchange, actions));
+                        // A question stands where it is seen first, however many replies it has.
+                        let seen = width.min(room - space::L);
+                        ui.push_id(place, |ui| one(ui, state, (place, seen), exchange, actions));
                     }
                 });
             });
@@ -76,27 +81,43 @@ fn nothing(ui: &mut Ui, state: &State, actions: &mut Actions) {
     );
 }
 
-fn one(ui: &mut Ui, state: &State, place: usize, exchange: &Exchange, actions: &mut Actions) {
-    match &state.chat.editing {
-        Some(editing) if editing.place == place => edited(ui, state, editing, actions),
-        _ => question(ui, state, place, exchange, actions),
-    }
+fn one(
+    ui: &mut Ui,
+    state: &State,
+    (place, seen): (usize, f32),
+    exchange: &Exchange,
+    actions: &mut Actions,
+) {
+    let line = vec2(seen, 0.0);
+    let from_right = Layout::top_down(Align::Max);
+    ui.allocate_ui_with_layout(line, from_right, |ui| {
+        ui.set_max_width(seen);
+        match &state.chat.editing {
+            Some(editing) if editing.place == place => edited(ui, state, editing, actions),
+            _ => question(ui, state, place, exchange, actions),
+        }
+    });
     let columns = exchange.replies.len();
     if columns > 1 {
         beside(ui, state, place, exchange, actions);
     } else if let Some(only) = exchange.replies.first() {
         ui.push_id(0, |ui| reply::show(ui, state, (place, 0), only, actions));
     }
-    let is_last = place + 1 == state.chat.conversation.exchanges.len();
-    let answers = |variant: &Variant| variant.answers == Answers::Yes;
-    if is_last
-        && !state.chat.conversation.is_open()
-        && state.chat.beside != Beside::NotNow
-        && state.chat.variants.iter().any(answers)
+    if columns > 1
+        && can_ask_again(state, place)
         && quiet_button(ui, icons::AGAIN, words::REGENERATE).clicked()
     {
         act(actions, ChatAction::Regenerate);
     }
+}
+
+/// Whether the question of an exchange can be answered anew: it is the last, and nothing is being said.
+pub fn can_ask_again(state: &State, place: usize) -> bool {
+    let chat = &state.chat;
+    place + 1 == chat.conversation.exchanges.len()
+        && !chat.conversation.is_open()
+        && chat.beside != Beside::NotNow
+        && chat.answering().next().is_some()
 }
 
 /// Replies in columns of equal width, each on a card of its own.
@@ -130,7 +151,7 @@ fn beside(ui: &mut Ui, state: &State, place: usize, exchange: &Exchange, actions
 fn question(ui: &mut Ui, state: &State, place: usize, exchange: &Exchange, actions: &mut Actions) {
     let colors = palette(ui);
     let most = (ui.available_width() * QUESTION_SHARE).min(READING_WIDTH * QUESTION_SHARE);
-    ui.with_layout(Layout::top_down(Align::Max), |ui| {
+    ui.scope(|ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         let bubble = Frame::NONE
             .fill(colors.accent_soft)
@@ -142,7 +163,9 @@ fn question(ui: &mut Ui, state: &State, place: usize, exchange: &Exchange, actio
             let text = text.line_height(Some(line_height(ui)));
             ui.add(Label::new(text).wrap().halign(Align::Min));
         });
-        ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
+        let line = vec2(ui.available_width(), CONTROL_HEIGHT);
+        let from_right = Layout::right_to_left(Align::Center);
+        ui.allocate_ui_with_layout(line, from_right, |ui| {
             ui.spacing_mut().item_spacing.x = 0.0;
             if !state.chat.conversation.is_open()
                 && icon_button(ui, icons::RENAME, words::EDIT).clicked()
@@ -167,7 +190,7 @@ fn edited(ui: &mut Ui, state: &State, editing: &Editing, actions: &mut Actions) 
     let field = ui.add(
         TextEdit::multiline(&mut text)
             .desired_rows(2)
-            .desired_width(f32::INFINITY)
+            .desired_width(ui.available_width() - 2.0 * space::S)
             .margin(Margin::same(space::S as i8)),
     );
     field.widget_info(|| {

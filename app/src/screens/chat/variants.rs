@@ -21,6 +21,8 @@ use crate::words::chat as words;
 const AUTO: &str = "auto";
 /// Width of the list.
 const LIST: f32 = 340.0;
+/// Width of the button that opens it.
+const ADD_WIDTH: f32 = 132.0;
 
 /// Draws them.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
@@ -31,14 +33,28 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             chip(ui, state, variant, actions);
         }
         let is_full = chat.adapters() >= MOST_ADAPTERS;
-        let add = ui.add_enabled_ui(!is_full, |ui| {
-            quiet_button(ui, icons::ADD, words::ADD_ADAPTER)
+        let add = together(ui, ADD_WIDTH, |ui| {
+            ui.add_enabled_ui(!is_full, |ui| {
+                quiet_button(ui, icons::ADD, words::ADD_ADAPTER)
+            })
+            .inner
         });
-        let add = add.inner.on_disabled_hover_text(words::ENOUGH_ADAPTERS);
+        let add = add.on_disabled_hover_text(words::ENOUGH_ADAPTERS);
         Popup::menu(&add)
             .width(LIST)
             .show(|ui| list(ui, state, actions));
     });
+}
+
+/// What stays on one line, which it begins where there is no room left.
+fn together<R>(ui: &mut Ui, width: f32, content: impl FnOnce(&mut Ui) -> R) -> R {
+    let size = vec2(width, CONTROL_HEIGHT);
+    let layout = Layout::left_to_right(Align::Center);
+    ui.allocate_ui_with_layout(size, layout, |ui| {
+        ui.spacing_mut().item_spacing.x = 0.0;
+        content(ui)
+    })
+    .inner
 }
 
 fn chip(ui: &mut Ui, state: &State, variant: &Variant, actions: &mut Actions) {
@@ -68,16 +84,24 @@ fn chip(ui: &mut Ui, state: &State, variant: &Variant, actions: &mut Actions) {
         .stroke(Stroke::new(1.0, border))
         .truncate()
         .min_size(vec2(0.0, CONTROL_HEIGHT));
-    let response = ui.add_sized(vec2(room, CONTROL_HEIGHT), button);
-    let said = words::answers(&name);
-    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, on, &said));
-    let hint = words::template(&template(state, &variant.who));
-    if response.on_hover_text(hint).clicked() {
-        act(actions, ChatAction::Switch(variant.who.clone()));
-    }
-    if variant.who != Who::Base && icon_button(ui, icons::CLOSE, &words::remove(&name)).clicked() {
-        act(actions, ChatAction::RemoveVariant(variant.who.clone()));
-    }
+    let more = match variant.who {
+        Who::Base => 0.0,
+        Who::Adapter { .. } => CONTROL_HEIGHT,
+    };
+    together(ui, room + more, |ui| {
+        let response = ui.add_sized(vec2(room, CONTROL_HEIGHT), button);
+        let said = words::answers(&name);
+        response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, on, &said));
+        let hint = words::template(&template(state, &variant.who));
+        if response.on_hover_text(hint).clicked() {
+            act(actions, ChatAction::Switch(variant.who.clone()));
+        }
+        if variant.who != Who::Base
+            && icon_button(ui, icons::CLOSE, &words::remove(&name)).clicked()
+        {
+            act(actions, ChatAction::RemoveVariant(variant.who.clone()));
+        }
+    });
 }
 
 /// The chat template that somebody answers with: an adapter's is the one it was trained with.

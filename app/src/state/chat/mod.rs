@@ -18,7 +18,6 @@ mod hearing;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 pub use self::action::ChatAction;
 

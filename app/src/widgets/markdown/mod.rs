@@ -4,7 +4,7 @@ mod blocks;
 
 use egui::text::{LayoutJob, TextFormat};
 use egui::{
-    Align, CornerRadius, Frame, Grid, Label, Layout, Link, Margin, ScrollArea, Stroke,
+    Align, CornerRadius, FontId, Frame, Grid, Label, Layout, Link, Margin, ScrollArea, Stroke,
     TextWrapMode, Ui, WidgetText, vec2,
 };
 
@@ -143,6 +143,8 @@ impl Drawing<'_> {
         }
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 0.0;
+            // As tall as its text, not as what is pressed.
+            ui.spacing_mut().interact_size.y = 0.0;
             for part in spans.chunk_by(|one, other| one.link == other.link) {
                 match part.first().and_then(|span| span.link.as_deref()) {
                     Some(target) => self.link(ui, part, target, kind),
@@ -160,20 +162,23 @@ impl Drawing<'_> {
         let text: String = spans.iter().map(|span| span.text.as_str()).collect();
         let text = text.replace('\n', " ");
         let address = excerpt(target, ADDRESS);
+        let height = line_height(&kind.style().resolve(ui.style()));
         let shown = match text.trim() {
             "" => &address,
             _ => &text,
         };
         if (self.words.opens)(target) {
-            let link = ui.add(Link::new(styled(shown, kind)));
+            let link = ui.add(Link::new(styled(shown, kind).line_height(Some(height))));
             if link.on_hover_text(excerpt(target, 1000)).clicked() {
                 self.pressed = Some(MarkdownPressed::Link(target.to_owned()));
             }
         } else {
-            ui.label(styled(shown, kind));
+            ui.label(styled(shown, kind).line_height(Some(height)));
         }
         if *shown != address {
-            caption(ui, format!(" ({address})"));
+            let color = palette(ui).muted;
+            let address = styled(format!(" ({address})"), Type::Caption).color(color);
+            ui.label(address.line_height(Some(height)));
         }
     }
 
@@ -212,6 +217,7 @@ impl Drawing<'_> {
         ScrollArea::horizontal()
             .auto_shrink([false, true])
             .show(ui, |ui| {
+                ui.spacing_mut().interact_size.y = 0.0;
                 let grid = Grid::new("table").striped(true).min_col_width(TABLE_LEAST);
                 grid.spacing(vec2(space::L, space::XS)).show(ui, |ui| {
                     for (place, row) in rows.iter().enumerate() {
@@ -232,6 +238,10 @@ impl Drawing<'_> {
     }
 }
 
+fn line_height(font: &FontId) -> f32 {
+    (font.size * Type::LINE_HEIGHT).round()
+}
+
 fn job(ui: &Ui, spans: &[Span], kind: Type) -> LayoutJob {
     let mut job = LayoutJob::default();
     for span in spans {
@@ -249,7 +259,7 @@ fn format(ui: &Ui, kind: Type, look: Look) -> TextFormat {
     };
     let font = kind.style().resolve(ui.style());
     TextFormat {
-        line_height: Some((font.size * Type::LINE_HEIGHT).round()),
+        line_height: Some(line_height(&font)),
         font_id: font,
         color: colors.text,
         background: match look.code {

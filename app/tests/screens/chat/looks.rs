@@ -45,7 +45,7 @@ fn every_state_can_be_drawn() {
             send(&mut window, QUESTION);
             answer(&mut window, REASONING, LONG);
             keep(&mut window, &name("markdown"));
-            click(&mut window, "Thought for 0.4 s · 22 tokens");
+            unfold(&mut window);
             send(&mut window, "And now 612 + 1?");
             say(&mut window, "<think>\n612+1", true);
             keep(&mut window, &name("thinking"));

@@ -39,8 +39,9 @@ pub fn opened(theme: ThemeChoice, size: egui::Vec2) -> Window {
         ..Settings::default()
     };
     let mut window = window_of(settings, size);
-    window.state_mut().outside().always_at = Some(NOW);
     start(&mut window);
+    // Ages are told.
+    window.state_mut().outside().always_at = Some(NOW);
     let mut other = stored("qwen-ladder", RunState::Finished);
     other.config.model = "/models/qwen".to_owned();
     let runs = ["short-thoughts", "xladder-32", "lora"];
@@ -223,5 +224,15 @@ pub fn conversation(question: &str, answer: &str) -> Conversation {
 /// Lets this run's adapter answer as well.
 pub fn add(window: &mut Window, name: &str) {
     click(window, "Add adapter");
-    click(window, name);
+    window
+        .get_by_role_and_label(egui::accesskit::Role::Button, name)
+        .click();
+    window.run_steps(4);
+}
+
+/// Unfolds what the last reply thought, or folds it.
+pub fn unfold(window: &mut Window) {
+    let folds = window.query_all_by_label_contains("Thought for");
+    folds.last().expect("reasoning").click();
+    window.run_steps(4);
 }

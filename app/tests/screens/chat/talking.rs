@@ -55,10 +55,11 @@ fn a_reply_streams_and_folds_what_it_thought() {
     tell(&mut window, Event::Reply(stats));
     assert!(shows(&window, "93 tokens · 546 tokens/s"));
     assert!(shows(&window, "141 of 1,024 tokens"));
-    click(&mut window, "Thought for 0.4 s · 82 tokens");
+    assert!(shows(&window, "Thought for 0.4 s · 82 tokens"));
+    unfold(&mut window);
     assert!(shows(&window, "345+267=612"));
     assert!(!shows(&window, "<think>"));
-    click(&mut window, "Thought for 0.4 s · 82 tokens");
+    unfold(&mut window);
     assert!(!shows(&window, "345+267=612"));
 }
 
@@ -136,7 +137,7 @@ fn an_adapter_of_another_model_is_named_and_cannot_be_chosen() {
     assert!(shows(&window, "trained on another model"));
     assert!(
         window
-            .get_by_label("qwen-ladder")
+            .get_by_role_and_label(egui::accesskit::Role::Button, "qwen-ladder")
             .accesskit_node()
             .is_disabled()
     );
@@ -155,11 +156,10 @@ fn a_question_is_changed_and_sent_again() {
     edits[0].click();
     drop(edits);
     window.run_steps(4);
+    let editing = |window: &Window| window.state().state().chat.editing.is_some();
+    assert!(editing(&window));
     press(&mut window, Key::Escape);
-    assert!(
-        window.query_by_label("Question").is_none(),
-        "left as it was"
-    );
+    assert!(!editing(&window), "left as it was");
     window
         .query_all_by_label("Edit question")
         .next()
@@ -237,7 +237,7 @@ fn foreign_text_cannot_steer_the_page() {
         "<think>\u{1b}[2J</think>",
         "x\u{202e}y `z\u{7}`",
     );
-    click(&mut window, "Thought for 0.4 s · 7 tokens");
+    unfold(&mut window);
     let hidden = |text: &str| text.contains(['\u{202e}', '\u{1b}', '\u{7}']);
     for node in window.root().children_recursive() {
         let node = node.accesskit_node();
