@@ -51,7 +51,7 @@ pub const CONVERSATION_HEIGHT: f32 = 46.0;
 /// A line of conversation is no wider, however wide the window is.
 pub const READING_WIDTH: f32 = 800.0;
 /// Replies beside each other are no narrower; what has no room is scrolled to.
-pub const REPLY_LEAST: f32 = 248.0;
+pub const REPLY_LEAST: f32 = 240.0;
 /// A question's part of the width.
 pub const QUESTION_SHARE: f32 = 0.8;
 /// What is typed is scrolled where it is taller.

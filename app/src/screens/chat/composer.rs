@@ -6,12 +6,14 @@ use egui::{
 };
 
 use super::super::Actions;
-use super::act;
+use super::{act, variants};
 use crate::state::State;
 use crate::state::chat::ChatAction;
 use crate::theme::size::{CONTEXT_BAR, DRAFT_MOST};
-use crate::theme::{CARD_RADIUS, palette, space};
-use crate::widgets::{button, caption, focus_when_opened, follow_focus, primary_button, share_bar};
+use crate::theme::{CARD_RADIUS, Type, icons, palette, space};
+use crate::widgets::{
+    button, caption, focus_when_opened, follow_focus, one_line, primary_button, share_bar, styled,
+};
 use crate::words::chat as words;
 
 /// Draws it.
@@ -89,7 +91,7 @@ fn message(ui: &mut Ui, state: &State, actions: &mut Actions) -> Entered {
 
 fn send(ui: &mut Ui, state: &State, entered: Entered, actions: &mut Actions) {
     if state.chat.conversation.is_open() {
-        let stop = button(ui, crate::theme::icons::STOP, words::STOP);
+        let stop = button(ui, icons::STOP, words::STOP);
         if stop.on_hover_text(words::STOP_HELP).clicked() {
             act(actions, ChatAction::Stop);
         }
@@ -134,5 +136,14 @@ fn context(ui: &mut Ui, state: &State) {
         None => {
             caption(ui, words::context_of(ready.context_length));
         }
+    }
+    let mut templates: Vec<String> = { chat.answering() }
+        .map(|who| variants::template(state, who))
+        .collect();
+    templates.dedup();
+    if !templates.is_empty() {
+        let used = words::template(&templates.join(", "));
+        let color = palette(ui).faint;
+        one_line(ui, styled(used, Type::Caption).color(color));
     }
 }

@@ -117,10 +117,11 @@ fn row(ui: &mut Ui, state: &State, entry: &Entry, actions: &mut Actions) {
         }
         ui.with_layout(Layout::top_down(Align::Min), |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
-            if !is_kept {
-                let line = ui.text_style_height(&Type::Strong.style());
-                ui.add_space((inside.height() - line) / 2.0);
+            let mut lines = ui.text_style_height(&Type::Strong.style());
+            if is_kept {
+                lines += ui.text_style_height(&Type::Caption.style());
             }
+            ui.add_space(((inside.height() - lines) / 2.0).max(0.0));
             one_line(ui, styled(&title, Type::Strong));
             if is_kept {
                 one_line(ui, styled(&age, Type::Caption).color(colors.muted));

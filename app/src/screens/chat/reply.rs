@@ -75,7 +75,9 @@ pub fn show(ui: &mut Ui, state: &State, place: Place, reply: &Reply, actions: &m
     }
     reasoning(ui, state, place, reply, actions);
     answer(ui, reply, actions);
-    if !reply.is_open() {
+    let is_empty = reply.problem.is_some() && reply.answer.trim().is_empty();
+    let stands_alone = !stands_beside_others(state, place);
+    if !reply.is_open() && (stands_alone || !is_empty) {
         footer(ui, state, place, reply, actions);
     }
 }

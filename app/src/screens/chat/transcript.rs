@@ -99,7 +99,7 @@ fn one(
     });
     let columns = exchange.replies.len();
     if columns > 1 {
-        beside(ui, state, place, exchange, actions);
+        beside(ui, state, (place, seen), exchange, actions);
     } else if let Some(only) = exchange.replies.first() {
         ui.push_id(0, |ui| reply::show(ui, state, (place, 0), only, actions));
     }
@@ -121,10 +121,18 @@ pub fn can_ask_again(state: &State, place: usize) -> bool {
 }
 
 /// Replies in columns of equal width, each on a card of its own.
-fn beside(ui: &mut Ui, state: &State, place: usize, exchange: &Exchange, actions: &mut Actions) {
+fn beside(
+    ui: &mut Ui,
+    state: &State,
+    (place, seen): (usize, f32),
+    exchange: &Exchange,
+    actions: &mut Actions,
+) {
     let columns = exchange.replies.len();
     let gaps = space::M * (columns - 1) as f32;
-    let width = ((ui.available_width() - gaps) / columns as f32).floor();
+    // As wide as can be seen, unless there are more than have room there.
+    let room = seen.max(REPLY_LEAST * columns as f32 + gaps);
+    let width = ((room - gaps) / columns as f32).floor();
     let colors = palette(ui);
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = space::M;

@@ -129,7 +129,11 @@ fn list(ui: &mut Ui, state: &State, actions: &mut Actions) {
     if fit.is_empty() {
         caption(ui, words::NO_ADAPTERS);
     }
-    ScrollArea::vertical().max_height(LIST).show(ui, |ui| {
+    let scrolled = ScrollArea::vertical()
+        .max_height(LIST)
+        .min_scrolled_height(LIST);
+    scrolled.show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
         for run in fit {
             let Some(path) = run.folder.clone() else {
                 continue;

@@ -267,6 +267,8 @@ fn format(ui: &Ui, kind: Type, look: Look) -> TextFormat {
             false => egui::Color32::TRANSPARENT,
         },
         italics: look.italic,
+        // Among links, which are labels of their own, on one line with them.
+        valign: Align::Center,
         strikethrough: match look.struck {
             true => Stroke::new(1.0, colors.text),
             false => Stroke::NONE,
