@@ -303,9 +303,11 @@ fn the_built_in_model_answers_on_the_chat_page() {
     let mut live = Live::open(home.path());
     live.open_chat();
     live.until("the list", |live| live.shows("Anna has 345 coins."));
-    live.harness
-        .get_by_label_contains("Anna has 345 coins.")
-        .click();
+    let entry = live
+        .harness
+        .query_all_by_label_contains("Anna has 345 coins.")
+        .next();
+    entry.unwrap().click();
     live.until("the conversation", |live| live.shows("The answer is 612"));
     assert!(live.shows("Thought for"));
 }
