@@ -19,7 +19,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
         return;
     };
     let mut answer = |action| act(actions, ChatAction::Kept(action));
-    let modal = Modal::new(Id::unique("deleting conversation")).show(ui.ctx(), |ui| {
+    let modal = Modal::new(Id::unique(("deleting", "conversation"))).show(ui.ctx(), |ui| {
         ui.set_width(400.0);
         ui.heading(styled(words::DELETE_TITLE, Type::Heading));
         caption(ui, words::delete_text(&excerpt(kept.title(id), 120)));

@@ -48,7 +48,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
         ..Margin::ZERO
     });
     CentralPanel::default().frame(middle).show(ui, |ui| {
-        part(Panel::top("chat head")).show(ui, |ui| {
+        part(Panel::top("head")).show(ui, |ui| {
             head::show(ui, state, list, actions);
             ui.add_space(space::S);
         });

@@ -16,11 +16,7 @@ impl Chat {
         }
         match event {
             Event::Ready(ready) => self.session.stage = Stage::Ready(ready),
-            Event::Notice { text } => {
-                if !self.session.notices.contains(&text) {
-                    self.session.notices.push(text);
-                }
-            }
+            Event::Notice { text } => self.session.note(text),
             Event::Text { text, reasoning } => {
                 let answering = self.session.answering();
                 if let Some(reply) = answering.and_then(|place| self.reply(place)) {

@@ -116,6 +116,13 @@ impl Session {
         self.due.iter_mut().for_each(|place| *place = None);
     }
 
+    /// The engine has this to say; nothing is told twice.
+    pub fn note(&mut self, text: String) {
+        if !self.notices.contains(&text) {
+            self.notices.push(text);
+        }
+    }
+
     /// The reply that events are about.
     pub fn answering(&self) -> Option<Place> {
         self.due.front().copied().flatten()
