@@ -7,6 +7,7 @@ use crate::state::{Page, Picker};
 
 pub use self::hints::{hint, in_the_window};
 
+pub mod chat;
 pub mod config;
 pub mod disk;
 pub mod fine_tune;
@@ -30,6 +31,7 @@ pub fn page(page: Page) -> &'static str {
     match page {
         Page::FineTune => "Fine-tune",
         Page::Runs => "Runs",
+        Page::Chat => "Chat",
         Page::Settings => "Settings",
     }
 }

@@ -16,8 +16,10 @@ use std::time::{Duration, Instant, SystemTime};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use stepladder::outside::Desktop;
+use stepladder::state::chat::ChatAction;
+use stepladder::state::chat::sampling::SamplerField;
 use stepladder::state::settings::Settings;
-use stepladder::state::{Page, State};
+use stepladder::state::{Action, Page, State};
 use stepladder::window::Window;
 use stepladder_protocol::{RunState, RunStatus};
 
@@ -98,6 +100,22 @@ impl Live {
         self.until("the Runs page", |live| {
             live.harness.state().state().page == Page::Runs
         });
+    }
+
+    fn open_chat(&mut self) {
+        self.harness
+            .get_by_role_and_label(egui::accesskit::Role::Tab, "Chat")
+            .click();
+        self.until("the Chat page", |live| {
+            live.harness.state().state().page == Page::Chat
+        });
+    }
+
+    /// Does something on the Chat page that is not about its controls.
+    fn chat(&mut self, action: ChatAction) {
+        let action = Action::Chat(action);
+        self.harness.state_mut().act(action);
+        self.harness.step();
     }
 
     fn run_folder(&self) -> Option<PathBuf> {
@@ -253,6 +271,45 @@ fn kill_window(home: &Path) -> PathBuf {
         std::thread::sleep(Duration::from_millis(10));
     }
     run
+}
+
+/// A real worker answers a real question, with what it thought folded; the conversation is there again
+/// when the window is opened anew, and letting the model go ends its process.
+#[test]
+fn the_built_in_model_answers_on_the_chat_page() {
+    let _alone = alone();
+    let home = tempfile::tempdir().unwrap();
+    let question =
+        "Anna has 345 coins. Ben gives Anna 267 more. How many coins does Anna have now?";
+    {
+        let mut live = Live::open(home.path());
+        live.open_chat();
+        live.until("the model", |live| live.shows("Ready · CPU"));
+        let typed = ChatAction::Draft(question.to_owned());
+        live.chat(typed);
+        // Always the likeliest token: the same answer every time.
+        let field = SamplerField::Temperature;
+        live.chat(ChatAction::Sample(field, "0".to_owned()));
+        live.press("Send");
+        live.until("an answer", |live| live.shows("The answer is 612"));
+        live.until("its figures", |live| live.shows("tokens/s"));
+        assert!(live.shows("Thought for"));
+        assert!(!live.shows("345+267"), "what it thought is folded");
+        live.harness.get_by_label_contains("Thought for").click();
+        live.until("what it thought", |live| live.shows("345+267"));
+        live.press("Free memory");
+        live.until("no model", |live| live.shows("Not loaded"));
+    }
+    let mut live = Live::open(home.path());
+    live.open_chat();
+    live.until("the list", |live| live.shows("Anna has 345 coins."));
+    let entry = live
+        .harness
+        .query_all_by_label_contains("Anna has 345 coins.")
+        .next();
+    entry.unwrap().click();
+    live.until("the conversation", |live| live.shows("The answer is 612"));
+    assert!(live.shows("Thought for"));
 }
 
 const HOME: &str = "STEPLADDER_TEST_WINDOW_HOME";

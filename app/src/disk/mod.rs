@@ -1,6 +1,7 @@
-//! What the window reads and writes itself: run folders, models of its own, settings. On a thread of its own, so that no
+//! What the window reads and writes itself: run folders, models of its own, conversations, settings. On a thread of its own, so that no
 //! frame waits for a disk.
 
+pub mod conversations;
 pub mod dropped;
 pub mod metrics;
 pub mod model_changes;
@@ -45,6 +46,9 @@ pub fn answer(request: DiskRequest) -> DiskAnswer {
             result: run_changes::rename(&run, &name),
             run,
         },
+        DiskRequest::Conversations(request) => {
+            DiskAnswer::Conversations(conversations::answer(request))
+        }
         DiskRequest::DeleteRun { run, folder } => DiskAnswer::Deleted {
             result: run_changes::delete(&run, &folder),
             run,

@@ -43,18 +43,24 @@ fn read(path: &Path) -> io::Result<Settings> {
 }
 
 fn set_aside(path: &Path, error: &io::Error) -> String {
-    let mut other = path.with_extension("json.broken");
-    let mut number = 2;
-    while other.exists() {
-        other = path.with_extension(format!("json.broken-{number}"));
-        number += 1;
-    }
+    let other = place_aside(path);
     let shown = |path: &Path| visible(&path.display().to_string());
     let problem = visible(&error.to_string());
     match std::fs::rename(path, &other) {
         Ok(()) => words::settings_set_aside(&problem, &shown(&other)),
         Err(_) => words::settings_unreadable(&shown(path), &problem),
     }
+}
+
+/// Where a broken JSON file is kept: beside its place, under a name that nothing has.
+pub(super) fn place_aside(path: &Path) -> PathBuf {
+    let mut other = path.with_extension("json.broken");
+    let mut number = 2;
+    while other.exists() {
+        other = path.with_extension(format!("json.broken-{number}"));
+        number += 1;
+    }
+    other
 }
 
 /// Keeps the settings.

@@ -32,6 +32,7 @@ pub struct Desktop {
     devices: Option<DeviceWatch>,
     looking: DeskWorker,
     training: DeskWorker,
+    chatting: DeskWorker,
     settings: Settings,
     /// The same as in the settings, for the thread that looks at devices.
     threads: Arc<Mutex<Option<usize>>>,
@@ -81,7 +82,8 @@ impl Desktop {
             devices: Some(devices),
             threads,
             looking,
-            training: DeskWorker::new(Desk::Training, mailbox.clone(), program)?,
+            training: DeskWorker::new(Desk::Training, mailbox.clone(), program.clone())?,
+            chatting: DeskWorker::new(Desk::Chatting, mailbox.clone(), program)?,
             mailbox,
             news,
             disk: Some(disk),
@@ -94,6 +96,7 @@ impl Desktop {
         match desk {
             Desk::Looking => &self.looking,
             Desk::Training => &self.training,
+            Desk::Chatting => &self.chatting,
         }
     }
 
@@ -163,7 +166,11 @@ impl Outside for Desktop {
             }
             Effect::Show(path) => file_browser::show(path, self.mailbox.clone()),
             // The window does these itself.
-            Effect::Copy(_) | Effect::CloseWindow | Effect::Minimize | Effect::ToFront => {}
+            Effect::Copy(_)
+            | Effect::OpenLink(_)
+            | Effect::CloseWindow
+            | Effect::Minimize
+            | Effect::ToFront => {}
         }
     }
 
@@ -173,12 +180,13 @@ impl Outside for Desktop {
 }
 
 impl Drop for Desktop {
-    /// Both processes are told before either is waited for. What was to be kept on disk is, unless the
+    /// All processes are told before any is waited for. What was to be kept on disk is, unless the
     /// disk takes its time: then the window does not wait for what may only be reading.
     fn drop(&mut self) {
         self.devices = None;
         self.looking.begin_closing();
         self.training.begin_closing();
+        self.chatting.begin_closing();
         self.disk = None;
         if let Some(thread) = self.disk_thread.take() {
             let began = Instant::now();

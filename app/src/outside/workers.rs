@@ -20,7 +20,7 @@ use crate::state::{Desk, News};
 pub enum Urgency {
     /// At once.
     Now,
-    /// With what comes after it: what a run tells as it goes along.
+    /// With what comes after it: what a run tells as it goes along, what a model says.
     Soon,
 }
 
@@ -33,6 +33,7 @@ impl Urgency {
                 | Event::Reading(_)
                 | Event::Phase { .. }
                 | Event::Evaluation(_)
+                | Event::Text { .. }
                 | Event::Checkpoint { .. } => Self::Soon,
                 _ => Self::Now,
             },
@@ -92,6 +93,7 @@ impl DeskWorker {
         let name = match desk {
             Desk::Looking => "looking desk",
             Desk::Training => "training desk",
+            Desk::Chatting => "chatting desk",
         };
         let serving = Serving {
             desk,

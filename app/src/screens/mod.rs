@@ -1,9 +1,11 @@
 //! What is drawn: the rail, the device chip, and a page. Screens read the state and collect actions;
 //! they know no link, no disk and no clock.
 
+mod chat;
 mod closing;
 mod drop_overlay;
 mod fine_tune;
+mod model_menu;
 mod notices;
 mod rail;
 mod runs;
@@ -62,6 +64,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
         match state.page {
             Page::FineTune => fine_tune::show(ui, state, actions),
             Page::Runs => runs::show(ui, state, actions),
+            Page::Chat => chat::show(ui, state, actions),
             Page::Settings => settings::show(ui, state, actions),
         }
     });

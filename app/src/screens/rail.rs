@@ -10,9 +10,10 @@ use crate::theme::{ROW_RADIUS, Type, icons, palette, space};
 use crate::widgets::{ring_radius, styled};
 use crate::words;
 
-const PAGES: [(Page, &str); 2] = [
+const PAGES: [(Page, &str); 3] = [
     (Page::FineTune, icons::FINE_TUNE),
     (Page::Runs, icons::RUNS),
+    (Page::Chat, icons::CHAT),
 ];
 
 /// Draws it.

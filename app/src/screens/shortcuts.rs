@@ -46,9 +46,10 @@ enum Keyboard {
 }
 
 impl Shortcut {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Open(Page::FineTune),
         Self::Open(Page::Runs),
+        Self::Open(Page::Chat),
         Self::Open(Page::Settings),
         Self::Start,
         Self::AddFiles,
@@ -62,7 +63,8 @@ impl Shortcut {
         let (modifiers, key) = match self {
             Self::Open(Page::FineTune) => (Modifiers::COMMAND, Key::Num1),
             Self::Open(Page::Runs) => (Modifiers::COMMAND, Key::Num2),
-            Self::Open(Page::Settings) => (Modifiers::COMMAND, Key::Num3),
+            Self::Open(Page::Chat) => (Modifiers::COMMAND, Key::Num3),
+            Self::Open(Page::Settings) => (Modifiers::COMMAND, Key::Num4),
             Self::Start => (Modifiers::COMMAND, Key::Enter),
             Self::AddFiles => (Modifiers::COMMAND, Key::O),
             Self::Previous => (Modifiers::NONE, Key::ArrowUp),

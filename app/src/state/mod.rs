@@ -5,6 +5,7 @@
 //! asked of the outside in turn. [`State::act`] and [`State::hear`] take the first two, effects are
 //! fetched with [`State::take_effects`]. So every path through the window is a test without a window.
 
+pub mod chat;
 pub mod closing;
 pub mod device;
 pub mod models;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 use stepladder_protocol::{Command, EventLine, JobId, RunConfig};
 
+use self::chat::{Beside, Chat, ChatAction};
 use self::closing::{Closing, ClosingAction};
 use self::device::Device;
 use self::models::{Models, ModelsAction};
@@ -31,6 +33,8 @@ pub enum Page {
     FineTune,
     /// Runs, live and past.
     Runs,
+    /// Talking to a model and to what was made of it.
+    Chat,
     /// What is set once, and the models of this machine.
     Settings,
 }
@@ -43,6 +47,8 @@ pub enum Desk {
     Looking,
     /// Trains; it holds the device, and ends when nothing is left to train.
     Training,
+    /// Answers on the Chat page; it holds one model, and ends when another is chosen.
+    Chatting,
 }
 
 /// Something the user did.
@@ -54,6 +60,8 @@ pub enum Action {
     Setup(SetupAction),
     /// On the Runs page.
     Runs(RunsAction),
+    /// On the Chat page.
+    Chat(ChatAction),
     /// On the Settings page.
     Settings(SettingsAction),
     /// In the list of models.
@@ -120,6 +128,8 @@ pub enum Effect {
     Show(PathBuf),
     /// Put a text on the clipboard.
     Copy(String),
+    /// Open a page of the web in the system's browser.
+    OpenLink(String),
     /// Close the window now.
     CloseWindow,
     /// Minimize the window.
@@ -158,6 +168,8 @@ pub struct State {
     pub setup: Setup,
     /// The Runs page.
     pub runs: Runs,
+    /// The Chat page.
+    pub chat: Chat,
     /// The device chip.
     pub device: Device,
     /// The models of this machine.
@@ -178,6 +190,9 @@ pub struct State {
 /// How long it is told that something was copied.
 const COPIED_SECS: f64 = 2.0;
 
+/// The device that has no memory of its own.
+const CPU: &str = "cpu";
+
 /// More notices than this push the oldest out.
 const MAX_NOTICES: usize = 5;
 
@@ -189,6 +204,7 @@ impl State {
             page: Page::default(),
             setup: Setup::new(&settings, &mut effects),
             runs: Runs::new(&settings, &mut effects),
+            chat: Chat::new(&settings),
             device: Device::default(),
             models: Models::new(&settings, &mut effects),
             settings,
@@ -212,6 +228,17 @@ impl State {
         }
         self.setup.tick(now, &mut self.effects);
         self.runs.tick(now, &mut self.effects);
+        self.chat.beside(self.beside(), now, &mut self.effects);
+    }
+
+    /// What a run that trains means for a chat. Of a processor's memory there is enough for both.
+    fn beside(&self) -> Beside {
+        let device = self.device.named(&self.settings.device);
+        match (self.runs.is_training(), device) {
+            (false, _) => Beside::Nothing,
+            (true, Some(device)) if device.id != CPU => Beside::NotNow,
+            (true, _) => Beside::Slower,
+        }
     }
 
     /// Seconds until [`Self::tick`] has something to do although nothing happens, or what is shown is
@@ -236,6 +263,9 @@ impl State {
                 if page == Page::Runs {
                     self.runs.opened(effects);
                 }
+                if page == Page::Chat {
+                    self.chat.opened(effects);
+                }
             }
             Action::Setup(SetupAction::Start) => {
                 if let Some(config) = self.setup.run_config(&self.settings) {
@@ -249,11 +279,13 @@ impl State {
                 self.page = Page::FineTune;
             }
             Action::Runs(action) => self.runs.act(action, effects),
+            Action::Chat(action) => self.chat.act(action, self.now, effects),
             Action::Settings(action) => {
                 self.settings.act(action, effects);
                 self.setup.settings_changed(&self.settings, effects);
                 self.models.settings_changed(&self.settings, effects);
                 self.runs.settings_changed(&self.settings, effects);
+                self.chat.settings_changed(&self.settings);
             }
             Action::Models(ModelsAction::Use(target)) => {
                 self.setup.act(SetupAction::Model(target), effects);
@@ -292,6 +324,7 @@ impl State {
                     self.closing.after(&self.runs, effects);
                 }
                 Some(device::JOBS) => self.device.hear(event),
+                Some(chat::JOBS) => self.chat.hear(&job, event, self.now, effects),
                 Some(models::JOBS) => self.models.hear(&job, event),
                 _ => {}
             },
@@ -313,6 +346,11 @@ impl State {
             News::Disk(DiskAnswer::LookedAt(dropped)) => self.setup.looked_at(dropped, effects),
             News::Disk(DiskAnswer::ModelDeleted { result, .. }) => {
                 if let Some(notice) = self.models.deleted(result, effects) {
+                    self.notice(notice);
+                }
+            }
+            News::Disk(DiskAnswer::Conversations(answer)) => {
+                for notice in self.chat.disk(answer, effects) {
                     self.notice(notice);
                 }
             }

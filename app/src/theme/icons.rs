@@ -4,6 +4,8 @@
 pub const FINE_TUNE: &str = "\u{e29a}";
 /// The Runs page, a curve.
 pub const RUNS: &str = "\u{e2a5}";
+/// The Chat page.
+pub const CHAT: &str = "\u{e117}";
 /// The Settings page.
 pub const SETTINGS: &str = "\u{e154}";
 /// A device.
@@ -114,5 +116,17 @@ pub const SPEED: &str = "\u{e1bf}";
 pub const HISTORY: &str = "\u{e1f5}";
 /// Cannot be changed.
 pub const LOCKED: &str = "\u{e10b}";
+/// Send.
+pub const SEND: &str = "\u{e04a}";
+/// What a model thinks.
+pub const REASONING: &str = "\u{e1c2}";
+/// A list at the side.
+pub const SIDE: &str = "\u{e12a}";
+/// Begin a conversation.
+pub const WRITE: &str = "\u{e172}";
+/// How replies are drawn.
+pub const SAMPLER: &str = "\u{e162}";
+/// Give memory back.
+pub const FREE: &str = "\u{e733}";
 /// A point in time.
 pub const DOT: &str = "\u{e345}";

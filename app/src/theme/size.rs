@@ -34,3 +34,31 @@ pub const RUN_ROW_LINE: f32 = 21.0;
 pub const RUN_TICK: f32 = 24.0;
 /// Room for its curve.
 pub const SPARKLINE_WIDTH: f32 = 64.0;
+/// From the margin of a text to what its lists hold.
+pub const LIST_INDENT: f32 = 22.0;
+/// The line beside what is quoted or thought.
+pub const QUOTE_LINE: f32 = 2.0;
+/// The least width of a column of a table in a text.
+pub const TABLE_LEAST: f32 = 40.0;
+/// Width of the list of conversations.
+pub const CONVERSATIONS_WIDTH: f32 = 212.0;
+/// Width of the drawer with sampler and instructions.
+pub const DRAWER_WIDTH: f32 = 268.0;
+/// A conversation between both of them is no narrower.
+pub const MIDDLE_LEAST: f32 = 420.0;
+/// Height of a conversation in the list.
+pub const CONVERSATION_HEIGHT: f32 = 46.0;
+/// A line of conversation is no wider, however wide the window is.
+pub const READING_WIDTH: f32 = 800.0;
+/// Replies beside each other are no narrower; what has no room is scrolled to.
+pub const REPLY_LEAST: f32 = 240.0;
+/// A question's part of the width.
+pub const QUESTION_SHARE: f32 = 0.8;
+/// What is typed is scrolled where it is taller.
+pub const DRAFT_MOST: f32 = 132.0;
+/// Width of the menu of models on the Chat page.
+pub const CHAT_MODEL_WIDTH: f32 = 250.0;
+/// Width of a variant's name.
+pub const VARIANT_MOST: f32 = 168.0;
+/// Width of the bar of the context.
+pub const CONTEXT_BAR: f32 = 72.0;

@@ -21,6 +21,8 @@ pub enum Type {
     Heading,
     /// What is emphasized within text: labels of fields, names.
     Strong,
+    /// What a text itself emphasizes.
+    Bold,
     /// Text.
     Body,
     /// What explains, axes, badges.
@@ -30,11 +32,15 @@ pub enum Type {
 }
 
 impl Type {
-    const ALL: [Self; 7] = [
+    /// Height of a line of running text, in heights of its letters.
+    pub const LINE_HEIGHT: f32 = 1.5;
+
+    const ALL: [Self; 8] = [
         Self::Title,
         Self::Figure,
         Self::Heading,
         Self::Strong,
+        Self::Bold,
         Self::Body,
         Self::Caption,
         Self::Code,
@@ -50,6 +56,7 @@ impl Type {
             Self::Title => TextStyle::Name("title".into()),
             Self::Figure => TextStyle::Name("figure".into()),
             Self::Strong => TextStyle::Name("strong".into()),
+            Self::Bold => TextStyle::Name("bold".into()),
         }
     }
 
@@ -60,6 +67,7 @@ impl Type {
             Self::Figure => (20.0, named(SEMIBOLD)),
             Self::Heading => (15.0, named(SEMIBOLD)),
             Self::Strong => (13.5, named(MEDIUM)),
+            Self::Bold => (13.5, named(SEMIBOLD)),
             Self::Body => (13.5, FontFamily::Proportional),
             Self::Caption => (12.0, FontFamily::Proportional),
             Self::Code => (12.5, FontFamily::Monospace),

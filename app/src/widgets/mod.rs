@@ -12,6 +12,7 @@ mod field;
 mod figure;
 mod focus;
 mod histogram;
+mod markdown;
 mod memory_bar;
 mod option_row;
 mod progress;
@@ -32,6 +33,7 @@ pub use focus::{
     bring_into_sight, focus_arrived, focus_when_opened, follow_focus, ring_radius, show_focus,
 };
 pub use histogram::{Bar, histogram};
+pub use markdown::{MarkdownPressed, MarkdownWords, markdown};
 pub use memory_bar::{MemoryBar, memory_bar, swatch};
 pub use option_row::{Chosen, option_row};
 pub use progress::{progress, share_bar};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eframe::{CreationContext, Frame};
-use egui::{Context, ThemePreference, Ui, ViewportCommand};
+use egui::{Context, OpenUrl, ThemePreference, Ui, ViewportCommand};
 
 use crate::outside::{Desktop, Outside, Urgency, Wake, unix_secs};
 use crate::state::settings::ThemeChoice;
@@ -88,6 +88,11 @@ impl<O: Outside> Window<O> {
         &mut self.outside
     }
 
+    /// Does what the user could have done.
+    pub fn act(&mut self, action: Action) {
+        self.state.act(action);
+    }
+
     /// Brings in what has come and hands out what is asked.
     pub fn logic(&mut self, context: &Context) {
         if self.theme != Some(self.state.settings.theme) {
@@ -98,10 +103,13 @@ impl<O: Outside> Window<O> {
                 ThemeChoice::Dark => ThemePreference::Dark,
             });
         }
+        // News is of now, not of when the window was drawn last.
+        let now = self.outside.now();
+        self.state.now = now;
         while let Some(news) = self.outside.next() {
             self.state.hear(news);
         }
-        self.state.tick(self.outside.now());
+        self.state.tick(now);
         self.hand_out(context);
         let due = self.state.next_tick_secs().max(0.05);
         context.request_repaint_after(Duration::from_secs_f64(due));
@@ -124,6 +132,7 @@ impl<O: Outside> Window<O> {
                     context.send_viewport_cmd(ViewportCommand::Minimized(true));
                 }
                 Effect::Copy(text) => context.copy_text(text),
+                Effect::OpenLink(target) => context.open_url(OpenUrl::new_tab(target)),
                 effect => self.outside.perform(effect),
             }
         }

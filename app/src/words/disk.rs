@@ -123,3 +123,28 @@ pub fn no_model(path: &str) -> String {
 pub fn set_aside_failed(problem: &str) -> String {
     format!("The runs that were waiting could not be kept: {problem}")
 }
+
+/// The folder of conversations cannot be read.
+pub fn conversations_unreadable(problem: &str) -> String {
+    format!("The conversations cannot be read: {problem}")
+}
+
+/// A broken conversation was set aside.
+pub fn conversation_set_aside(problem: &str, kept: &str) -> String {
+    format!("A conversation could not be read ({problem}) and is left out; its file is now {kept}.")
+}
+
+/// A broken conversation stays where it is.
+pub fn conversation_unreadable(path: &str, problem: &str) -> String {
+    format!("The conversation in {path} cannot be read: {problem}")
+}
+
+/// A conversation was not written.
+pub fn conversation_not_kept(problem: &str) -> String {
+    format!("This conversation cannot be kept: {problem}")
+}
+
+/// A file that is no conversation, or none any more.
+pub fn no_conversation(path: &str) -> String {
+    format!("{path} is no conversation.")
+}

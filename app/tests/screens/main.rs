@@ -3,10 +3,12 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::print_stdout,
     missing_docs,
     reason = "tests fail by panicking"
 )]
 
+mod chat;
 mod closing;
 mod fine_tune;
 mod keyboard;

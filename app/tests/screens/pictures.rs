@@ -6,6 +6,8 @@ use egui_kittest::kittest::Queryable;
 use stepladder::state::settings::{Settings, ThemeChoice};
 use stepladder_protocol::{Method, RunState};
 
+use crate::chat::looks::beside;
+use crate::chat::{SMALL, loaded};
 use crate::fine_tune::recorded::start;
 use crate::runs::{figures, folder, listed, play, stored};
 use crate::support::{NOW, TestWindow, drawn, window_of};
@@ -85,4 +87,16 @@ fn the_settings() {
     let mut window = open(ThemeChoice::Light);
     open_page(&mut window, "Settings");
     compare(&mut window, "settings-light");
+}
+
+#[test]
+fn replies_beside_each_other() {
+    for (theme, name) in [
+        (ThemeChoice::Light, "chat-light"),
+        (ThemeChoice::Dark, "chat-dark"),
+    ] {
+        let mut window = loaded(theme, SMALL);
+        beside(&mut window);
+        compare(&mut window, name);
+    }
 }

@@ -243,6 +243,9 @@ impl Chat for EngineChat {
                 generation::FinishReason::Cancelled => FinishReason::Cancelled,
             },
             tokens_per_second: finite(stats.tokens_per_second),
+            reasoning_secs: None,
+            prompt_tokens: 0,
+            context_length: 0,
         })
     }
 }

@@ -14,7 +14,6 @@ mod memory_bars;
 mod memory_card;
 mod method_card;
 mod model_card;
-mod model_menu;
 mod preview;
 mod start;
 

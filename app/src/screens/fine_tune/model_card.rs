@@ -4,7 +4,8 @@ use egui::Ui;
 use stepladder_protocol::ModelInfo;
 
 use super::super::Actions;
-use super::{act, columns, model_menu};
+use super::super::model_menu::{self, ModelMenu, Wanted};
+use super::{act, columns};
 use crate::state::setup::SetupAction;
 use crate::state::{Picker, State};
 use crate::text::{bytes, excerpt};
@@ -29,8 +30,21 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
         }
     };
     card_with(ui, icons::MODEL, words::MODEL, files, |ui| {
-        model_menu::show(ui, state, actions);
         let model = &state.setup.model;
+        let menu = ModelMenu {
+            target: &state.setup.config.model,
+            search: &model.search,
+            typed: &model.typed,
+        };
+        for wanted in model_menu::show(ui, state, &menu) {
+            let action = match wanted {
+                Wanted::Choose(target) => SetupAction::Model(target),
+                Wanted::Search(text) => SetupAction::SearchModels(text),
+                Wanted::Type(path) => SetupAction::TypeModel(path),
+                Wanted::UseTyped => SetupAction::UseTypedModel,
+            };
+            act(actions, action);
+        }
         if let Some(info) = &model.info {
             facts(ui, info);
         } else if let Some(problem) = &model.problem {

@@ -120,7 +120,9 @@ impl Runs {
         match answer {
             DiskAnswer::Done(done) => return done.err(),
             // Other pages take them.
-            DiskAnswer::LookedAt(_) | DiskAnswer::ModelDeleted { .. } => {}
+            DiskAnswer::LookedAt(_)
+            | DiskAnswer::ModelDeleted { .. }
+            | DiskAnswer::Conversations(_) => {}
             DiskAnswer::Runs(listing) => self.take_listing(*listing, effects),
             DiskAnswer::Figures { run, found } => self.figures_read(&run, found),
             DiskAnswer::Details { run, found } => self.details_read(&run, *found),

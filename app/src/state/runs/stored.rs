@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use stepladder_protocol::{DatasetPreview, RunConfig, RunFailure, RunMemory, RunState};
 
 use super::columns::Columns;
+use crate::state::chat::stored::{ConversationAnswer, ConversationRequest};
 use crate::state::setup::dropped::Dropped;
 
 /// What is asked of the disk.
@@ -56,6 +57,8 @@ pub enum DiskRequest {
         /// The folder that it must lie in.
         folder: PathBuf,
     },
+    /// About conversations.
+    Conversations(ConversationRequest),
 }
 
 /// What the disk answered.
@@ -102,6 +105,8 @@ pub enum DiskAnswer {
         /// How it went.
         result: Result<(), String>,
     },
+    /// About conversations.
+    Conversations(ConversationAnswer),
 }
 
 /// The runs of a folder.

@@ -19,7 +19,7 @@ mod question;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use stepladder_protocol::{DataOptions, ErrorReport, ModelInfo, RunConfig};
 
@@ -471,14 +471,5 @@ impl Setup {
             threads: settings.threads,
             ..self.config.clone()
         })
-    }
-
-    /// The name of the model that is chosen, before the engine has told it.
-    pub fn model_name(&self) -> String {
-        let target = self.config.model.as_str();
-        match Path::new(target).file_name() {
-            Some(_) => examples::file_name(target),
-            None => crate::text::visible(target),
-        }
     }
 }

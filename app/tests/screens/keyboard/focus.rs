@@ -87,6 +87,11 @@ fn what_has_the_focus_on_the_settings_page_has_a_ring_and_is_in_sight() {
 }
 
 #[test]
+fn what_has_the_focus_on_the_chat_page_has_a_ring_and_is_in_sight() {
+    around(chat(SMALL), "Chat");
+}
+
+#[test]
 fn every_stop_has_a_name() {
     let mut menu = fine_tune(SMALL);
     focus(&mut menu, Role::ComboBox, "Choose a model");
@@ -111,6 +116,7 @@ fn every_stop_has_a_name() {
         export,
         comparison,
         settings(egui::vec2(1280.0, 2000.0)),
+        chat(egui::vec2(1280.0, 1600.0)),
     ];
     for page in pages {
         let stops = stops(&page);

@@ -8,10 +8,12 @@ use egui::{Key, Modifiers, Rect, Shape};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, Node};
 use stepladder::state::Page;
-use stepladder::state::settings::{Detail, Settings};
+use stepladder::state::settings::{Detail, Settings, ThemeChoice};
 use stepladder::theme::{DARK, FOCUS_GAP, FOCUS_WIDTH, LIGHT};
 use stepladder_protocol::RunState;
 
+use crate::chat::loaded;
+use crate::chat::looks::beside;
 use crate::fine_tune::recorded::start;
 use crate::runs::{figures, folder, listed, page_with, play, stored};
 use crate::support::{TestWindow, window_of};
@@ -95,8 +97,16 @@ fn runs(size: egui::Vec2, number: usize) -> Window {
 
 fn settings(size: egui::Vec2) -> Window {
     let mut window = fine_tune(size);
-    press_with(&mut window, Modifiers::COMMAND, Key::Num3);
+    press_with(&mut window, Modifiers::COMMAND, Key::Num4);
     assert_eq!(window.state().state().page, Page::Settings);
+    window
+}
+
+/// The Chat page with replies beside each other, and all there is beside them.
+fn chat(size: egui::Vec2) -> Window {
+    let mut window = loaded(ThemeChoice::Light, size);
+    beside(&mut window);
+    crate::chat::click(&mut window, "Sampling and instructions");
     window
 }
 

@@ -6,10 +6,8 @@ use egui::{
 };
 use stepladder_protocol::FoundModel;
 
-use super::super::Actions;
-use super::act;
 use crate::state::State;
-use crate::state::setup::{BUILTIN, SetupAction};
+use crate::state::setup::BUILTIN;
 use crate::text::{bytes, excerpt};
 use crate::theme::{CONTROL_HEIGHT, Type, icons, palette, space};
 use crate::widgets::{button, caption, follow_focus, one_line, styled, text_field};
@@ -24,10 +22,33 @@ const NAME_SHARE: f32 = 0.55;
 /// Characters of a name or a reason.
 const CHARACTERS: usize = 200;
 
-/// Draws the button with the model's name, and the list where it is open.
-pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
-    let name = chosen_name(state);
+/// What a page knows of its model.
+pub struct ModelMenu<'a> {
+    /// The model that is chosen, by what `--model` takes.
+    pub target: &'a str,
+    /// What is searched for.
+    pub search: &'a str,
+    /// A path as it is being typed.
+    pub typed: &'a str,
+}
+
+/// What the user wants of the list.
+pub enum Wanted {
+    /// This model.
+    Choose(String),
+    /// Those with this in their names.
+    Search(String),
+    /// A path that is being typed.
+    Type(String),
+    /// The path that was typed.
+    UseTyped,
+}
+
+/// Draws the button with the model's name over the available width, and the list where it is open.
+pub fn show(ui: &mut Ui, state: &State, menu: &ModelMenu<'_>) -> Vec<Wanted> {
+    let name = name(state, menu.target);
     let width = ui.available_width();
+    let mut wanted = Vec::new();
     let label = styled(&name, Type::Strong);
     let arrow = styled(icons::DOWN, Type::Body).color(palette(ui).muted);
     let response = ui.add(
@@ -41,19 +62,19 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
         info.current_text_value = Some(name.clone());
         info
     });
-    let target = &state.setup.config.model;
-    let response = match target.as_str() {
+    let response = match menu.target {
         "" | BUILTIN => response,
         path => response.on_hover_text(excerpt(path, 1000)),
     };
     Popup::menu(&response)
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
         .width(width)
-        .show(|ui| list(ui, state, actions));
+        .show(|ui| list(ui, state, menu, &mut wanted));
+    wanted
 }
 
-fn chosen_name(state: &State) -> String {
-    let target = &state.setup.config.model;
+/// What a model is called that `--model` takes by this.
+pub fn name(state: &State, target: &str) -> String {
     if target == BUILTIN {
         return words::BUILTIN_MODEL.to_owned();
     }
@@ -65,19 +86,28 @@ fn chosen_name(state: &State) -> String {
         .found
         .models
         .iter()
-        .find(|model| model.target == *target);
+        .find(|model| model.target == target);
     match found {
         Some(model) => models::name(model),
-        None => excerpt(&state.setup.model_name(), CHARACTERS),
+        None => excerpt(last_part(target), CHARACTERS),
     }
 }
 
-fn list(ui: &mut Ui, state: &State, actions: &mut Actions) {
+/// The folder or file that a path ends in.
+fn last_part(path: &str) -> &str {
+    let part = path
+        .trim_end_matches(['/', '\\'])
+        .rsplit(['/', '\\'])
+        .next();
+    part.unwrap_or(path)
+}
+
+fn list(ui: &mut Ui, state: &State, menu: &ModelMenu<'_>, wants: &mut Vec<Wanted>) {
     ui.set_min_width(ui.available_width());
     let found = &state.models.found.models;
-    let search = &state.setup.model.search;
+    let search = menu.search;
     if found.len() > MANY || !search.is_empty() {
-        let mut typed = search.clone();
+        let mut typed = search.to_owned();
         let width = ui.available_width();
         let field = text_field(
             ui,
@@ -87,7 +117,7 @@ fn list(ui: &mut Ui, state: &State, actions: &mut Actions) {
             width,
         );
         if field.changed() {
-            act(actions, SetupAction::SearchModels(typed));
+            wants.push(Wanted::Search(typed));
         }
     }
     let wanted = search.trim().to_lowercase();
@@ -97,9 +127,9 @@ fn list(ui: &mut Ui, state: &State, actions: &mut Actions) {
         let mut source = None;
         let mut shown = 0;
         if !found.iter().any(|model| model.target == BUILTIN) && wanted.is_empty() {
-            let is_chosen = state.setup.config.model == BUILTIN;
+            let is_chosen = menu.target == BUILTIN;
             if row(ui, (words::BUILTIN_MODEL, "", None), is_chosen) {
-                choose(ui, BUILTIN.to_owned(), actions);
+                choose(ui, BUILTIN.to_owned(), wants);
             }
         }
         for model in found.iter().filter(is_wanted).take(MOST) {
@@ -112,10 +142,10 @@ fn list(ui: &mut Ui, state: &State, actions: &mut Actions) {
             shown += 1;
             let name = models::name(model);
             let problem = { model.problem.as_ref() }.map(|problem| excerpt(problem, CHARACTERS));
-            let is_chosen = model.target == state.setup.config.model;
+            let is_chosen = model.target == menu.target;
             let what = (name.as_str(), &*bytes(model.bytes), problem.as_deref());
             if row(ui, what, is_chosen) {
-                choose(ui, model.target.clone(), actions);
+                choose(ui, model.target.clone(), wants);
             }
         }
         if shown == MOST {
@@ -129,12 +159,12 @@ fn list(ui: &mut Ui, state: &State, actions: &mut Actions) {
         follow_focus(ui);
     });
     ui.separator();
-    path_field(ui, state, actions);
+    path_field(ui, menu, wants);
 }
 
-fn choose(ui: &Ui, target: String, actions: &mut Actions) {
-    act(actions, SetupAction::SearchModels(String::new()));
-    act(actions, SetupAction::Model(target));
+fn choose(ui: &Ui, target: String, wants: &mut Vec<Wanted>) {
+    wants.push(Wanted::Search(String::new()));
+    wants.push(Wanted::Choose(target));
     ui.close();
 }
 
@@ -187,17 +217,17 @@ fn row(ui: &mut Ui, (name, size, problem): (&str, &str, Option<&str>), is_chosen
     response.clicked() && can_be_chosen
 }
 
-fn path_field(ui: &mut Ui, state: &State, actions: &mut Actions) {
+fn path_field(ui: &mut Ui, menu: &ModelMenu<'_>, wants: &mut Vec<Wanted>) {
     ui.horizontal(|ui| {
-        let mut typed = state.setup.model.typed.clone();
+        let mut typed = menu.typed.to_owned();
         let width = (ui.available_width() - 110.0).max(80.0);
         let field = text_field(ui, words::MODEL_PATH, &mut typed, words::MODEL_PATH, width);
         if field.changed() {
-            act(actions, SetupAction::TypeModel(typed));
+            wants.push(Wanted::Type(typed));
         }
         let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         if button(ui, "", words::USE_PATH).clicked() || entered {
-            act(actions, SetupAction::UseTypedModel);
+            wants.push(Wanted::UseTyped);
             ui.close();
         }
     });
