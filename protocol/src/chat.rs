@@ -92,6 +92,19 @@ pub struct ReplyStats {
     pub finish: FinishReason,
     /// Tokens said per second, reading the conversation not counted.
     pub tokens_per_second: Option<f64>,
+    /// Seconds from the first token to the end of the reasoning; absent without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_secs: Option<f64>,
+    /// Tokens of the conversation before the reply; 0: not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub prompt_tokens: usize,
+    /// Tokens of conversation and reply that the model can hold; 0: not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub context_length: usize,
+}
+
+fn is_zero(tokens: &usize) -> bool {
+    *tokens == 0
 }
 
 /// A chat that was ended.

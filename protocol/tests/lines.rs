@@ -280,9 +280,12 @@ fn events_of_a_chat() {
             total_tokens: 12,
             finish: FinishReason::Stop,
             tokens_per_second: Some(40.5),
+            reasoning_secs: Some(0.25),
+            prompt_tokens: 30,
+            context_length: 1024,
         })
         .of(&job()),
-        r#"{"event":"reply","reasoning_tokens":10,"total_tokens":12,"finish":"stop","tokens_per_second":40.5,"job":"j1"}"#,
+        r#"{"event":"reply","reasoning_tokens":10,"total_tokens":12,"finish":"stop","tokens_per_second":40.5,"reasoning_secs":0.25,"prompt_tokens":30,"context_length":1024,"job":"j1"}"#,
     );
 }
 

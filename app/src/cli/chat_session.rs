@@ -238,6 +238,7 @@ impl Reply {
             total_tokens,
             finish,
             tokens_per_second,
+            ..
         } = self.stats;
         let mut line = count(total_tokens, "token", "tokens");
         if reasoning_tokens > 0 {
@@ -270,6 +271,9 @@ mod tests {
             total_tokens: 12,
             finish,
             tokens_per_second,
+            reasoning_secs: None,
+            prompt_tokens: 0,
+            context_length: 0,
         })
     }
 

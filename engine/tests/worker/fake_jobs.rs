@@ -289,6 +289,9 @@ impl Chat for FakeChat {
             total_tokens: 2,
             finish,
             tokens_per_second: None,
+            reasoning_secs: None,
+            prompt_tokens: 0,
+            context_length: 0,
         })
     }
 }
