@@ -68,6 +68,15 @@ pub fn save(settings: &Settings) -> Result<(), String> {
     let path: PathBuf = folder.join(NAME);
     let write = || -> io::Result<()> {
         std::fs::create_dir_all(folder)?;
+        // Somebody may have broken it since it was read.
+        if let Err(error) = read(&path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            set_aside(&path, &error);
+            if path.exists() {
+                return Err(error);
+            }
+        }
         let mut bytes = serde_json::to_vec_pretty(settings)?;
         bytes.push(b'\n');
         write_atomically(&path, &bytes).map_err(io::Error::other)
@@ -116,6 +125,18 @@ mod tests {
             );
             assert!(!home.path().join(NAME).exists());
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_overwritten() {
+        let home = tempfile::tempdir().unwrap();
+        let settings = load(Some(home.path())).0;
+        save(&settings).unwrap();
+        std::fs::write(home.path().join(NAME), "edited by hand, badly").unwrap();
+        save(&settings).unwrap();
+        let kept = std::fs::read_to_string(home.path().join("settings.json.broken"));
+        assert_eq!(kept.unwrap(), "edited by hand, badly");
+        assert_eq!(load(Some(home.path())), (settings, None));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! The question before a window is closed that trains.
 
-use egui::{Id, Modal, Ui};
+use egui::Ui;
 
 use super::Actions;
 use crate::state::closing::{Closing, ClosingAction};
 use crate::state::{Action, State};
 use crate::theme::{Type, space};
 use crate::widgets::{
-    button, caption, focus_when_opened, primary_button, progress, quiet_button, styled,
+    button, caption, dialog, focus_when_opened, primary_button, progress, quiet_button, styled,
 };
 use crate::words::shell;
 
@@ -17,8 +17,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     match state.closing {
         Closing::No => {}
         Closing::Asking => {
-            let modal = Modal::new(Id::unique("closing")).show(ui.ctx(), |ui| {
-                ui.set_width(420.0);
+            let modal = dialog(ui, "closing", 420.0, |ui| {
                 ui.heading(styled(shell::CLOSE_TITLE, Type::Heading));
                 caption(ui, shell::CLOSE_TEXT);
                 ui.add_space(space::S);
@@ -41,8 +40,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             }
         }
         Closing::WhenSaved => {
-            Modal::new(Id::unique("closing")).show(ui.ctx(), |ui| {
-                ui.set_width(320.0);
+            dialog(ui, "closing", 320.0, |ui| {
                 ui.heading(styled(shell::CLOSING, Type::Heading));
                 progress(ui, shell::CLOSING, None);
                 caption(ui, shell::CLOSE_NOW_HELP);

@@ -14,8 +14,16 @@ mod top_bar;
 use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 
 use crate::state::{Action, Page, State};
-use crate::theme::{palette, space};
+use crate::theme::{icons, palette, space};
 use crate::widgets::show_focus;
+
+/// The icon of a button that copies, which says for a moment that it has.
+fn copy_icon(state: &State) -> &'static str {
+    match state.has_just_copied() {
+        true => icons::CHECK,
+        false => icons::COPY,
+    }
+}
 
 /// What the user did in this frame.
 pub type Actions = Vec<Action>;

@@ -170,8 +170,13 @@ pub struct State {
     pub notices: Vec<String>,
     /// Seconds since 1970, as of this frame.
     pub now: f64,
+    /// When something was put on the clipboard.
+    copied_at: Option<f64>,
     effects: Vec<Effect>,
 }
+
+/// How long it is told that something was copied.
+const COPIED_SECS: f64 = 2.0;
 
 /// More notices than this push the oldest out.
 const MAX_NOTICES: usize = 5;
@@ -190,6 +195,7 @@ impl State {
             closing: Closing::default(),
             notices: Vec::new(),
             now,
+            copied_at: None,
             effects,
         };
         state.tick(now);
@@ -199,6 +205,11 @@ impl State {
     /// Notes the time, and does what is due.
     pub fn tick(&mut self, now: f64) {
         self.now = now;
+        // A clock that was set back ends it too.
+        let is_over = |at: f64| !(at..at + COPIED_SECS).contains(&now);
+        if self.copied_at.is_some_and(is_over) {
+            self.copied_at = None;
+        }
         self.setup.tick(now, &mut self.effects);
         self.runs.tick(now, &mut self.effects);
     }
@@ -207,7 +218,13 @@ impl State {
     /// out of date: how long ago something was is told in minutes.
     pub fn next_tick_secs(&self) -> f64 {
         let due = self.setup.next_tick_secs(self.now);
-        due.min(self.runs.next_tick_secs(self.now)).min(60.0)
+        let copied = { self.copied_at }.map_or(f64::INFINITY, |at| at + COPIED_SECS - self.now);
+        { due.min(self.runs.next_tick_secs(self.now)).min(60.0) }.min(copied.max(0.05))
+    }
+
+    /// Whether something was put on the clipboard a moment ago.
+    pub fn has_just_copied(&self) -> bool {
+        self.copied_at.is_some()
     }
 
     /// Takes what the user did.
@@ -250,7 +267,10 @@ impl State {
                 }
             }
             Action::Show(path) => effects.push(Effect::Show(path)),
-            Action::Copy(text) => effects.push(Effect::Copy(text)),
+            Action::Copy(text) => {
+                self.copied_at = Some(self.now);
+                effects.push(Effect::Copy(text));
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod button;
 mod card;
 mod chart;
 mod choice;
+mod dialog;
 mod empty;
 mod field;
 mod figure;
@@ -23,6 +24,7 @@ pub use button::{button, icon_button, link_button, primary_button, quiet_button}
 pub use card::{card, card_with};
 pub use chart::{Chart, ChartLine, ChartResponse, chart, no_chart};
 pub use choice::{Choice, dropdown, segmented, switch};
+pub use dialog::dialog;
 pub use empty::empty;
 pub use field::{Hint, field, number_field, text_field};
 pub use figure::figure;

@@ -43,6 +43,7 @@ pub fn asked(harness: &mut Harness<'static, TestWindow>) -> Vec<Effect> {
 
 /// A picture of the window; none where there is no Vulkan driver to draw it with. Where nobody reads what
 /// tests say, that is a failure.
+#[expect(clippy::print_stdout, reason = "a test says when it skips")]
 pub fn drawn(harness: &mut Harness<'static, TestWindow>) -> Option<RgbaImage> {
     match catch_unwind(AssertUnwindSafe(|| harness.render())) {
         Ok(image) => Some(image.expect("a picture")),

@@ -3,6 +3,7 @@
 use egui::{Grid, Label, Ui};
 use stepladder_protocol::{DatasetPreview, RunMemory};
 
+use super::super::copy_icon;
 use super::Actions;
 use crate::state::runs::comparison::{ConfigField, Said};
 use crate::state::runs::run::Run;
@@ -46,7 +47,7 @@ pub fn show(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
 fn config(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
     let copy = |ui: &mut Ui| {
         if let Some(folder) = &run.folder
-            && button(ui, icons::COPY, words::COPY_CONFIG).clicked()
+            && button(ui, copy_icon(state), words::COPY_CONFIG).clicked()
         {
             let path = folder.join("run.json");
             actions.push(Action::Copy(words::command(&path.display().to_string())));

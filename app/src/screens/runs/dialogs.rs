@@ -1,12 +1,12 @@
 //! The question before a run goes to the bin.
 
-use egui::{Id, Modal, Ui};
+use egui::Ui;
 
 use super::{Actions, name};
 use crate::state::runs::RunsAction;
 use crate::state::{Action, State};
 use crate::theme::{Type, icons, space};
-use crate::widgets::{button, caption, focus_when_opened, quiet_button, styled};
+use crate::widgets::{button, caption, dialog, focus_when_opened, quiet_button, styled};
 use crate::words::runs as words;
 
 /// Draws it, if it is asked.
@@ -14,8 +14,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let Some(run) = state.runs.deleting.and_then(|key| state.runs.run(key)) else {
         return;
     };
-    let modal = Modal::new(Id::unique("deleting")).show(ui.ctx(), |ui| {
-        ui.set_width(400.0);
+    let modal = dialog(ui, "deleting", 400.0, |ui| {
         ui.heading(styled(words::DELETE_TITLE, Type::Heading));
         caption(ui, words::delete_text(name(run)));
         ui.add_space(space::S);

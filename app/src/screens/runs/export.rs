@@ -1,8 +1,9 @@
 //! The dialog that writes a run's adapter for elsewhere.
 
-use egui::{Id, Modal, Ui};
+use egui::Ui;
 use stepladder_protocol::{ExportFormat, ExportReport};
 
+use super::super::copy_icon;
 use super::Actions;
 use crate::state::runs::RunsAction;
 use crate::state::runs::export::{Export, ExportAction, ExportStage};
@@ -11,8 +12,8 @@ use crate::state::{Action, State};
 use crate::text::visible;
 use crate::theme::{Type, icons, space};
 use crate::widgets::{
-    Hint, Tone, banner, button, caption, field, focus_when_opened, icon_button, primary_button,
-    progress, quiet_button, styled,
+    Hint, Tone, banner, button, caption, dialog, field, focus_when_opened, icon_button,
+    primary_button, progress, quiet_button, styled,
 };
 use crate::words::{hint, runs as words};
 
@@ -24,12 +25,11 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let Some(run) = state.runs.run(export.key) else {
         return;
     };
-    let modal = Modal::new(Id::unique("exporting")).show(ui.ctx(), |ui| {
-        ui.set_width(480.0);
+    let modal = dialog(ui, "exporting", 480.0, |ui| {
         ui.spacing_mut().item_spacing.y = space::M;
         ui.heading(styled(words::EXPORT_TITLE, Type::Heading));
         match &export.stage {
-            ExportStage::Done(report) => done(ui, report, actions),
+            ExportStage::Done(report) => done(ui, state, report, actions),
             stage => {
                 question(ui, export, run, actions);
                 if let ExportStage::Failed(problem) = stage {
@@ -107,7 +107,7 @@ fn decision(ui: &mut Ui, export: &Export, actions: &mut Actions) {
     });
 }
 
-fn done(ui: &mut Ui, report: &ExportReport, actions: &mut Actions) {
+fn done(ui: &mut Ui, state: &State, report: &ExportReport, actions: &mut Actions) {
     let path = visible(&report.path);
     banner(ui, Tone::Success, words::EXPORTED, &path, |ui| {
         if button(ui, icons::FOLDER_OPEN, words::EXPORT_SHOW).clicked() {
@@ -125,7 +125,7 @@ fn done(ui: &mut Ui, report: &ExportReport, actions: &mut Actions) {
                 let usage = styled(visible(&report.usage), Type::Code);
                 ui.add(egui::Label::new(usage).wrap());
             });
-            if icon_button(ui, icons::COPY, words::COPY).clicked() {
+            if icon_button(ui, copy_icon(state), words::COPY).clicked() {
                 actions.push(Action::Copy(report.usage.clone()));
             }
         });

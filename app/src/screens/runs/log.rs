@@ -2,12 +2,13 @@
 
 use egui::{Margin, ScrollArea, Ui};
 
+use super::super::copy_icon;
 use super::{Actions, sheet};
-use crate::state::Action;
 use crate::state::runs::live::Note;
 use crate::state::runs::run::Run;
+use crate::state::{Action, State};
 use crate::text::visible;
-use crate::theme::{Type, icons, palette, space};
+use crate::theme::{Type, palette, space};
 use crate::widgets::{button, caption, styled};
 use crate::words::runs as words;
 
@@ -36,7 +37,7 @@ impl Line<'_> {
 }
 
 /// Draws it down to `bottom`.
-pub fn show(ui: &mut Ui, run: &Run, actions: &mut Actions, bottom: f32) {
+pub fn show(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions, bottom: f32) {
     let lines = Lines::of(run);
     sheet(ui)
         .inner_margin(Margin::same(space::M as i8))
@@ -46,7 +47,7 @@ pub fn show(ui: &mut Ui, run: &Run, actions: &mut Actions, bottom: f32) {
                 caption(ui, words::NO_LOG);
                 return;
             }
-            if button(ui, icons::COPY, words::COPY_LOG).clicked() {
+            if button(ui, copy_icon(state), words::COPY_LOG).clicked() {
                 actions.push(Action::Copy(lines.whole()));
             }
             let height = (bottom - ui.cursor().top() - space::XL).max(LEAST_HEIGHT);

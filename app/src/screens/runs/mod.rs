@@ -97,7 +97,7 @@ fn one(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
             ui.add_space(space::S);
             match tab {
                 Tab::Curves => curves::show(ui, state, run, actions),
-                Tab::Log => log::show(ui, run, actions, bottom),
+                Tab::Log => log::show(ui, state, run, actions, bottom),
                 Tab::Details => details::show(ui, state, run, actions),
             }
             follow_focus(ui);

@@ -1,13 +1,13 @@
 //! The question before a model goes to the bin.
 
-use egui::{Id, Modal, Ui};
+use egui::Ui;
 
 use super::Actions;
 use crate::state::models::ModelsAction;
 use crate::state::{Action, State};
 use crate::text::bytes;
 use crate::theme::{Type, icons, space};
-use crate::widgets::{button, caption, focus_when_opened, quiet_button, styled};
+use crate::widgets::{button, caption, dialog, focus_when_opened, quiet_button, styled};
 use crate::words::models::name;
 use crate::words::{runs, settings as words};
 
@@ -16,8 +16,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let Some(model) = &state.models.deleting else {
         return;
     };
-    let modal = Modal::new(Id::unique("deleting-model")).show(ui.ctx(), |ui| {
-        ui.set_width(400.0);
+    let modal = dialog(ui, "deleting-model", 400.0, |ui| {
         ui.heading(styled(words::DELETE_TITLE, Type::Heading));
         caption(ui, words::delete_text(&name(model), &bytes(model.bytes)));
         ui.add_space(space::S);

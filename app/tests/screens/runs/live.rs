@@ -293,6 +293,10 @@ fn the_log_tells_what_happened() {
     click(&mut page, "Show: Log");
     assert!(shows(&page, "Loading the model"));
     assert!(shows(&page, "held-out loss"));
+    // What was copied is said for a moment.
+    assert!(!page.state().state().has_just_copied());
+    click(&mut page, "Copy log");
+    assert!(page.state().state().has_just_copied());
     click(&mut page, "Show: Details");
     assert!(shows(&page, "Batch size"));
     assert!(shows(&page, "Optimizer"));
