@@ -35,8 +35,11 @@ fn adapter(files: &ModelFiles, method: Method, seed: u64) -> Network {
     let fresh = Network::initialize(shape.clone(), seed).unwrap();
     let mut next = noise(seed);
     let tensors = fresh.parameters().iter().map(|(name, tensor)| {
-        let begins_at_zero = name.starts_with("upsample") || name.ends_with("lora_b");
-        let size = if begins_at_zero { 0.1 } else { 0.0 };
+        let size = match name {
+            _ if name.starts_with("upsample") => 1.0,
+            _ if name.ends_with("lora_b") => 0.3,
+            _ => 0.0,
+        };
         let numbers: Vec<f32> = { tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap() }
             .into_iter()
             .map(|number| number + size * next())
@@ -186,10 +189,8 @@ fn answers_are_those_given_one_by_one() {
             }
         }
     }
-    assert!(
-        said_differently >= 4,
-        "the adapters say what the base model says"
-    );
+    // Of two settings with three adapters each.
+    assert!(said_differently >= 4, "only {said_differently} of 6");
 }
 
 #[test]
