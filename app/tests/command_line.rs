@@ -24,15 +24,32 @@ fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
+/// Without a verb it opens the window, and says so where there is nothing to open it on.
+#[cfg(target_os = "linux")]
 #[test]
-fn without_a_verb_help_is_shown() {
-    let output = stepladder(&[]);
-    assert_eq!(output.status.code(), Some(2));
+fn without_a_display_the_window_cannot_be_opened() {
+    // By itself: where the desktop program lies beside it, that is started.
+    let home = tempfile::tempdir().unwrap();
+    let alone = home.path().join("stepladder");
+    std::fs::copy(env!("CARGO_BIN_EXE_stepladder"), &alone).unwrap();
+    let output = Command::new(&alone)
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .env("STEPLADDER_HOME", home.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = err(&output);
     assert!(
-        err(&output).contains("Usage: stepladder <COMMAND>"),
-        "{}",
-        err(&output)
+        text.starts_with("error: the window cannot be opened"),
+        "{text}"
     );
+    assert!(text.contains("hint: use the commands"), "{text}");
+}
+
+#[test]
+fn help_and_version_are_told() {
     let output = stepladder(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(out(&output).contains("Exit codes"));

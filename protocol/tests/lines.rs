@@ -28,7 +28,7 @@ fn step() -> StepRow {
         target_tokens: 1024,
         elapsed_secs: Some(9.5),
         remaining_secs: Some(100.0),
-        peak_bytes: None,
+        peak_bytes: Some(35_000_000),
     }
 }
 
@@ -229,7 +229,7 @@ fn events_of_a_run() {
         concat!(
             r#"{"event":"step","step":12,"loss":1.93,"learning_rate":0.00049,"gradient_norm":0.7,"#,
             r#""tokens_per_second":5120.0,"tokens":4096,"target_tokens":1024,"elapsed_secs":9.5,"#,
-            r#""remaining_secs":100.0,"job":"j1"}"#
+            r#""remaining_secs":100.0,"peak_bytes":35000000,"job":"j1"}"#
         ),
     );
     line(

@@ -37,9 +37,13 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(4);
 
 /// Serves the engine on standard input and output until the input ends.
 pub fn run() -> io::Result<()> {
+    run_with(Arc::new(EngineJobs::default()))
+}
+
+/// The same with other jobs.
+pub fn run_with(jobs: Arc<dyn Jobs>) -> io::Result<()> {
     let output = stdio::claim_stdout()?;
-    let input = BufReader::new(Watched(io::stdin()));
-    serve(input, output, Arc::new(EngineJobs::default()))
+    serve(BufReader::new(Watched(io::stdin())), output, jobs)
 }
 
 /// An input whose end lets the process live for [`LEAVE_WITHIN`] and no longer.

@@ -191,6 +191,12 @@ impl Jobs for FakeJobs {
         command: &ExportCommand,
         told: &mut dyn FnMut(Written) -> ControlFlow<()>,
     ) -> Result<ExportReport> {
+        if command.adapter.ends_with("for ever") {
+            loop {
+                let _ = told(Written { done: 1, total: 2 });
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
         if command.adapter.ends_with("until stopped") {
             while told(Written { done: 1, total: 2 }).is_continue() {
                 std::thread::sleep(Duration::from_millis(5));

@@ -1,8 +1,15 @@
 //! Ending a run early and keeping what it has.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command as Process, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use stepladder_engine::worker::run_with;
 use stepladder_protocol::*;
 
 use super::client::{Worker, chat, job};
+use super::fake_jobs::FakeJobs;
 
 #[test]
 fn a_run_that_is_kept_finishes() {
@@ -74,4 +81,50 @@ fn an_export_tells_how_far_it_is_and_can_be_stopped() {
     assert!(matches!(worker.end_of("d"), Event::Finished(_)));
     worker.send(Command::Stop(job("e")));
     assert_eq!(worker.end_of("e"), Event::Stopped { run: None, step: 0 });
+}
+
+/// Set in the process that is the worker of the next test.
+const IS_WORKER: &str = "STEPLADDER_TEST_IS_WORKER";
+
+/// Whoever asked is gone, and the job does not look whether it is to end.
+#[test]
+fn a_job_that_does_not_end_is_left_where_it_is() {
+    if std::env::var_os(IS_WORKER).is_some() {
+        run_with(Arc::new(FakeJobs)).unwrap();
+        return;
+    }
+    let mut child = Process::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "kept::a_job_that_does_not_end_is_left_where_it_is",
+            "--nocapture",
+        ])
+        .env(IS_WORKER, "")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let command = serde_json::to_string(&export("for ever")).unwrap();
+    writeln!(input, "{command}").unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let begun = |line: String| line.contains("exporting");
+    assert!(lines.map_while(Result::ok).any(begun));
+    drop(input);
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "it is still there"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert_eq!(status.code(), Some(3), "{status}");
+    assert!(
+        began.elapsed() > Duration::from_secs(2),
+        "it was given time"
+    );
 }

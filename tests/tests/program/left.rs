@@ -204,35 +204,3 @@ fn pause_and_keep_through_a_real_worker() {
         assert!(child.wait().unwrap().success());
     }
 }
-
-/// A job that never looks whether it is to end: here a file that is never there to be read.
-#[cfg(unix)]
-#[test]
-fn a_job_that_does_not_end_is_left_where_it_is() {
-    let home = Home::new();
-    let model = home.path().join("model");
-    std::fs::create_dir(&model).unwrap();
-    let made = std::process::Command::new("mkfifo")
-        .arg(model.join("config.json"))
-        .status();
-    assert!(made.unwrap().success());
-    let mut child = worker().spawn().unwrap();
-    let mut reader = output(&mut child);
-    let command = json!({ "command": "inspect", "job": "j", "target": model });
-    writeln!(child.stdin.as_mut().unwrap(), "{command}").unwrap();
-    // Another lane answers beside it, and shows that the worker has taken the command.
-    writeln!(
-        child.stdin.as_mut().unwrap(),
-        "{}",
-        json!({ "command": "devices", "job": "d" })
-    )
-    .unwrap();
-    read_until(&mut reader, 1, |event| event["job"] == "d");
-    drop(child.stdin.take());
-    let took = ended_within(&mut child);
-    assert!(
-        took > Duration::from_secs(2),
-        "it was given time to end: {took:?}"
-    );
-    assert!(took < LIMIT, "{took:?}");
-}

@@ -215,18 +215,14 @@ fn a_stop_before_the_first_step_leaves_a_run_to_resume() {
     let mut recorder = Recorder::default();
     recorder.stop.raise();
     let stop = recorder.stop.clone();
-    let error = start(
-        &short_config(),
-        RunTarget::Fresh(run.clone()),
-        &mut recorder,
-        &stop,
-    )
-    .unwrap_err();
-    assert_eq!(error.code(), "stopped");
-    assert!(
-        !run.exists(),
-        "nothing was begun, so nothing is left behind"
-    );
+    let target = RunTarget::Fresh(run.clone());
+    let outcome = start(&short_config(), target, &mut recorder, &stop).unwrap();
+    assert!(!outcome.finished && outcome.step == 0);
+    assert!(run.join("run.json").is_file());
+    let target = RunTarget::Resume(run);
+    let stop = StopFlag::default();
+    let outcome = start(&short_config(), target, &mut Recorder::default(), &stop).unwrap();
+    assert!(outcome.finished);
 }
 
 /// A learning rate that ruins the adapter: evaluations get worse, and patience runs out.
