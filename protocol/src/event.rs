@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ChatReady, ChatSummary, CheckSummary, CheckedCell, DatasetPreview, DeviceReport, ErrorReport,
     EvaluationRow, ExportReport, JobId, MemoryReport, ModelInfo, ModelList, ReadingProgress,
-    ReplyStats, RunMemory, StepRow,
+    ReplyStats, RunMemory, SampleRow, StepRow,
 };
 
 /// An event and the job it is about: `{"event":"step","step":12,...,"job":"train"}`.
@@ -58,6 +58,8 @@ pub enum Event {
     Step(StepRow),
     /// A run was evaluated.
     Evaluation(EvaluationRow),
+    /// What the model said to a held-out prompt at an evaluation.
+    Sample(SampleRow),
     /// A checkpoint lies complete on disk.
     Checkpoint {
         /// Its folder.

@@ -45,7 +45,7 @@ pub use memory_check::{CheckCommand, CheckErrors, CheckSummary, CheckedCell};
 pub use memory_report::{
     MeasuredParts, MemoryParts, MemoryReport, MethodEstimate, RunMemory, Switched, Verdict,
 };
-pub use metrics::{EvaluationRow, MetricsRow, StepRow, finite};
+pub use metrics::{EvaluationRow, MetricsRow, SampleRow, StepRow, finite};
 pub use model_info::{ModelFileInfo, ModelInfo, TypeShare};
 pub use model_list::{FoundModel, ModelList, ModelSource};
 pub use run_config::{

@@ -54,6 +54,21 @@ pub struct EvaluationRow {
     pub best: bool,
 }
 
+/// What the model said to a held-out prompt, a line of a run folder's `samples.jsonl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleRow {
+    /// Updates made so far.
+    pub step: usize,
+    /// Which of the prompts, from 0; they stay the same during a run.
+    pub number: usize,
+    /// What was asked.
+    pub prompt: String,
+    /// What the model said; cut off after 128 tokens.
+    pub answer: String,
+    /// What the dataset says.
+    pub reference: String,
+}
+
 /// The figure if JSON can carry it.
 pub fn finite(figure: f64) -> Option<f64> {
     figure.is_finite().then_some(figure)

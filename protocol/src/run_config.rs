@@ -208,6 +208,9 @@ pub struct RunConfig {
     pub held_out_fraction: f64,
     /// Steps between evaluations; `None` gives about ten over the run.
     pub evaluate_every: Option<usize>,
+    /// Held-out prompts that are answered at each evaluation; 0: none. The plan of a run's memory does
+    /// not count the cache that an answer takes.
+    pub sample_answers: usize,
     /// Steps between checkpoints; `None` makes one at each evaluation.
     pub checkpoint_every: Option<usize>,
     /// Minutes after which a checkpoint is made in any case; 0 turns that off.
@@ -261,6 +264,7 @@ impl Default for RunConfig {
             offload_embeddings: Switch::Off,
             held_out_fraction: 0.05,
             evaluate_every: None,
+            sample_answers: 0,
             checkpoint_every: None,
             checkpoint_minutes: 10.0,
             early_stopping_patience: 3,

@@ -242,6 +242,17 @@ fn events_of_a_run() {
         r#"{"event":"evaluation","step":50,"loss":1.71,"best":true,"job":"j1"}"#,
     );
     line(
+        Event::Sample(SampleRow {
+            step: 50,
+            number: 1,
+            prompt: "2 + 3?".to_owned(),
+            answer: "6".to_owned(),
+            reference: "5".to_owned(),
+        })
+        .of(&job()),
+        r#"{"event":"sample","step":50,"number":1,"prompt":"2 + 3?","answer":"6","reference":"5","job":"j1"}"#,
+    );
+    line(
         Event::Checkpoint {
             path: "/runs/a/checkpoints/50".to_owned(),
         }

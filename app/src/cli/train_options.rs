@@ -33,7 +33,7 @@ pub struct TrainOptions {
         "downsample", "inject", "recompute", "recompute_taps", "tap_dtype", "offload_activations",
         "offload_embeddings", "rank", "alpha", "target_modules", "group_by_length", "quantize",
         "quantize_head", "quantized_copy", "format", "map", "template", "loss_on", "traces",
-        "loss_on_traces", "too_long", "packing", "accept_changed_data",
+        "loss_on_traces", "too_long", "packing", "sample_answers", "accept_changed_data",
     ])]
     pub resume: Option<PathBuf>,
 
@@ -56,6 +56,11 @@ pub struct TrainOptions {
     /// Seed of everything random [default: 42]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub seed: Option<u64>,
+
+    /// At each evaluation, show what the model says to so many held-out prompts (cut off after 128
+    /// tokens each); takes the memory of one such answer beyond the estimate [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub sample_answers: Option<usize>,
 
     /// Keep the quantized weights (not the head's) in this folder, and take them from there the next
     /// time
@@ -106,6 +111,7 @@ impl TrainOptions {
         set(&mut config.group_by_length, &self.group_by_length);
         set(&mut config.seed, &self.seed);
         set(&mut config.alpha, &self.alpha);
+        set(&mut config.sample_answers, &self.sample_answers);
         set_some(&mut config.memory_bytes, &self.memory);
         set_some(&mut config.threads, &self.common.threads);
         set_some(&mut config.quantized_copy, &self.quantized_copy);
@@ -185,7 +191,7 @@ mod tests {
         let flags = "--model m --data a.jsonl --data b.jsonl --method xladder --context 256 \
             --steps 9 --batch-size 2 --effective-batch-size 8 --learning-rate 1e-3 --optimizer adamw-8bit --seed 7 \
             --d-side 32 --taps 3,7 --downsample adapter --inject gate --recompute on --rank 4 --alpha 8 --target-modules q_proj,v_proj \
-            --recompute-taps on --tap-dtype bf16 --offload-activations on --offload-embeddings on --group-by-length on --quantize nf4 --quantize-head on --quantized-copy c --format alpaca --map a=prompt --template chatml --loss-on last_turn --traces drop --loss-on-traces off --too-long split --packing on --device cpu --memory 2GiB --threads 2";
+            --recompute-taps on --tap-dtype bf16 --offload-activations on --offload-embeddings on --group-by-length on --quantize nf4 --quantize-head on --quantized-copy c --format alpaca --map a=prompt --template chatml --loss-on last_turn --traces drop --loss-on-traces off --too-long split --packing on --sample-answers 3 --device cpu --memory 2GiB --threads 2";
         let flags: Vec<_> = flags.split_whitespace().collect();
         let expected = RunConfig {
             model: "m".to_owned(),
@@ -218,6 +224,7 @@ mod tests {
             recompute: Some(Switch::On),
             rank: 4,
             alpha: 8.0,
+            sample_answers: 3,
             target_modules: Some(vec!["q_proj".to_owned(), "v_proj".to_owned()]),
             recompute_taps: Switch::On,
             tap_dtype: TapDtype::Bf16,

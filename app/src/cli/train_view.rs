@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use stepladder_protocol::{
     EvaluationRow, Event, ExportFormat, Finished, Method, Phase, PhaseProgress, RunConfig,
-    RunMemory, RunStarted, StepRow, TrainSummary,
+    RunMemory, RunStarted, SampleRow, StepRow, TrainSummary,
 };
 
 use super::inspect::reading;
@@ -84,6 +84,7 @@ impl TrainView {
             Event::Memory(memory) => self.terminal.line(&memory_line(memory, style)),
             Event::Step(row) => self.step(row, now),
             Event::Evaluation(row) => self.terminal.line(&evaluation_line(row, style)),
+            Event::Sample(row) => self.lines(&sample_lines(row, style)),
             Event::Finished(Finished::Training(summary)) => {
                 self.terminal.clear_status();
                 self.lines(&summary_lines(summary, style));
@@ -265,6 +266,18 @@ fn evaluation_line(row: &EvaluationRow, style: Style) -> String {
         thousands(row.step as u64),
         loss(row.loss)
     )
+}
+
+/// What was asked, said, and to be said; foreign text, which the terminal makes visible.
+fn sample_lines(row: &SampleRow, style: Style) -> Vec<String> {
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    [
+        ("asked", &row.prompt),
+        ("answer", &row.answer),
+        ("reference", &row.reference),
+    ]
+    .map(|(what, text)| format!("  {} {}", style.dim(what), visible(&one_line(text))))
+    .to_vec()
 }
 
 fn summary_lines(summary: &TrainSummary, style: Style) -> Vec<String> {

@@ -1,9 +1,13 @@
 //! A loaded model with its adapter, answering conversations.
 
+mod prefills;
+
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::generator::{AdapterInUse, Generator};
+use self::prefills::{Numbered, Prefills};
+use super::generator::AdapterInUse;
 use super::reasoning::{ReasoningTracker, Stretch, split_reply};
 use super::sampler::{Sampler, SamplerSettings};
 use crate::adapters::adapter_folder::{self, Adapter};
@@ -46,6 +50,12 @@ pub struct ReplyStats {
     pub finish: FinishReason,
     /// Rate of saying tokens, the prompt not counted.
     pub tokens_per_second: f64,
+    /// Seconds from the first token to the end of the reasoning; none without a think block.
+    pub reasoning_secs: Option<f64>,
+    /// Tokens of the conversation before the reply.
+    pub prompt_tokens: usize,
+    /// Tokens of conversation and reply that the model can hold.
+    pub context_length: usize,
 }
 
 /// What is loaded.
@@ -71,20 +81,36 @@ pub struct ChatSession {
     /// Loaded since, the one used last at the end.
     others: Vec<(PathBuf, LoadedAdapter)>,
     choice: AdapterChoice,
+    /// Adapters loaded so far.
+    loaded: usize,
+    prefills: RefCell<Prefills>,
 }
 
 /// An adapter with the template it was trained with.
 struct LoadedAdapter {
+    /// Counts the adapters of a session.
+    number: usize,
     adapter: Adapter,
     template: ChosenTemplate,
 }
 
 impl LoadedAdapter {
-    fn read(path: &Path, files: &ModelFiles) -> Result<Self> {
+    fn in_use(&self) -> Numbered<'_> {
+        let Adapter {
+            network, config, ..
+        } = &self.adapter;
+        (self.number, AdapterInUse::new(network, config.tap_dtype))
+    }
+
+    fn read(path: &Path, files: &ModelFiles, number: usize) -> Result<Self> {
         let adapter = adapter_folder::load(path, &files.fingerprint(), &files.config)?;
         let source = adapter.config.chat_template.as_deref();
         let template = files.template_of_adapter(path, source, &adapter.config.stop_tokens)?;
-        Ok(Self { adapter, template })
+        Ok(Self {
+            number,
+            adapter,
+            template,
+        })
     }
 }
 
@@ -112,7 +138,7 @@ impl ChatSession {
         let files = ModelFiles::open(model)?;
         // The adapter is small and most mistakes are in its choice: check it before the weights.
         let adapter = match adapter {
-            Some(path) => Some(LoadedAdapter::read(path, &files)?),
+            Some(path) => Some(LoadedAdapter::read(path, &files, 0)?),
             None => {
                 files.template()?;
                 None
@@ -132,6 +158,8 @@ impl ChatSession {
             opened_with: adapter,
             others: Vec::new(),
             choice: AdapterChoice::Opened,
+            loaded: 1,
+            prefills: RefCell::default(),
         })
     }
 
@@ -155,8 +183,9 @@ impl ChatSession {
         Ok(())
     }
 
-    fn load(&self, path: &Path) -> Result<LoadedAdapter> {
-        let loaded = LoadedAdapter::read(path, &self.files)?;
+    fn load(&mut self, path: &Path) -> Result<LoadedAdapter> {
+        let loaded = LoadedAdapter::read(path, &self.files, self.loaded)?;
+        self.loaded += 1;
         if loaded.adapter.config.quantization == self.quantization {
             return Ok(loaded);
         }
@@ -200,7 +229,8 @@ impl ChatSession {
         }
     }
 
-    /// Answers the last of the messages (role and content).
+    /// Answers the last of the messages (role and content). What it read of them is kept: another
+    /// variant that is asked the same, and the next turn, go on from there.
     ///
     /// # Errors
     /// When the template refuses the messages or they leave no room for an answer.
@@ -232,30 +262,37 @@ impl ChatSession {
                     "the conversation has {} tokens, the model's context holds {context}",
                     ids.len()
                 ),
-                hint: "start a new conversation, or shorten the message".to_owned(),
+                hint: "shorten the message, remove earlier ones, or start a new conversation"
+                    .to_owned(),
             });
         }
         let room = context - ids.len();
         let limit = settings.max_tokens.map_or(room, |limit| limit.min(room));
         let tokenizer = &self.files.tokenizer;
         let mut sampler = Sampler::new(settings, tokenizer.generation_defaults());
-        let adapter = self.adapter();
-        let mut generator = Generator::new(
-            &self.backbone,
-            adapter.map(|adapter| AdapterInUse::new(&adapter.network, adapter.config.tap_dtype)),
-        );
+        let others = self.others.iter().map(|(_, loaded)| loaded);
+        let adapters: Vec<Numbered<'_>> = { self.opened_with.iter() }
+            .chain(others)
+            .map(LoadedAdapter::in_use)
+            .collect();
+        let chosen = self.loaded().map(LoadedAdapter::in_use);
+        let (mut generator, mut logits) =
+            { self.prefills.borrow_mut() }.take_in(&self.backbone, &adapters, chosen, &ids)?;
+        let started = Instant::now();
+        let mut reasoning_secs = None;
         let mut tracker = ReasoningTracker::new(&prompt);
         let mut text = tokenizer.stream(SpecialTokenText::Skip);
         let mut hand_on = |stretches: Vec<Stretch>| {
             for Stretch { text, is_reasoning } in &stretches {
+                if *is_reasoning {
+                    reasoning_secs = Some(started.elapsed().as_secs_f64());
+                }
                 on_text(ChatPiece {
                     text,
                     is_reasoning: *is_reasoning,
                 });
             }
         };
-        let mut logits = generator.push(&ids)?;
-        let started = Instant::now();
         let mut said = Vec::new();
         let finish = loop {
             if said.len() == limit {
@@ -280,6 +317,9 @@ impl ChatSession {
             total_tokens: said.len(),
             finish,
             tokens_per_second: said.len() as f64 / started.elapsed().as_secs_f64().max(1e-9),
+            reasoning_secs,
+            prompt_tokens: ids.len(),
+            context_length: context,
         })
     }
 }

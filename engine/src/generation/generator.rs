@@ -4,9 +4,11 @@
 use candle_core::Tensor;
 use stepladder_protocol::TapDtype;
 
+use super::beside::{Beside, SideInUse, run_beside};
+use super::prefill::Prefill;
 use crate::Result;
 use crate::adapters::ladder::SideNetwork;
-use crate::adapters::lora::{Lora, LowRank};
+use crate::adapters::lora::Lora;
 use crate::adapters::network::Network;
 use crate::models::decoder::{Decoder, TokenInput};
 use crate::models::kv_cache::KvCache;
@@ -27,6 +29,22 @@ impl<'a> AdapterInUse<'a> {
         match network {
             Network::Side(network) => Self::Side(network, tap_dtype),
             Network::Lora(lora) => Self::Lora(lora),
+        }
+    }
+
+    /// The side network, if it is one.
+    pub fn side(self) -> Option<SideInUse<'a>> {
+        match self {
+            Self::Side(network, tap_dtype) => Some((network, tap_dtype)),
+            Self::Lora(_) => None,
+        }
+    }
+
+    /// The low-rank addition, if it is one.
+    pub fn lora(self) -> Option<&'a Lora> {
+        match self {
+            Self::Side(..) => None,
+            Self::Lora(lora) => Some(lora),
         }
     }
 }
@@ -55,6 +73,31 @@ impl<'a> Generator<'a> {
             side_cache: KvCache::new(side_layers),
             seen: Vec::new(),
         }
+    }
+
+    /// A generator that has seen what `prefill` took in, and the logits `[vocabulary]` of what comes
+    /// next. An adapter must be among its readers; `place` is where a side network stands there. The
+    /// prompt's caches are shared: nothing is copied before the next token.
+    ///
+    /// # Errors
+    /// When the prefill is empty, or knows nothing of the side network.
+    pub fn after(
+        backbone: &'a Decoder,
+        adapter: Option<AdapterInUse<'a>>,
+        prefill: &mut Prefill,
+        place: usize,
+    ) -> Result<(Self, Tensor)> {
+        let network = adapter.and_then(AdapterInUse::side).map(|(side, _)| side);
+        let hidden = prefill.hidden(network.map(|network| (place, network)))?;
+        let mut generator = Self {
+            cache: prefill.cache.share(),
+            seen: prefill.ids().to_vec(),
+            ..Self::new(backbone, adapter)
+        };
+        if network.is_some() {
+            generator.side_cache = prefill.sides[place].cache.share();
+        }
+        Ok((generator, backbone.logits(&hidden)?.squeeze(0)?))
     }
 
     /// Tokens seen so far.
@@ -90,27 +133,20 @@ impl<'a> Generator<'a> {
             batch: 1,
             seq: ids.len(),
         };
+        let side = self.adapter.and_then(AdapterInUse::side);
+        let beside = side.map(|side| Beside {
+            side,
+            cache: &mut self.side_cache,
+            rows: 0..1,
+        });
+        let lora = self.adapter.and_then(AdapterInUse::lora);
+        let beside = beside.into_iter().collect();
+        let (hidden, outputs) = run_beside(self.backbone, input, &mut self.cache, lora, beside)?;
         let last = [(ids.len() - 1) as u32];
-        let hidden = match self.adapter {
-            None => {
-                let hidden = self
-                    .backbone
-                    .forward(input, Some(&mut self.cache), |_, _| Ok(()))?;
-                gather_rows(&hidden, &last)?
-            }
-            Some(AdapterInUse::Lora(lora)) => {
-                let (cache, additions) = (Some(&mut self.cache), LowRank::new(lora));
-                let hidden =
-                    self.backbone
-                        .forward_with(input, cache, Some(&additions), |_, _| Ok(()))?;
-                gather_rows(&hidden, &last)?
-            }
-            Some(AdapterInUse::Side(network, tap_dtype)) => {
-                let caches = Some((&mut self.cache, &mut self.side_cache));
-                let (hidden, side) = network.run(self.backbone, input, caches, tap_dtype)?;
-                network.upsample(&gather_rows(&hidden, &last)?, &gather_rows(&side, &last)?)?
-            }
-        };
+        let mut hidden = gather_rows(&hidden, &last)?;
+        if let (Some((network, _)), Some(output)) = (side, outputs.first()) {
+            hidden = network.upsample(&hidden, &gather_rows(output, &last)?)?;
+        }
         Ok(self.backbone.logits(&hidden)?.squeeze(0)?)
     }
 }

@@ -46,6 +46,9 @@ pub struct Decoder {
     blocks: Vec<Block>,
     final_norm: Tensor,
     head: FrozenLinear,
+    /// Tokens that went through, for tests that count them.
+    #[cfg(test)]
+    tokens_run: std::sync::atomic::AtomicUsize,
 }
 
 impl Decoder {
@@ -94,7 +97,15 @@ impl Decoder {
             embedding_scale,
             embedding,
             config,
+            #[cfg(test)]
+            tokens_run: Default::default(),
         })
+    }
+
+    /// Tokens that went through so far.
+    #[cfg(test)]
+    pub(crate) fn tokens_run(&self) -> usize {
+        self.tokens_run.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Sizes and switches.
@@ -129,6 +140,8 @@ impl Decoder {
         additions: Option<&dyn Additions>,
         mut observe: impl FnMut(usize, &Tensor) -> Result<()>,
     ) -> Result<Tensor> {
+        #[cfg(test)]
+        { &self.tokens_run }.fetch_add(input.ids.len(), std::sync::atomic::Ordering::Relaxed);
         let pass = self.pass(input, additions);
         let x = self.embed(input.ids)?;
         for (layer, block) in self.blocks.iter().enumerate() {
@@ -151,11 +164,11 @@ impl Decoder {
         Pass {
             config: &self.config,
             input,
-            angles: self.rotary.angles(input.positions),
+            angles: self.rotary.angles_of_rows(input.positions, input.seq),
             window_angles: self
                 .window_rotary
                 .as_ref()
-                .map(|rope| rope.angles(input.positions)),
+                .map(|rope| rope.angles_of_rows(input.positions, input.seq)),
             additions,
         }
     }

@@ -1,7 +1,8 @@
 //! Keys and values of the tokens a decoder has already seen, one entry per attention layer. Grows
-//! by doubling, so that generating n tokens copies O(n) rows.
+//! by doubling, so that generating n tokens copies O(n) rows. Rows of a batch end together: a shorter
+//! one has padding before it, which its queries do not see.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 
 /// Keys and values of every layer.
 #[derive(Debug, Default)]
@@ -16,6 +17,19 @@ pub struct LayerCache {
     /// `[batch, capacity, kv_heads * head_dim]`, keys then values
     stored: Option<(Tensor, Tensor)>,
     tokens: usize,
+    /// Whether another cache reads the same storage, so that it must not be written to.
+    is_shared: bool,
+}
+
+/// One row of a cache, to be brought together with others.
+#[derive(Clone, Copy)]
+pub struct CachedRow<'a> {
+    /// Where it lies; none: in the cache that is rearranged.
+    pub from: Option<&'a KvCache>,
+    /// Its number there.
+    pub row: usize,
+    /// The last tokens that are its own; those before are padding.
+    pub tokens: usize,
 }
 
 impl KvCache {
@@ -40,6 +54,46 @@ impl KvCache {
     /// Notes that every layer has taken in `tokens` more tokens per row.
     pub fn advance(&mut self, tokens: usize) {
         self.tokens += tokens;
+    }
+
+    /// A second cache with the same content. Nothing is copied until one of the two takes in more.
+    pub fn share(&mut self) -> Self {
+        Self {
+            layers: self.layers.iter_mut().map(LayerCache::share).collect(),
+            tokens: self.tokens,
+        }
+    }
+
+    /// Forgets all but the first `tokens` of each row.
+    pub fn truncate(&mut self, tokens: usize) {
+        self.tokens = self.tokens.min(tokens);
+        for layer in &mut self.layers {
+            layer.tokens = layer.tokens.min(tokens);
+        }
+    }
+
+    /// Holds these rows from now on, each with as much padding before it as makes it `tokens` long.
+    ///
+    /// # Errors
+    /// When a row is not where it is said to be, or the caches are of different models.
+    pub fn rearrange(&mut self, rows: &[CachedRow<'_>], tokens: usize) -> Result<()> {
+        for (number, layer) in self.layers.iter_mut().enumerate() {
+            let sources: Option<Vec<_>> = { rows.iter() }
+                .map(|row| match row.from {
+                    None => Some((None, row)),
+                    Some(cache) => Some((Some(cache.layers.get(number)?), row)),
+                })
+                .collect();
+            let Some(sources) = sources else {
+                bail!("rows of a cache with fewer than {} layers", number + 1);
+            };
+            layer.rearrange(&sources, tokens)?;
+        }
+        self.tokens = match rows.is_empty() {
+            true => 0,
+            false => tokens,
+        };
+        Ok(())
     }
 }
 
@@ -90,9 +144,10 @@ impl LayerCache {
         let seq = rows / batch.max(1);
         let needed = self.tokens + seq;
         let (stored_keys, stored_values) = match self.stored.take() {
-            Some((keys, values)) if keys.dim(1)? >= needed => (keys, values),
+            Some((keys, values)) if keys.dim(1)? >= needed && !self.is_shared => (keys, values),
             previous => {
-                let capacity = needed.next_power_of_two().max(64);
+                self.is_shared = false;
+                let capacity = capacity_for(needed);
                 let fresh = || Tensor::zeros((batch, capacity, width), keys.dtype(), keys.device());
                 let grown = (fresh()?, fresh()?);
                 if let Some((keys, values)) = previous.filter(|_| self.tokens > 0) {
@@ -118,5 +173,143 @@ impl LayerCache {
         };
         self.stored = Some((stored_keys, stored_values));
         Ok(cached)
+    }
+
+    fn share(&mut self) -> Self {
+        self.is_shared = true;
+        Self {
+            stored: self.stored.clone(),
+            tokens: self.tokens,
+            is_shared: true,
+        }
+    }
+
+    fn rearrange(
+        &mut self,
+        rows: &[(Option<&LayerCache>, &CachedRow<'_>)],
+        tokens: usize,
+    ) -> Result<()> {
+        let own = std::mem::take(self);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut pieces = (Vec::new(), Vec::new());
+        for &(from, row) in rows {
+            let source = from.unwrap_or(&own);
+            let Some((keys, values)) = &source.stored else {
+                bail!("a row of an empty cache");
+            };
+            if row.tokens > source.tokens.min(tokens) {
+                bail!("{} tokens of a row that has {}", row.tokens, source.tokens);
+            }
+            let piece = |stored: &Tensor| {
+                let row_of_all = stored.narrow(0, row.row, 1)?;
+                row_of_all.narrow(1, source.tokens - row.tokens, row.tokens)
+            };
+            pieces.0.push(piece(keys)?);
+            pieces.1.push(piece(values)?);
+        }
+        let keys = aligned(&pieces.0, tokens)?;
+        let values = aligned(&pieces.1, tokens)?;
+        *self = Self {
+            stored: Some((keys, values)),
+            tokens,
+            is_shared: false,
+        };
+        Ok(())
+    }
+}
+
+/// Tokens that a cache has room for when it holds so many.
+fn capacity_for(tokens: usize) -> usize {
+    tokens.next_power_of_two().max(64)
+}
+
+/// `[rows, capacity, width]` of rows `[1, own tokens, width]` that end at `tokens`.
+fn aligned(rows: &[Tensor], tokens: usize) -> Result<Tensor> {
+    let (capacity, width) = (capacity_for(tokens), rows[0].dim(2)?);
+    let shape = (1, rows.len() * capacity, width);
+    let all = Tensor::zeros(shape, rows[0].dtype(), rows[0].device())?;
+    for (number, row) in rows.iter().enumerate() {
+        let own = row.dim(1)?;
+        all.slice_set(&row.contiguous()?, 1, number * capacity + tokens - own)?;
+    }
+    all.reshape((rows.len(), capacity, width))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    /// A cache of one layer whose keys count up from `first`, row by row; values are their negatives.
+    fn cache(first: usize, batch: usize, tokens: usize) -> KvCache {
+        let mut cache = KvCache::new(1);
+        push(&mut cache, first, batch, tokens);
+        cache
+    }
+
+    fn push(cache: &mut KvCache, first: usize, batch: usize, tokens: usize) -> Cached {
+        let count = batch * tokens;
+        let numbers: Vec<f32> = (first..first + count).map(|n| n as f32).collect();
+        let keys = Tensor::from_vec(numbers, (count, 1), &Device::Cpu).unwrap();
+        let values = keys.neg().unwrap();
+        let layer = cache.layer(0).unwrap();
+        let cached = layer.append(batch, &keys, &values).unwrap();
+        cache.advance(tokens);
+        cached
+    }
+
+    /// Keys of each row after one more token was taken in, which are 90, 91, ...
+    fn rows(cache: &mut KvCache, batch: usize) -> Vec<Vec<f32>> {
+        let cached = push(cache, 90, batch, 1);
+        assert_eq!(cached.tokens, cache.tokens());
+        let values = cached.values.neg().unwrap();
+        let read = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(read(&cached.keys), read(&values));
+        let keys = read(&cached.keys);
+        let rows = keys.chunks(cached.capacity);
+        rows.map(|row| row[..cached.tokens].to_vec()).collect()
+    }
+
+    #[test]
+    fn a_shared_cache_is_copied_when_it_is_written_to() {
+        let mut first = cache(0, 1, 3);
+        let mut second = first.share();
+        let mut third = first.share();
+        assert_eq!(rows(&mut second, 1), [[0.0, 1.0, 2.0, 90.0]]);
+        first.truncate(1);
+        push(&mut first, 7, 1, 2);
+        assert_eq!(rows(&mut first, 1), [[0.0, 7.0, 8.0, 90.0]]);
+        assert_eq!(rows(&mut second, 1), [[0.0, 1.0, 2.0, 90.0, 90.0]]);
+        assert_eq!(rows(&mut third, 1), [[0.0, 1.0, 2.0, 90.0]]);
+    }
+
+    #[test]
+    fn rows_are_brought_together_at_their_ends() {
+        let (mut batch, other) = (cache(0, 3, 70), cache(500, 1, 2));
+        let own = |row, tokens| CachedRow {
+            from: None,
+            row,
+            tokens,
+        };
+        let joined = CachedRow {
+            from: Some(&other),
+            row: 0,
+            tokens: 2,
+        };
+        batch.rearrange(&[own(2, 3), joined, own(0, 1)], 3).unwrap();
+        assert_eq!(batch.tokens(), 3);
+        assert_eq!(
+            rows(&mut batch, 3),
+            [
+                [207.0, 208.0, 209.0, 90.0],
+                [0.0, 500.0, 501.0, 91.0],
+                [0.0, 0.0, 69.0, 92.0]
+            ]
+        );
+        assert!(batch.rearrange(&[own(0, 9)], 9).is_err());
+        batch.rearrange(&[], 0).unwrap();
+        assert_eq!(rows(&mut batch, 1), [[90.0]]);
     }
 }

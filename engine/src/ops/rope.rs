@@ -108,10 +108,17 @@ impl RotaryEmbedding {
     /// Angles for the given position of each token. Positions that do not ascend begin a new
     /// example.
     pub fn angles(&self, positions: &[u32]) -> Angles {
+        self.angles_of_rows(positions, positions.len())
+    }
+
+    /// The same for rows of `seq` tokens. An example does not go on in the next row, even where
+    /// positions ascend, as those of one token per row may.
+    pub fn angles_of_rows(&self, positions: &[u32], seq: usize) -> Angles {
         let half = self.frequencies.0.len();
         let mut cosines = Vec::with_capacity(positions.len() * half);
         let mut sines = Vec::with_capacity(positions.len() * half);
-        for example in positions.chunk_by(|a, b| a < b) {
+        let rows = positions.chunks(seq.max(1));
+        for example in rows.flat_map(|row| row.chunk_by(|a, b| a < b)) {
             let tokens = example.last().map_or(0, |&position| position + 1);
             let frequencies = self.frequencies(tokens);
             for &position in example {

@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod estimate;
 pub mod evaluation;
 pub mod example_stream;
+pub mod held_out_answers;
 pub mod lr_schedule;
 pub mod optimizer;
 pub mod plan;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::datasets::load::LoadProgress;
-use stepladder_protocol::{EvaluationRow, RunMemory, StepRow, finite};
+use stepladder_protocol::{EvaluationRow, RunMemory, SampleRow, StepRow, finite};
 
 /// The stage a run is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +132,8 @@ pub trait Progress {
     fn step(&mut self, metrics: &StepMetrics);
     /// An evaluation was made.
     fn evaluation(&mut self, metrics: &EvaluationMetrics);
+    /// The model answered a held-out prompt.
+    fn sample(&mut self, _: &SampleRow) {}
     /// A checkpoint lies complete on disk.
     fn checkpoint(&mut self, path: &Path);
     /// Something the user should know, in one sentence.

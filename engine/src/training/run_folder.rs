@@ -1,5 +1,5 @@
 //! A run on disk: `run.json` (re-runs it), `metrics.jsonl`, `checkpoints/`, `adapter/` (the best),
-//! `log.txt`, `memory.json` (planned beside measured), `status.json` (how it stands). One process writes it at
+//! `log.txt`, `samples.jsonl` (answers to held-out prompts), `memory.json` (planned beside measured), `status.json` (how it stands). One process writes it at
 //! a time, held by a file lock that the system frees with the process.
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -7,7 +7,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use stepladder_protocol::{DatasetPreview, MetricsRow, RunConfig, RunFailure, RunMemory};
+use stepladder_protocol::{
+    DatasetPreview, MetricsRow, RunConfig, RunFailure, RunMemory, SampleRow,
+};
 
 use super::status_file::{STATUS, StatusFile};
 use super::trainer::RunOutcome;
@@ -16,6 +18,7 @@ use crate::{Error, Result};
 
 const CONFIG: &str = "run.json";
 const METRICS: &str = "metrics.jsonl";
+const SAMPLES: &str = "samples.jsonl";
 const LOG: &str = "log.txt";
 const MEMORY: &str = "memory.json";
 const DATASET: &str = "dataset.json";
@@ -80,7 +83,7 @@ impl RunFolder {
     /// # Errors
     /// When the system refuses.
     pub fn withdraw(path: &Path) -> Result<()> {
-        for name in [CONFIG, METRICS, LOG, MEMORY, DATASET, STATUS, LOCK] {
+        for name in [CONFIG, METRICS, SAMPLES, LOG, MEMORY, DATASET, STATUS, LOCK] {
             let file = path.join(name);
             if file.exists() {
                 std::fs::remove_file(&file).map_err(Error::io("delete", &file))?;
@@ -216,33 +219,59 @@ impl RunFolder {
         self.metrics.sync_data().map_err(Error::io("write", &path))
     }
 
+    /// Adds a row to `samples.jsonl`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn append_sample(&mut self, row: &SampleRow) -> Result<()> {
+        let path = self.path.join(SAMPLES);
+        let mut line = serde_json::to_vec(row)
+            .map_err(|error| Error::io("write", &path)(std::io::Error::other(error)))?;
+        line.push(b'\n');
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        { file.map_err(Error::io("write", &path))? }
+            .write_all(&line)
+            .map_err(Error::io("write", &path))
+    }
+
     /// Drops the rows that were written after step `step`, and a half-written last row: they are
     /// made again, alike.
     ///
     /// # Errors
-    /// When the file cannot be rewritten.
-    pub fn cut_metrics_back(&mut self, step: usize) -> Result<()> {
-        let path = self.path.join(METRICS);
-        let file = File::open(&path).map_err(Error::io("read", &path))?;
-        let mut kept = Vec::new();
-        // Bytes, not text: after a power cut a file may end in anything.
-        for line in BufReader::new(file).split(b'\n') {
-            let line = line.map_err(Error::io("read", &path))?;
-            let row_step = match serde_json::from_slice::<MetricsRow>(&line) {
-                Ok(MetricsRow::Step(row)) => row.step,
-                Ok(MetricsRow::Evaluation(row)) => row.step,
-                Err(_) => continue,
-            };
-            if row_step <= step {
-                kept.extend_from_slice(&line);
-                kept.push(b'\n');
-            }
+    /// When a file cannot be rewritten.
+    pub fn cut_back(&mut self, step: usize) -> Result<()> {
+        let samples = self.path.join(SAMPLES);
+        if samples.exists() {
+            cut_rows_back(&samples, step, |line| {
+                Some(serde_json::from_slice::<SampleRow>(line).ok()?.step)
+            })?;
         }
-        write_atomically(&path, &kept)?;
+        let path = self.path.join(METRICS);
+        cut_rows_back(&path, step, |line| {
+            Some(match serde_json::from_slice(line).ok()? {
+                MetricsRow::Step(row) => row.step,
+                MetricsRow::Evaluation(row) => row.step,
+            })
+        })?;
         let file = OpenOptions::new().append(true).open(&path);
         self.metrics = file.map_err(Error::io("write", &path))?;
         Ok(())
     }
+}
+
+/// Keeps the rows up to step `step`; `step_of` reads that of a row, if it is one.
+fn cut_rows_back(path: &Path, step: usize, step_of: impl Fn(&[u8]) -> Option<usize>) -> Result<()> {
+    let file = File::open(path).map_err(Error::io("read", path))?;
+    let mut kept = Vec::new();
+    // Bytes, not text: after a power cut a file may end in anything.
+    for line in BufReader::new(file).split(b'\n') {
+        let line = line.map_err(Error::io("read", path))?;
+        if step_of(&line).is_some_and(|row_step| row_step <= step) {
+            kept.extend_from_slice(&line);
+            kept.push(b'\n');
+        }
+    }
+    write_atomically(path, &kept)
 }
 
 /// A panic goes through here while the folder is still ours: what it ends did not end otherwise.

@@ -8,6 +8,7 @@ use stepladder_protocol::RunConfig;
 
 use super::checkpoint::{self, Checkpoint, CheckpointState};
 use super::evaluation::Evaluation;
+use super::held_out_answers::HeldOutAnswers;
 use super::optimizer::AdamW;
 use super::plan::{ModelPlan, RunPlan};
 use super::progress::{Phase, Progress, RunStarted, StageProgress};
@@ -152,6 +153,14 @@ fn load_and_train(
     let plan = RunPlan::resolve(&config, &model_plan, &examples.lengths())?;
     let rehearsal = Rehearsal::new(&examples, &held_out, &plan);
     let held_out_examples = held_out.len();
+    let further_stops = { words.chosen.as_ref() }.map_or(&[][..], |chosen| &chosen.stop_tokens);
+    let answers = HeldOutAnswers::new(
+        &files.tokenizer,
+        further_stops,
+        config.tap_dtype,
+        &held_out,
+        config.sample_answers,
+    )?;
     let evaluation = Evaluation::new(held_out, plan.layout);
     let mut memory = MemoryWatch::begin(&config, &files, rehearsal.shape())?;
     if let Some(text) = memory.notice() {
@@ -198,7 +207,7 @@ fn load_and_train(
     let shape = model_plan.shape.clone();
     let (network, optimizer, state) = match saved {
         None => {
-            folder.cut_metrics_back(0)?;
+            folder.cut_back(0)?;
             let network = Network::initialize(shape, config.seed)?;
             memory.adapter_made();
             let optimizer = AdamW::new(plan.optimizer, network.parameters())?;
@@ -208,7 +217,7 @@ fn load_and_train(
             if saved.state.dataset != dataset_hash {
                 return Err(examples_changed(folder.path()));
             }
-            folder.cut_metrics_back(saved.state.step)?;
+            folder.cut_back(saved.state.step)?;
             let updates = saved.state.step;
             let network = Network::from_parameters(shape, saved.parameters)
                 .map_err(|problem| does_not_fit(folder.path(), problem))?;
@@ -258,6 +267,7 @@ fn load_and_train(
         plan,
         examples,
         evaluation,
+        answers,
         rehearsal,
         memory,
         folder,

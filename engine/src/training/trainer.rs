@@ -9,6 +9,7 @@ use stepladder_protocol::{EvaluationRow, MetricsRow, StepRow};
 
 use super::checkpoint::{self, CheckpointState};
 use super::evaluation::Evaluation;
+use super::held_out_answers::HeldOutAnswers;
 use super::optimizer::AdamW;
 use super::plan::RunPlan;
 use super::progress::{EvaluationMetrics, Phase, Progress, StepMetrics};
@@ -40,6 +41,8 @@ pub struct Trainer<'a> {
     pub examples: ExampleSet<'a>,
     /// Evaluated on.
     pub evaluation: Evaluation<'a>,
+    /// Held-out prompts that are answered at each evaluation.
+    pub answers: HeldOutAnswers<'a>,
     /// Done before the first step.
     pub(super) rehearsal: Rehearsal,
     /// Its memory, planned and measured.
@@ -325,6 +328,12 @@ impl Trainer<'_> {
         self.folder
             .append_metrics(&MetricsRow::Evaluation(EvaluationRow::from(&metrics)))?;
         progress.evaluation(&metrics);
+        let (answers, folder) = (&self.answers, &mut *self.folder);
+        answers.answer(step, self.backbone, &self.network, stop, &mut |row| {
+            folder.append_sample(&row)?;
+            progress.sample(&row);
+            Ok(())
+        })?;
         progress.phase(Phase::Training);
         Ok(())
     }

@@ -243,9 +243,9 @@ impl Chat for EngineChat {
                 generation::FinishReason::Cancelled => FinishReason::Cancelled,
             },
             tokens_per_second: finite(stats.tokens_per_second),
-            reasoning_secs: None,
-            prompt_tokens: 0,
-            context_length: 0,
+            reasoning_secs: stats.reasoning_secs,
+            prompt_tokens: stats.prompt_tokens,
+            context_length: stats.context_length,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use stepladder_protocol::{
     EvaluationRow, Event, JobId, Phase, PhaseProgress, ReadingProgress, RunMemory, RunStarted,
-    StepRow, finite,
+    SampleRow, StepRow, finite,
 };
 
 use super::outbox::Outbox;
@@ -142,6 +142,10 @@ impl Progress for RunProgress<'_> {
 
     fn evaluation(&mut self, metrics: &progress::EvaluationMetrics) {
         self.send(Event::Evaluation(EvaluationRow::from(metrics)));
+    }
+
+    fn sample(&mut self, row: &SampleRow) {
+        self.send(Event::Sample(row.clone()));
     }
 
     fn checkpoint(&mut self, path: &Path) {

@@ -11,6 +11,7 @@
 mod adamw8;
 mod agreement;
 mod backbones;
+mod batched;
 mod bitsandbytes;
 mod finite_differences;
 mod four_bit_heads;

@@ -12,7 +12,9 @@ use stepladder_engine::models::quantization::BackboneQuantization;
 use stepladder_engine::ops::linear_cross_entropy::Gradient;
 use stepladder_engine::training::stop_flag::StopFlag;
 use stepladder_engine::training::{RunTarget, start, targeted_input};
-use stepladder_protocol::{DataOptions, Downsample, Inject, Method, Optimizer, RunConfig};
+use stepladder_protocol::{
+    DataOptions, Downsample, Inject, Method, Optimizer, RunConfig, SampleRow,
+};
 use stepladder_tests::{assert_close, numbers};
 
 use super::recorder::{Recorder, short_config, train};
@@ -358,4 +360,47 @@ fn only_matrices_decay() {
             .iter()
             .all(|w| (w - 0.95).abs() < 1e-6)
     );
+}
+
+#[test]
+fn answers_to_held_out_prompts_change_nothing_and_come_back_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = RunConfig {
+        sample_answers: 2,
+        ..short_config()
+    };
+    let train = |name: &str, config: &RunConfig, mut recorder: Recorder| {
+        let run = folder.path().join(name);
+        let target = match run.exists() {
+            true => RunTarget::Resume(run.clone()),
+            false => RunTarget::Fresh(run.clone()),
+        };
+        let stop = recorder.stop.clone();
+        start(config, target, &mut recorder, &stop).unwrap();
+        let samples = std::fs::read_to_string(run.join("samples.jsonl")).unwrap_or_default();
+        (recorder.losses, recorder.evaluations, samples)
+    };
+    let without = train("without", &short_config(), Recorder::default());
+    let with = train("with", &config, Recorder::default());
+    assert_eq!((&without.0, &without.1), (&with.0, &with.1));
+    assert_eq!(without.2, "");
+    let rows: Vec<SampleRow> = { with.2.lines() }
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let numbered: Vec<_> = rows.iter().map(|row| (row.step, row.number)).collect();
+    assert_eq!(numbered, [(2, 0), (2, 1), (4, 0), (4, 1), (6, 0), (6, 1)]);
+    for row in &rows {
+        assert!(!row.prompt.is_empty() && !row.answer.is_empty() && !row.reference.is_empty());
+        let first = &rows[row.number];
+        assert_eq!(
+            (&row.prompt, &row.reference),
+            (&first.prompt, &first.reference)
+        );
+    }
+    let paused = Recorder {
+        stop_after: Some(3),
+        ..Recorder::default()
+    };
+    train("paused", &config, paused);
+    assert_eq!(train("paused", &config, Recorder::default()).2, with.2);
 }

@@ -112,3 +112,54 @@ fn an_adapter_folder_keeps_its_template() {
     );
     assert_eq!(stored.config.stop_tokens, [3]);
 }
+
+#[test]
+fn the_next_variant_and_the_next_turn_read_only_what_is_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("a"), folder.path().join("b"));
+    save(&first, Switch::Off);
+    save(&second, Switch::Off);
+    let mut session = ChatSession::open("builtin", Some(&first)).unwrap();
+    let settings = SamplerSettings {
+        temperature: Some(0.0),
+        max_tokens: Some(3),
+        ..SamplerSettings::default()
+    };
+    // What is said, its figures, and how many tokens went through the backbone for it.
+    let ask = |session: &ChatSession, messages: &[(&str, &str)]| {
+        let (before, mut text) = (session.backbone.tokens_run(), String::new());
+        let reply = session.reply(messages, &settings, &StopFlag::default(), &mut |piece| {
+            text.push_str(piece.text);
+        });
+        (text, reply.unwrap(), session.backbone.tokens_run() - before)
+    };
+    let mut messages = vec![("user", "What is 2 + 3?")];
+    let [opened, base, other] = [
+        AdapterChoice::Opened,
+        AdapterChoice::Base,
+        AdapterChoice::At(second),
+    ];
+    session.choose(&other).unwrap();
+    let (said, stats, run) = ask(&session, &messages);
+    // Of three tokens two are taken in to say the next.
+    assert_eq!(run, stats.prompt_tokens + 2);
+    assert_eq!(stats.context_length, session.info().context_length);
+    for choice in [&opened, &base, &other] {
+        session.choose(choice).unwrap();
+        let (again, _, run) = ask(&session, &messages);
+        // These adapters are fresh: all say what the base model says.
+        assert_eq!((&again, run), (&said, 2), "{choice:?}");
+    }
+    messages.extend([("assistant", said.as_str()), ("user", "And 2 + 4?")]);
+    let (said, stats, run) = ask(&session, &messages);
+    assert!(run < stats.prompt_tokens - 8, "{run} {stats:?}");
+    session.choose(&base).unwrap();
+    let (again, _, run) = ask(&session, &messages);
+    assert_eq!((again, run), (said, 2));
+    // One that nobody had loaded then has to read it, and so do all.
+    let mut fresh = ChatSession::open("builtin", None).unwrap();
+    ask(&fresh, &messages);
+    fresh.choose(&opened).unwrap();
+    fresh.choose(&AdapterChoice::At(first)).unwrap();
+    assert_eq!(ask(&fresh, &messages).2, stats.prompt_tokens + 2);
+}

@@ -84,7 +84,7 @@ impl RandomModel {
     }
 
     /// Random weights in bfloat16.
-    pub(super) fn checkpoint(&self) -> Result<Checkpoint> {
+    pub fn checkpoint(&self) -> Result<Checkpoint> {
         let shapes = self.shapes();
         let largest = shapes.values().map(|shape| count(shape)).max();
         let numbers = random_bf16(largest.unwrap_or(0));
