@@ -1,6 +1,7 @@
 //! A run with another chat template than the model's own: the adapter brings it along, wherever it
 //! goes.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use stepladder_engine::adapters::adapter_folder::{self, CHAT_TEMPLATE};
@@ -56,7 +57,10 @@ fn an_adapter_brings_its_template_along() {
     assert_eq!(stored.config.chat_template.as_deref(), Some(alpaca));
 
     let out = folder.path().join("peft");
-    let report = export(&run, ExportFormat::Peft, &out).unwrap();
+    let report = export(&run, ExportFormat::Peft, &out, &mut |_| {
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     assert!(report.files.iter().any(|file| file == CHAT_TEMPLATE));
     assert_eq!(template_in(&out).as_deref(), Some(alpaca));
 }
