@@ -140,7 +140,7 @@ pub struct VariantProgress {
     pub done: usize,
     /// Questions it is asked.
     pub total: usize,
-    /// Tokens it says in a second, of its answers in this call; `null` before the first.
+    /// Tokens it says in a second; `null` before its first answer.
     pub tokens_per_second: Option<f64>,
 }
 
@@ -337,7 +337,8 @@ pub struct ComparisonTimes {
 pub struct VariantTimes {
     /// The variant.
     pub name: String,
-    /// Seconds spent on its answers, reading the questions included.
+    /// Seconds until its answers were there, reading the questions included; of those that are given side
+    /// by side all together.
     pub elapsed_secs: f64,
     /// Tokens said in a second.
     pub tokens_per_second: Option<f64>,

@@ -3,8 +3,9 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::print_stdout,
     missing_docs,
-    reason = "tests fail by panicking"
+    reason = "tests fail by panicking, and say what they skip"
 )]
 
 mod closing;
