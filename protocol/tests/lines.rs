@@ -603,7 +603,8 @@ fn comparison() -> ComparisonReport {
 
 #[test]
 fn a_comparison() {
-    let short = r#"{"command":"compare","job":"j1","model":"builtin","adapters":["/runs/a"],"out":"/c"}"#;
+    let short =
+        r#"{"command":"compare","job":"j1","model":"builtin","adapters":["/runs/a"],"out":"/c"}"#;
     let Command::Compare(command) = serde_json::from_str(short).unwrap() else {
         panic!("not a comparison");
     };

@@ -134,7 +134,9 @@ impl AnswerFile {
     /// # Errors
     /// When the disk refuses.
     pub fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(Error::io("write", &self.path))
+        self.file
+            .sync_data()
+            .map_err(Error::io("write", &self.path))
     }
 }
 
@@ -210,7 +212,9 @@ fn difference(old: &Settings, new: &Settings) -> Option<String> {
         _ => serde_json::Map::new(),
     };
     let (old, new) = (fields(old), fields(new));
-    let (name, now) = new.iter().find(|(name, value)| old.get(*name) != Some(value))?;
+    let (name, now) = new
+        .iter()
+        .find(|(name, value)| old.get(*name) != Some(value))?;
     Some(match name.as_str() {
         "weights" => "the model has other weights".to_owned(),
         "questions" => "the questions are others".to_owned(),
@@ -234,7 +238,9 @@ pub fn by_place(
         if let (Some(variant), 1..) = (variant, answer.question)
             && answer.question <= questions
         {
-            found.entry((answer.question - 1, variant)).or_insert(answer);
+            found
+                .entry((answer.question - 1, variant))
+                .or_insert(answer);
         }
     }
     found
@@ -319,11 +325,16 @@ mod tests {
             ..settings(1)
         };
         let error = AnswerFile::open(folder.path(), &other).err().unwrap();
-        assert!(error.to_string().contains("the questions are others"), "{error}");
+        assert!(
+            error.to_string().contains("the questions are others"),
+            "{error}"
+        );
 
         let foreign = tempfile::tempdir().unwrap();
         std::fs::write(foreign.path().join("report.html"), "mine").unwrap();
-        let error = AnswerFile::open(foreign.path(), &settings(1)).err().unwrap();
+        let error = AnswerFile::open(foreign.path(), &settings(1))
+            .err()
+            .unwrap();
         assert!(error.to_string().contains("report.html"), "{error}");
         assert_eq!(std::fs::read_dir(foreign.path()).unwrap().count(), 1);
         std::fs::write(foreign.path().join("report.html"), "mine").unwrap();

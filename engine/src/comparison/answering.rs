@@ -108,9 +108,10 @@ impl<'a> OneByOne<'a> {
             ..self.settings.clone()
         };
         let mut sampler = Sampler::new(&settings, tokenizer.generation_defaults());
-        let adapter = variant.adapter.as_ref().map(|adapter| {
-            AdapterInUse::new(&adapter.network, adapter.config.tap_dtype)
-        });
+        let adapter = variant
+            .adapter
+            .as_ref()
+            .map(|adapter| AdapterInUse::new(&adapter.network, adapter.config.tap_dtype));
         let mut generator = Generator::new(backbone, adapter);
         let mut pieces = tokenizer.stream(SpecialTokenText::Skip);
         let (mut text, mut token_ends, mut said) = (String::new(), Vec::new(), Vec::new());
@@ -171,7 +172,11 @@ impl<'a> OneByOne<'a> {
 impl Answering for OneByOne<'_> {
     fn make_ready(&mut self, variant: usize, told: Told<'_>) -> Result<()> {
         let wanted = self.variants[variant].quantization;
-        if self.backbone.as_ref().is_some_and(|(form, _)| *form == wanted) {
+        if self
+            .backbone
+            .as_ref()
+            .is_some_and(|(form, _)| *form == wanted)
+        {
             return Ok(());
         }
         // One at a time: the memory of the last is free before the next is loaded.
@@ -196,7 +201,9 @@ impl Answering for OneByOne<'_> {
                 std::thread::Builder::new()
                     .name("answers".to_owned())
                     .stack_size(STACK_BYTES)
-                    .spawn_scoped(scope, move || self.work(variant, asked, next, stop, &sender))
+                    .spawn_scoped(scope, move || {
+                        self.work(variant, asked, next, stop, &sender)
+                    })
                     .map_err(Error::io("start threads for", "answers"))?;
             }
             drop(sender);

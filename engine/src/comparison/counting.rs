@@ -139,7 +139,10 @@ mod tests {
     fn the_block_may_be_opened_by_reply_or_prompt() {
         for (prompt, pieces) in [
             ("hi<think>", &["a", " b", "</think>", "\n", "42"][..]),
-            ("hi", &["<think>", "a", " b", "</", "think", ">", "\n", "42"]),
+            (
+                "hi",
+                &["<think>", "a", " b", "</", "think", ">", "\n", "42"],
+            ),
             ("hi", &["a", "b", "</think>", "42"]),
         ] {
             let answer = counted(reply(prompt, pieces), Some("42"));
@@ -154,7 +157,11 @@ mod tests {
                 pieces.iter().for_each(|piece| {
                     tracker.push(Some(piece));
                 });
-                assert_eq!(answer.reasoning_tokens, tracker.reasoning_tokens(), "as chat counts");
+                assert_eq!(
+                    answer.reasoning_tokens,
+                    tracker.reasoning_tokens(),
+                    "as chat counts"
+                );
             }
             assert_eq!(answer.total_tokens, pieces.len());
         }
@@ -163,19 +170,34 @@ mod tests {
     #[test]
     fn empty_missing_and_unclosed_traces_are_told_apart() {
         let empty = counted(reply("<think>", &["\n\n", "</think>", "42"]), Some("42"));
-        assert_eq!((empty.trace, empty.reasoning_tokens), (TraceState::Empty, 1));
-        let missing = counted(reply("", &["6*7", " is", " The", " answer is", " 42", "."]), Some("42"));
-        assert_eq!((missing.trace, missing.reasoning_tokens), (TraceState::Missing, 2));
+        assert_eq!(
+            (empty.trace, empty.reasoning_tokens),
+            (TraceState::Empty, 1)
+        );
+        let missing = counted(
+            reply("", &["6*7", " is", " The", " answer is", " 42", "."]),
+            Some("42"),
+        );
+        assert_eq!(
+            (missing.trace, missing.reasoning_tokens),
+            (TraceState::Missing, 2)
+        );
         assert_eq!(missing.verdict, AnswerVerdict::Right);
         let unmarked = Reply {
             template_thinks: false,
             ..reply("", &["6*7", " = ", "42"])
         };
         let unmarked = counted(unmarked, None);
-        assert_eq!((unmarked.trace, unmarked.reasoning_tokens), (TraceState::Unmarked, 2));
+        assert_eq!(
+            (unmarked.trace, unmarked.reasoning_tokens),
+            (TraceState::Unmarked, 2)
+        );
         assert_eq!(unmarked.verdict, AnswerVerdict::NotJudged);
         let unclosed = counted(reply("", &["<think>", "42"]), Some("42"));
-        assert_eq!((unclosed.trace, unclosed.reasoning_tokens), (TraceState::Unclosed, 2));
+        assert_eq!(
+            (unclosed.trace, unclosed.reasoning_tokens),
+            (TraceState::Unclosed, 2)
+        );
         assert_eq!(
             (unclosed.outcome, unclosed.verdict, unclosed.answer),
             (AnswerOutcome::NoAnswer, AnswerVerdict::Wrong, None)
@@ -204,10 +226,16 @@ mod tests {
             (against_long.outcome, against_long.verdict),
             (AnswerOutcome::Answered, AnswerVerdict::NotJudged)
         );
-        assert_eq!(counted(prose(), Some("42")).outcome, AnswerOutcome::NoAnswer);
+        assert_eq!(
+            counted(prose(), Some("42")).outcome,
+            AnswerOutcome::NoAnswer
+        );
         let nothing = counted(reply("<think>", &["a", "</think>", "\n"]), None);
         assert_eq!(nothing.outcome, AnswerOutcome::NoAnswer);
         let rules = AnswerRules::new(Some("=> (.*)")).unwrap();
-        assert_eq!(prose().counted(&rules, None).outcome, AnswerOutcome::NoAnswer);
+        assert_eq!(
+            prose().counted(&rules, None).outcome,
+            AnswerOutcome::NoAnswer
+        );
     }
 }

@@ -33,7 +33,9 @@ pub fn csv(document: &ComparisonDocument, baseline: usize) -> String {
                 answer.reasoning_tokens.to_string(),
                 answer.total_tokens.to_string(),
                 difference.map_or_else(String::new, |tokens| tokens.to_string()),
-                answer.distinct_3.map_or_else(String::new, |share| format!("{share:.4}")),
+                answer
+                    .distinct_3
+                    .map_or_else(String::new, |share| format!("{share:.4}")),
                 cell(&answer.text),
             ];
             out.push_str(&cells.join(","));

@@ -64,8 +64,9 @@ impl AnswerRules {
         let invalid = |problem: String| Error::ConfigInvalid {
             field: "answer_pattern",
             problem,
-            hint: "give a regular expression with one group around the answer, such as 'Result: (.+)'"
-                .to_owned(),
+            hint:
+                "give a regular expression with one group around the answer, such as 'Result: (.+)'"
+                    .to_owned(),
         };
         let regex = RegexBuilder::new(pattern)
             .size_limit(PATTERN_BYTES)
@@ -126,30 +127,35 @@ fn announced(text: &str) -> Option<FinalAnswer> {
 
 /// What is said without the marks around it.
 fn trimmed(text: &str) -> &str {
-    text.trim().trim_matches(['*', '`', '"', '$', ' ']).trim_end_matches(['.', ',', ';', '!'])
+    text.trim()
+        .trim_matches(['*', '`', '"', '$', ' '])
+        .trim_end_matches(['.', ',', ';', '!'])
 }
 
 fn boxed(text: &str) -> Option<FinalAnswer> {
-    text.rmatch_indices("\\boxed{").find_map(|(start, opening)| {
-        let inside = &text[start + opening.len()..];
-        let mut depth = 1;
-        let end = inside.char_indices().find_map(|(at, c)| {
-            match c {
-                '{' => depth += 1,
-                '}' => depth -= 1,
-                _ => {}
-            }
-            (depth == 0).then_some(at)
-        })?;
-        let content = &inside[..end];
-        let span = start..start + opening.len() + end + 1;
-        (!content.trim().is_empty()).then(|| said(span, &plain_fractions(content)))
-    })
+    text.rmatch_indices("\\boxed{")
+        .find_map(|(start, opening)| {
+            let inside = &text[start + opening.len()..];
+            let mut depth = 1;
+            let end = inside.char_indices().find_map(|(at, c)| {
+                match c {
+                    '{' => depth += 1,
+                    '}' => depth -= 1,
+                    _ => {}
+                }
+                (depth == 0).then_some(at)
+            })?;
+            let content = &inside[..end];
+            let span = start..start + opening.len() + end + 1;
+            (!content.trim().is_empty()).then(|| said(span, &plain_fractions(content)))
+        })
 }
 
 /// `\frac{3}{4}` as `3/4`.
 fn plain_fractions(content: &str) -> String {
-    let content = content.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac");
+    let content = content
+        .replace("\\dfrac", "\\frac")
+        .replace("\\tfrac", "\\frac");
     let mut plain = String::new();
     let mut rest = content.as_str();
     while let Some((before, behind)) = rest.split_once("\\frac{") {
@@ -187,7 +193,9 @@ fn answer_is(text: &str) -> Option<FinalAnswer> {
     lower.rmatch_indices("answer").find_map(|(word, name)| {
         let behind = &lower[word + name.len()..];
         let rest = behind.trim_start_matches(['*', '_', ' ']);
-        let rest = [":", "is:", "is ", "= "].iter().find_map(|sign| rest.strip_prefix(sign))?;
+        let rest = [":", "is:", "is ", "= "]
+            .iter()
+            .find_map(|sign| rest.strip_prefix(sign))?;
         let start = text.len() - rest.len();
         let sentence = first_sentence(text.get(start..)?);
         let given = sentence.trim_start_matches(['*', ':', ' ', '\n']);
@@ -267,7 +275,9 @@ impl Reference {
             return Self::Number(number);
         }
         let given = rules.find_announced(text);
-        let said = given.as_ref().map_or_else(|| trimmed(text), |given| &given.text);
+        let said = given
+            .as_ref()
+            .map_or_else(|| trimmed(text), |given| &given.text);
         if let Some(number) = whole_number(said) {
             return Self::Number(number);
         }

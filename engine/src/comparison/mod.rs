@@ -4,7 +4,8 @@
 //! [`variants`] are those that answer, [`selection`] chooses the [`questions`], [`answering`] has them
 //! answered, [`counting`] says what of a reply is reasoning, [`extraction`] finds its final answer,
 //! [`statistics`] and [`summary`] make figures of it. [`answer_file`] keeps each answer as it comes;
-//! [`csv`] and [`html`] write the report. [`work`] goes the whole way.
+//! [`csv`],
+//! [`html`] and [`report_files`] write the report. [`work`] goes the whole way, from [`wishes`] to the end.
 
 pub mod answer_file;
 pub mod answering;
@@ -14,10 +15,13 @@ pub mod extraction;
 pub mod html;
 pub mod numbers;
 pub mod questions;
+pub mod report_files;
 pub mod selection;
 pub mod statistics;
 pub mod summary;
 pub mod variants;
+pub mod wishes;
 pub mod work;
 
-pub use work::{News, Wishes, compare};
+pub use wishes::{News, Outcome, Wishes};
+pub use work::compare;

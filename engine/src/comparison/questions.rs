@@ -76,7 +76,10 @@ impl Question {
 /// their words are spaced.
 fn key(messages: &[Message]) -> u64 {
     let mut hasher = blake3::Hasher::new();
-    for message in messages.iter().filter(|message| message.role != Role::System) {
+    for message in messages
+        .iter()
+        .filter(|message| message.role != Role::System)
+    {
         hasher.update(message.role.name().as_bytes());
         let (_, said) = split_reply(&message.content);
         for word in said.split_whitespace() {
@@ -170,9 +173,9 @@ fn read(sources: &[DataSource], name: &str) -> Result<QuestionFile> {
         read_source(source, &mut file)?;
     }
     if file.questions.is_empty() {
-        let path = sources.first().map_or_else(PathBuf::new, |source| {
-            source.path().to_path_buf()
-        });
+        let path = sources
+            .first()
+            .map_or_else(PathBuf::new, |source| source.path().to_path_buf());
         let problem = match file.skipped {
             0 => "the file holds no questions".to_owned(),
             rows => format!("none of the {rows} rows holds a question"),
@@ -227,7 +230,9 @@ fn of_sample(sample: Sample) -> Option<Question> {
 fn of_columns(fields: &Fields) -> Option<Question> {
     let text = |names: &[&str]| {
         names.iter().find_map(|name| {
-            let column = fields.keys().find(|column| column.trim().eq_ignore_ascii_case(name))?;
+            let column = fields
+                .keys()
+                .find(|column| column.trim().eq_ignore_ascii_case(name))?;
             let text = match fields.get(column)? {
                 Value::String(text) => text.clone(),
                 Value::Number(number) => number.to_string(),
@@ -263,21 +268,32 @@ mod tests {
     #[test]
     fn files_may_have_answers_or_not() {
         let both = "{\"question\":\"a?\",\"answer\":\"1\"}\n{\"question\":\"b?\",\"answer\":2}\n";
-        assert_eq!(asked("q.jsonl", both), [pair("a?", Some("1")), pair("b?", Some("2"))]);
-        assert_eq!(asked("q.jsonl", "{\"question\":\"a?\"}\n"), [pair("a?", None)]);
-        let some = "{\"question\":\"a?\",\"answer\":\"1\"}\n{\"question\":\"b?\",\"answer\":\"\"}\n";
-        assert_eq!(asked("q.jsonl", some), [pair("a?", Some("1")), pair("b?", None)]);
-        assert_eq!(asked("q.csv", "Prompt,Reference\na?,7\nb?,\n"), [
-            pair("a?", Some("7")),
-            pair("b?", None)
-        ]);
+        assert_eq!(
+            asked("q.jsonl", both),
+            [pair("a?", Some("1")), pair("b?", Some("2"))]
+        );
+        assert_eq!(
+            asked("q.jsonl", "{\"question\":\"a?\"}\n"),
+            [pair("a?", None)]
+        );
+        let some =
+            "{\"question\":\"a?\",\"answer\":\"1\"}\n{\"question\":\"b?\",\"answer\":\"\"}\n";
+        assert_eq!(
+            asked("q.jsonl", some),
+            [pair("a?", Some("1")), pair("b?", None)]
+        );
+        assert_eq!(
+            asked("q.csv", "Prompt,Reference\na?,7\nb?,\n"),
+            [pair("a?", Some("7")), pair("b?", None)]
+        );
     }
 
     #[test]
     fn conversations_ask_what_stands_before_their_last_answer() {
-        let row = r#"{"messages":[{"role":"user","content":"a?"},{"role":"assistant","content":"1"},
+        let row =
+            r#"{"messages":[{"role":"user","content":"a?"},{"role":"assistant","content":"1"},
             {"role":"user","content":"b?"},{"role":"assistant","content":"<think>x</think>2"}]}"#
-            .replace('\n', "");
+                .replace('\n', "");
         assert_eq!(
             asked("q.jsonl", &row),
             [pair("user: a?\n\nassistant: 1\n\nuser: b?", Some("2"))]
@@ -304,7 +320,10 @@ mod tests {
         assert_eq!(key("how  many\n?"), key("how many ?"));
         assert_ne!(key("how many"), key("how few"));
         let chat = |turns: &[(Role, &str)]| Chat {
-            messages: turns.iter().map(|(role, text)| Message::new(*role, *text)).collect(),
+            messages: turns
+                .iter()
+                .map(|(role, text)| Message::new(*role, *text))
+                .collect(),
             tools: None,
         };
         let said = chat(&[
@@ -326,6 +345,10 @@ mod tests {
     fn the_program_has_questions_of_its_own() {
         let file = builtin().unwrap();
         assert_eq!((file.questions.len(), file.skipped), (200, 0));
-        assert!(file.questions.iter().all(|question| question.reference.is_some()));
+        assert!(
+            file.questions
+                .iter()
+                .all(|question| question.reference.is_some())
+        );
     }
 }

@@ -105,7 +105,9 @@ pub fn select(
         Some(file) => {
             if file.skipped > 0 {
                 let rows = file.skipped;
-                selection.notices.push(format!("{rows} rows of {} hold no question", file.name));
+                selection
+                    .notices
+                    .push(format!("{rows} rows of {} hold no question", file.name));
             }
             selection.source = file.name;
             file.questions
@@ -130,16 +132,24 @@ pub fn select(
             hint: "name a file of other questions with --data".to_owned(),
         });
     }
-    selection.questions.truncate(wish.limit.unwrap_or(usize::MAX));
-    selection.notices.extend(unjudged_in_words(&selection.questions, rules));
+    selection
+        .questions
+        .truncate(wish.limit.unwrap_or(usize::MAX));
+    selection
+        .notices
+        .extend(unjudged_in_words(&selection.questions, rules));
     Ok(selection)
 }
 
 /// References that no answer could equal are a mistake in a file that the user made.
 fn refuse_unmatchable(questions: &[Question], data: &str, rules: &AnswerRules) -> Result<()> {
-    let mut references = questions.iter().filter_map(|q| q.reference.as_deref()).peekable();
+    let mut references = questions
+        .iter()
+        .filter_map(|q| q.reference.as_deref())
+        .peekable();
     let first = references.peek().copied().unwrap_or_default();
-    if first.is_empty() || references.any(|text| Reference::of(text, rules) != Reference::Unmatchable)
+    if first.is_empty()
+        || references.any(|text| Reference::of(text, rules) != Reference::Unmatchable)
     {
         return Ok(());
     }
@@ -150,9 +160,10 @@ fn refuse_unmatchable(questions: &[Question], data: &str, rules: &AnswerRules) -
              first begins {:?}",
             crate::foreign_text::visible_excerpt(first, 40)
         ),
-        hint: "write final answers alone, such as 42 or Paris; or name the part of them that counts \
+        hint:
+            "write final answers alone, such as 42 or Paris; or name the part of them that counts \
                with --answer-pattern; or leave the column out to compare lengths alone"
-            .to_owned(),
+                .to_owned(),
     })
 }
 
@@ -217,7 +228,7 @@ impl TrainedOn {
         if let Some(path) = &rows.changed {
             self.notices.push(format!(
                 "{} is no longer what {name} was trained on; questions of the old file may be asked",
-                path.display()
+                path.file_name().unwrap_or(path.as_os_str()).display()
             ));
         }
         let keys = &mut self.keys;

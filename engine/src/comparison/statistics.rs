@@ -111,7 +111,10 @@ mod tests {
         assert_eq!((mean(&[]), median(&[])), (None, None));
         assert_eq!(difference(&[], 0), None);
         let one = difference(&[-3.0], 0).unwrap();
-        assert_eq!((one.mean, one.low, one.high, one.pairs), (-3.0, None, None, 1));
+        assert_eq!(
+            (one.mean, one.low, one.high, one.pairs),
+            (-3.0, None, None, 1)
+        );
     }
 
     #[test]
@@ -122,7 +125,8 @@ mod tests {
 
     #[test]
     fn an_interval_holds_the_mean_and_shrinks_with_more_pairs() {
-        let values = |count: usize| -> Vec<f64> { (0..count).map(|n| (n * 37 % 11) as f64).collect() };
+        let values =
+            |count: usize| -> Vec<f64> { (0..count).map(|n| (n * 37 % 11) as f64).collect() };
         let width = |count: usize| {
             let found = difference(&values(count), 1).unwrap();
             let (low, high) = (found.low.unwrap(), found.high.unwrap());

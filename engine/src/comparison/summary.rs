@@ -26,9 +26,8 @@ fn of_variant(
     baseline: usize,
 ) -> VariantReport {
     let answers: Vec<&ComparedAnswer> = rows.iter().map(|row| &row.answers[place]).collect();
-    let count = |is: &dyn Fn(&ComparedAnswer) -> bool| {
-        answers.iter().filter(|answer| is(answer)).count()
-    };
+    let count =
+        |is: &dyn Fn(&ComparedAnswer) -> bool| answers.iter().filter(|answer| is(answer)).count();
     let verdict = |wanted| count(&|answer| answer.verdict == wanted);
     let outcome = |wanted| count(&|answer| answer.outcome == wanted);
     let trace = |wanted| count(&|answer| answer.trace == wanted);
@@ -36,7 +35,10 @@ fn of_variant(
         .filter(|answer| is_answered(answer))
         .map(|answer| answer.reasoning_tokens as f64)
         .collect();
-    let repetition: Vec<f64> = answers.iter().filter_map(|answer| answer.distinct_3).collect();
+    let repetition: Vec<f64> = answers
+        .iter()
+        .filter_map(|answer| answer.distinct_3)
+        .collect();
     let (right, wrong) = (verdict(AnswerVerdict::Right), verdict(AnswerVerdict::Wrong));
     let (empty_trace, missing_trace) = (trace(TraceState::Empty), trace(TraceState::Missing));
     let pairs = |keep: fn(&ComparedAnswer) -> bool, figure: u64| {
@@ -62,7 +64,10 @@ fn of_variant(
         empty_trace,
         missing_trace,
         distinct_3: mean(&repetition),
-        total_tokens: answers.iter().map(|answer| answer.total_tokens as u64).sum(),
+        total_tokens: answers
+            .iter()
+            .map(|answer| answer.total_tokens as u64)
+            .sum(),
         difference: pairs(is_answered, 0),
         difference_both_right: pairs(is_right, 1),
     }
@@ -84,7 +89,9 @@ fn paired(
     keep: fn(&ComparedAnswer) -> bool,
     stream: u64,
 ) -> Option<Difference> {
-    let both = rows.iter().map(|row| (&row.answers[variant], &row.answers[baseline]));
+    let both = rows
+        .iter()
+        .map(|row| (&row.answers[variant], &row.answers[baseline]));
     let differences: Vec<f64> = both
         .filter(|(one, other)| keep(one) && keep(other))
         .map(|(one, other)| one.reasoning_tokens as f64 - other.reasoning_tokens as f64)
@@ -141,7 +148,10 @@ mod tests {
         let rows = rows(vec![
             [answer(10, Answered, Right), answer(4, Answered, Right)],
             [answer(20, Answered, Right), answer(8, Answered, Wrong)],
-            [answer(30, Answered, NotJudged), answer(900, Truncated, Wrong)],
+            [
+                answer(30, Answered, NotJudged),
+                answer(900, Truncated, Wrong),
+            ],
             [answer(40, NoAnswer, Wrong), answer(0, Answered, Right)],
         ]);
         let names = [BASE, "a"].map(|name| ComparedVariant {
@@ -155,13 +165,19 @@ mod tests {
         assert_eq!((base.right, base.wrong, base.not_judged), (2, 1, 1));
         assert_eq!(base.accuracy, Some(2.0 / 3.0));
         assert_eq!((base.answered, base.no_answer, base.truncated), (3, 1, 0));
-        assert_eq!((base.median_reasoning_tokens, base.mean_reasoning_tokens), (Some(20.0), Some(20.0)));
+        assert_eq!(
+            (base.median_reasoning_tokens, base.mean_reasoning_tokens),
+            (Some(20.0), Some(20.0))
+        );
         assert_eq!((base.difference, base.difference_both_right), (None, None));
         assert_eq!(base.total_tokens, 108);
         // What was cut off is in no mean and no pair, but among the wrong.
         assert_eq!(tuned.median_reasoning_tokens, Some(4.0));
         assert_eq!((tuned.right, tuned.wrong, tuned.truncated), (2, 2, 1));
-        assert_eq!((tuned.no_trace, tuned.empty_trace, tuned.missing_trace), (1, 1, 0));
+        assert_eq!(
+            (tuned.no_trace, tuned.empty_trace, tuned.missing_trace),
+            (1, 1, 0)
+        );
         assert_eq!(tuned.distinct_3, Some(0.5));
         let pairs = tuned.difference.unwrap();
         assert_eq!((pairs.mean, pairs.pairs), (-9.0, 2));

@@ -130,7 +130,10 @@ fn load_adapter(files: &ModelFiles, path: &Path) -> Result<Variant> {
 
 /// A run folder's name; of the adapter folder in one, that of the run.
 fn name_of(path: &Path) -> String {
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = |path: &Path| {
+        path.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
     let own = name(path).unwrap_or_else(|| path.display().to_string());
     match path.parent().filter(|run| run.join("run.json").is_file()) {
         Some(run) if own == "adapter" => name(run).unwrap_or(own),
@@ -158,7 +161,10 @@ fn free_name(name: String, taken: &[Variant]) -> String {
 pub fn place_of(variants: &[Variant], name: &str) -> Result<usize> {
     let found = variants.iter().position(|variant| variant.name == name);
     found.ok_or_else(|| {
-        let names: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
+        let names: Vec<&str> = variants
+            .iter()
+            .map(|variant| variant.name.as_str())
+            .collect();
         Error::ConfigInvalid {
             field: "baseline",
             problem: format!("no variant is called {name:?}"),

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use stepladder_protocol::{
@@ -14,14 +13,13 @@ use stepladder_protocol::{
 use super::answer_file::{AnswerFile, Settings, StoredAnswer, by_place};
 use super::answering::{Answering, Asked, OneByOne};
 use super::extraction::{AnswerRules, Reference};
+use super::report_files;
 use super::selection::{Selection, Wish, select};
 use super::summary::summarize;
 use super::variants::{self, Variant};
-use super::{csv, html};
-use crate::datasets::load::LoadProgress;
-use crate::files::{write_atomically, write_json_atomically};
-use crate::models::loading::LoadedBytes;
+use super::wishes::{News, Outcome, Wishes};
 use crate::models::model::ModelFiles;
+use crate::models::quantization::BackboneQuantization;
 use crate::training::stop_flag::StopFlag;
 use crate::{Error, Result, device, generation};
 
@@ -29,60 +27,6 @@ use crate::{Error, Result, device, generation};
 const SEED: u64 = 42;
 /// Where the user names no limit: a reply that does not end takes no more than this.
 const MAX_TOKENS: usize = 2048;
-
-/// What is to be compared.
-#[derive(Clone, Debug)]
-pub struct Wishes {
-    /// `builtin`, a model folder or a GGUF file.
-    pub model: String,
-    /// Run folders or adapter folders.
-    pub adapters: Vec<PathBuf>,
-    /// Questions; none: the built-in ones for the built-in model, else what the first run held out.
-    pub data: Option<String>,
-    /// The name of the variant that the others are compared with.
-    pub baseline: String,
-    /// The folder of the comparison.
-    pub out: PathBuf,
-    /// Questions at most.
-    pub limit: Option<usize>,
-    /// How answers are drawn.
-    pub settings: SamplerSettings,
-    /// What finds final answers in place of the rules.
-    pub answer_pattern: Option<String>,
-    /// Questions that are answered side by side.
-    pub batch_size: usize,
-}
-
-/// What is told while it is made.
-#[derive(Clone, Debug)]
-pub enum News {
-    /// The user should know this.
-    Notice(String),
-    /// Datasets are read.
-    Reading(LoadProgress),
-    /// A backbone is loaded.
-    Loading(LoadedBytes),
-    /// Questions and variants are known.
-    Started(ComparisonStarted),
-    /// A question, before its first answer.
-    Question(ComparedQuestion),
-    /// An answer.
-    Answer(Box<AnswerGiven>),
-    /// How far it has come.
-    Progress(ComparisonProgress),
-}
-
-/// How a comparison ended that did not fail.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// Every question is answered.
-    Finished(Box<ComparisonReport>),
-    /// It was stopped; so many answers are kept.
-    Stopped {
-        /// Answers in the folder.
-        answers: usize,
-    },
-}
 
 /// Compares, or goes on with what the folder holds.
 ///
@@ -115,7 +59,10 @@ pub fn compare(wishes: &Wishes, stop: &StopFlag, told: &mut dyn FnMut(News)) -> 
     };
     let identity = identity(wishes, &files, &variants, &selection, &settings)?;
     let (file, stored) = AnswerFile::open(&wishes.out, &identity)?;
-    let names: Vec<String> = variants.iter().map(|variant| variant.name.clone()).collect();
+    let names: Vec<String> = variants
+        .iter()
+        .map(|variant| variant.name.clone())
+        .collect();
     let answers = by_place(stored, &names, selection.questions.len());
     let mut efforts = vec![Effort::default(); variants.len()];
     for ((_, variant), stored) in &answers {
@@ -183,6 +130,14 @@ fn about_variants(variants: &[Variant]) -> Vec<String> {
     let mut notices: Vec<String> = { tuned.iter() }
         .filter_map(|variant| variant.adapter.as_ref()?.warning.clone())
         .collect();
+    if base.quantization != BackboneQuantization::AS_STORED
+        && let Some(first) = tuned.first()
+    {
+        notices.push(format!(
+            "the model is kept in the form that {} was trained beside, also where {} answers",
+            first.name, base.name
+        ));
+    }
     for variant in tuned {
         if variant.template().source() != base.template().source() {
             notices.push(format!(
@@ -210,11 +165,17 @@ fn identity(
 ) -> Result<Settings> {
     let fingerprints = variants.iter().map(|variant| {
         let form = format!("{:?}", variant.quantization);
-        Ok((variant.name.clone(), format!("{} {form}", variant.fingerprint()?)))
+        Ok((
+            variant.name.clone(),
+            format!("{} {form}", variant.fingerprint()?),
+        ))
     });
     let mut questions = blake3::Hasher::new();
     for question in &selection.questions {
-        for text in [&question.text(), question.reference.as_deref().unwrap_or_default()] {
+        for text in [
+            &question.text(),
+            question.reference.as_deref().unwrap_or_default(),
+        ] {
             questions.update(&(text.len() as u64).to_le_bytes());
             questions.update(text.as_bytes());
         }
@@ -396,7 +357,9 @@ impl Work<'_> {
             if is_first {
                 told(News::Question(self.question(place)));
             }
-            { self.given(place, variant) }.into_iter().for_each(&mut *told);
+            { self.given(place, variant) }
+                .into_iter()
+                .for_each(&mut *told);
             told(News::Progress(self.progress()));
             Ok(())
         })
@@ -409,7 +372,9 @@ impl Work<'_> {
             total,
             tokens_per_second: effort.tokens_per_second(),
         });
-        let elapsed_secs = self.began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+        let elapsed_secs = self
+            .began
+            .map_or(0.0, |began| began.elapsed().as_secs_f64());
         let new = self.answers.len() - self.kept;
         let open = total * self.variants.len() - self.answers.len();
         ComparisonProgress {
@@ -442,7 +407,9 @@ impl Work<'_> {
                 left_out_trained_on: self.selection.left_out,
                 settings: self.settings.clone(),
                 answer_pattern: self.wishes.answer_pattern.clone(),
-                notices: self.selection.notices.clone(),
+                notices: { self.selection.notices.iter().cloned() }
+                    .chain(report_files::without_room(&rows))
+                    .collect(),
             },
             rows,
         };
@@ -455,12 +422,7 @@ impl Work<'_> {
                 })
                 .collect(),
         };
-        let at = |name: &str| -> PathBuf { Path::new(&self.wishes.out).join(name) };
-        write_atomically(&at("answers.csv"), csv::csv(&document, self.baseline).as_bytes())?;
-        write_atomically(&at("report.html"), html::html(&document, self.baseline).as_bytes())?;
-        write_json_atomically(&at("times.json"), &times)?;
-        // Last: where it is, the others are too.
-        write_json_atomically(&at("report.json"), &document)?;
+        report_files::write(&self.wishes.out, &document, self.baseline, &times)?;
         Ok(document.report)
     }
 }

@@ -30,12 +30,6 @@ pub fn samples(
         take(sample);
         Ok(())
     };
-    reading.all(
-        sources,
-        &mut report,
-        |_, sample| Ok(sample),
-        keep,
-        progress,
-    )?;
+    reading.all(sources, &mut report, |_, sample| Ok(sample), keep, progress)?;
     Ok(report)
 }

@@ -6,8 +6,7 @@ use stepladder_protocol::{CompareCommand, Event, Finished, JobId, Phase};
 
 use super::outbox::Outbox;
 use super::run_progress::{READING_INTERVAL, progress, reading_progress};
-use crate::comparison::work::Outcome;
-use crate::comparison::{News, Wishes};
+use crate::comparison::{News, Outcome, Wishes};
 use crate::training::stop_flag::{Request, StopFlag};
 
 /// What a command wishes.
@@ -90,9 +89,7 @@ impl<'a> Comparing<'a> {
 /// The end of a comparison that did not fail.
 pub(super) fn end(outcome: Outcome, command: &CompareCommand) -> Event {
     match outcome {
-        Outcome::Finished(report) => {
-            Event::Finished(Finished::Comparison(report))
-        }
+        Outcome::Finished(report) => Event::Finished(Finished::Comparison(report)),
         Outcome::Stopped { answers } => Event::Stopped {
             run: Some(command.out.display().to_string()),
             step: answers,

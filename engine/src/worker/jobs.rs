@@ -6,9 +6,9 @@ use std::path::Path;
 
 use stepladder_protocol::{
     AdapterChoice, ChatCommand, ChatReady, ChatTurn, CheckCommand, CheckSummary, CheckedCell,
-    CompareCommand, DeviceReport, EstimateCommand, ExportCommand, ExportReport, FinishReason, Finished,
-    InspectCommand, MemoryReport, ModelList, ModelsCommand, ReplyStats, RunConfig, SamplerSettings,
-    finite,
+    CompareCommand, DeviceReport, EstimateCommand, ExportCommand, ExportReport, FinishReason,
+    Finished, InspectCommand, MemoryReport, ModelList, ModelsCommand, ReplyStats, RunConfig,
+    SamplerSettings, finite,
 };
 
 use parking_lot::Mutex;
@@ -16,8 +16,7 @@ use parking_lot::Mutex;
 use super::comparing;
 use super::describe::{self, Told};
 use super::estimated;
-use crate::comparison::work::Outcome;
-use crate::comparison::{self, News};
+use crate::comparison::{self, News, Outcome};
 use crate::datasets::known_rows::KnownRows;
 use crate::datasets::reader::{find_sources, is_dataset_name};
 use crate::export::Written;

@@ -3,8 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use stepladder_engine::comparison::News;
-use stepladder_engine::comparison::work::Outcome;
+use stepladder_engine::comparison::{News, Outcome};
 use stepladder_engine::export::Written;
 use stepladder_engine::training::progress::{
     EvaluationMetrics, Phase, Progress, RunStarted, StageProgress, StepMetrics,

@@ -226,7 +226,10 @@ fn what_is_no_command_is_rejected() {
 fn a_comparison_tells_each_question_and_keeps_its_answers_when_stopped() {
     let mut worker = Worker::start();
     worker.send_line(r#"{"command":"compare","job":"c","model":"m","adapters":[],"out":"/c"}"#);
-    while !matches!(worker.next().event, Event::Question(ComparedQuestion { number: 3, .. })) {}
+    while !matches!(
+        worker.next().event,
+        Event::Question(ComparedQuestion { number: 3, .. })
+    ) {}
     worker.send(Command::Stop(job("c")));
     let lines = worker.until_end("c");
     let numbers: Vec<usize> = { lines.iter() }

@@ -12,6 +12,7 @@ mod adamw8;
 mod agreement;
 mod backbones;
 mod bitsandbytes;
+mod comparison;
 mod finite_differences;
 mod four_bit_heads;
 mod generation;

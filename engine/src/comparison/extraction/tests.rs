@@ -72,8 +72,13 @@ fn the_span_begins_with_the_announcement() {
 #[test]
 fn a_pattern_replaces_the_rules() {
     let rules = AnswerRules::new(Some(r"(?i)result\s*=\s*(\S+)")).unwrap();
-    let answer = rules.find("result = 1; Result = 1,000. \\boxed{3}").unwrap();
-    assert_eq!((answer.text.as_str(), answer.number.as_deref()), ("1,000", Some("1000")));
+    let answer = rules
+        .find("result = 1; Result = 1,000. \\boxed{3}")
+        .unwrap();
+    assert_eq!(
+        (answer.text.as_str(), answer.number.as_deref()),
+        ("1,000", Some("1000"))
+    );
     assert_eq!(rules.find("\\boxed{3}"), None);
     for wrong in ["(", "no group", "(two) (groups)", "(a{1000}){1000}{1000}"] {
         let error = AnswerRules::new(Some(wrong)).unwrap_err();
@@ -89,9 +94,25 @@ fn judged(reference: &str, said: &str) -> Option<bool> {
 
 #[test]
 fn numbers_are_compared_as_numbers() {
-    for reference in ["1000", "1,000", "1000.0", "$1000", "#### 1000", "The answer is 1,000.", "1000 apples"] {
-        assert_eq!(judged(reference, "The answer is 1,000 apples."), Some(true), "{reference}");
-        assert_eq!(judged(reference, "\\boxed{1000.0}"), Some(true), "{reference}");
+    for reference in [
+        "1000",
+        "1,000",
+        "1000.0",
+        "$1000",
+        "#### 1000",
+        "The answer is 1,000.",
+        "1000 apples",
+    ] {
+        assert_eq!(
+            judged(reference, "The answer is 1,000 apples."),
+            Some(true),
+            "{reference}"
+        );
+        assert_eq!(
+            judged(reference, "\\boxed{1000.0}"),
+            Some(true),
+            "{reference}"
+        );
         assert_eq!(judged(reference, "it is 1001"), Some(false), "{reference}");
         assert_eq!(judged(reference, "no idea"), Some(false), "{reference}");
     }
@@ -110,7 +131,10 @@ fn words_are_compared_as_words() {
     assert_eq!(judged("Apollo 11", "The answer is Apollo 11."), Some(true));
     assert_eq!(judged("Apollo 11", "The answer is 11."), Some(false));
     let long = "words ".repeat(100);
-    assert_eq!(Reference::of(&long, &AnswerRules::Usual), Reference::Unmatchable);
+    assert_eq!(
+        Reference::of(&long, &AnswerRules::Usual),
+        Reference::Unmatchable
+    );
     assert_eq!(judged(&long, "42"), None);
     assert_eq!(judged("", "42"), None);
 }

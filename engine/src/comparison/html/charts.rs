@@ -124,7 +124,10 @@ fn scatter(document: &ComparisonDocument, place: usize, baseline: usize, most: f
     let y = |tokens: f64| SQUARE - MARGIN - tokens / most * inner;
     let variants = &document.report.variants;
     let name = |place: usize| {
-        escaped(&crate::foreign_text::visible_excerpt(&variants[place].name, 40))
+        escaped(&crate::foreign_text::visible_excerpt(
+            &variants[place].name,
+            40,
+        ))
     };
     let (own, other) = (name(place), name(baseline));
     let mut out = format!(

@@ -76,7 +76,11 @@ fn heading(document: &ComparisonDocument) -> String {
     let settings = serde_json::to_string(&report.settings).unwrap_or_default();
     add!(out, "<p class=\"quiet\">Drawn with {}.", escaped(&settings));
     if let Some(pattern) = &report.answer_pattern {
-        add!(out, " Final answers found by <code>{}</code>.", escaped(pattern));
+        add!(
+            out,
+            " Final answers found by <code>{}</code>.",
+            escaped(pattern)
+        );
     }
     if report.left_out_trained_on > 0 {
         add!(
@@ -95,7 +99,10 @@ fn heading(document: &ComparisonDocument) -> String {
 /// The last part of a path: a report is passed on, and folders are nobody's business.
 fn model_name(model: &str) -> String {
     let name = std::path::Path::new(model).file_name();
-    name.map_or_else(|| model.to_owned(), |name| name.to_string_lossy().into_owned())
+    name.map_or_else(
+        || model.to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 fn summary(document: &ComparisonDocument) -> String {
@@ -122,7 +129,11 @@ fn variant_row(variant: &VariantReport) -> String {
         || "not judged".to_owned(),
         |share| {
             let judged = variant.right + variant.wrong;
-            format!("{:.1}&nbsp;% <small>({} of {judged})</small>", 100.0 * share, variant.right)
+            format!(
+                "{:.1}&nbsp;% <small>({} of {judged})</small>",
+                100.0 * share,
+                variant.right
+            )
         },
     );
     format!(
@@ -139,7 +150,9 @@ fn variant_row(variant: &VariantReport) -> String {
         variant.truncated,
         variant.empty_trace,
         variant.missing_trace,
-        variant.distinct_3.map_or_else(dash, |share| format!("{share:.2}")),
+        variant
+            .distinct_3
+            .map_or_else(dash, |share| format!("{share:.2}")),
     )
 }
 
@@ -159,7 +172,10 @@ fn interval(difference: Option<Difference>) -> String {
         (Some(low), Some(high)) => format!(" [{low:+.1}, {high:+.1}]"),
         _ => String::new(),
     };
-    format!("{:+.1}{ends} <small>over {}</small>", found.mean, found.pairs)
+    format!(
+        "{:+.1}{ends} <small>over {}</small>",
+        found.mean, found.pairs
+    )
 }
 
 /// The questions by the difference of the first variant that is compared with the baseline.
@@ -191,7 +207,10 @@ fn differences(document: &ComparisonDocument, baseline: usize) -> String {
             "<tr><th><a href=\"#q{0}\">{0}</a></th><td class=\"text\">{1}</td><td>{2}</td>",
             question.number,
             escaped(&visible_excerpt(&question.question, 90)),
-            escaped(&visible_excerpt(question.reference.as_deref().unwrap_or("–"), 30)),
+            escaped(&visible_excerpt(
+                question.reference.as_deref().unwrap_or("–"),
+                30
+            )),
         );
         for answer in &row.answers {
             add!(
@@ -237,7 +256,11 @@ fn answers(document: &ComparisonDocument) -> String {
             escaped(&question.question)
         );
         if let Some(reference) = &question.reference {
-            add!(out, "<p>Reference: <code>{}</code></p>\n", escaped(reference));
+            add!(
+                out,
+                "<p>Reference: <code>{}</code></p>\n",
+                escaped(reference)
+            );
         }
         out.push_str("<div class=\"side\">\n");
         for (variant, answer) in document.report.variants.iter().zip(&row.answers) {
@@ -267,7 +290,11 @@ fn one_answer(name: &str, answer: &ComparedAnswer) -> String {
     }
     add!(out, "<pre>{}</pre>\n", escaped(answer.answer_text().trim()));
     if let Some(found) = &answer.answer {
-        add!(out, "<p>Final answer: <code>{}</code></p>\n", escaped(found));
+        add!(
+            out,
+            "<p>Final answer: <code>{}</code></p>\n",
+            escaped(found)
+        );
     }
     out.push_str("</article>\n");
     out

@@ -76,6 +76,10 @@ fn the_table_is_sorted_by_difference() {
         .map(|rest| &rest[..1])
         .collect();
     assert_eq!(order, ["3", "2", "1"], "-110, -60, -10");
-    assert_eq!(page.matches("<details>").count(), 0, "no trace, nothing folded");
+    assert_eq!(
+        page.matches("<details>").count(),
+        0,
+        "no trace, nothing folded"
+    );
     assert_eq!(page.matches("<circle class=\"both\"").count(), 3 + 1);
 }
