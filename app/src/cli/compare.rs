@@ -182,18 +182,21 @@ fn compare(
     while let Some(event) = worker.next_event().map(|line| line.event) {
         view.show(&event);
         match event {
-            Event::Finished(Finished::Comparison(report)) => {
+            Event::Finished(Finished::Comparison(ref report)) => {
                 terminal.clear_status();
                 if options.common.json {
-                    json_output::write_line(&report)?;
+                    json_output::write_line(report)?;
                 } else {
                     let mut output = std::io::stdout().lock();
                     let style = Style::of(&output);
-                    output.write_all(compare_view::report(&report, &out, style).as_bytes())?;
+                    output.write_all(compare_view::report(report, &out, style).as_bytes())?;
                 }
                 return Ok(Outcome::Done);
             }
             Event::Stopped { step, .. } => {
+                if options.common.json {
+                    json_output::write_line(&event)?;
+                }
                 terminal.clear_status();
                 terminal.line(&compare_view::stopped(step, &out));
                 return Ok(Outcome::Interrupted);

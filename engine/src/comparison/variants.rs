@@ -172,3 +172,36 @@ pub fn place_of(variants: &[Variant], name: &str) -> Result<usize> {
         }
     })
 }
+
+/// What makes variants less alike than their names say.
+pub fn about(variants: &[Variant]) -> Vec<String> {
+    let Some((base, tuned)) = variants.split_first() else {
+        return Vec::new();
+    };
+    let mut notices: Vec<String> = { tuned.iter() }
+        .filter_map(|variant| variant.adapter.as_ref()?.warning.clone())
+        .collect();
+    if base.quantization != BackboneQuantization::AS_STORED
+        && let Some(first) = tuned.first()
+    {
+        notices.push(format!(
+            "the model is kept in the form that {} was trained beside, also where {} answers",
+            first.name, base.name
+        ));
+    }
+    for variant in tuned {
+        if variant.template().source() != base.template().source() {
+            notices.push(format!(
+                "{} was trained with another chat template than {}'s and answers with that",
+                variant.name, base.name
+            ));
+        }
+        if variant.quantization != base.quantization {
+            notices.push(format!(
+                "{} was trained beside the model in another form than the one in which {} answers",
+                variant.name, base.name
+            ));
+        }
+    }
+    notices
+}

@@ -19,7 +19,6 @@ use super::summary::summarize;
 use super::variants::{self, Variant};
 use super::wishes::{News, Outcome, Wishes};
 use crate::models::model::ModelFiles;
-use crate::models::quantization::BackboneQuantization;
 use crate::training::stop_flag::StopFlag;
 use crate::{Error, Result, device, generation};
 
@@ -51,7 +50,7 @@ pub fn compare(wishes: &Wishes, stop: &StopFlag, told: &mut dyn FnMut(News)) -> 
         Err(Error::Stopped) => return Ok(Outcome::Stopped { answers: 0 }),
         selection => selection?,
     };
-    selection.notices.extend(about_variants(&variants));
+    selection.notices.extend(variants::about(&variants));
     let settings = SamplerSettings {
         seed: Some(wishes.settings.seed.unwrap_or(SEED)),
         max_tokens: Some(wishes.settings.max_tokens.unwrap_or(MAX_TOKENS)),
@@ -120,39 +119,6 @@ fn generation_settings(settings: &SamplerSettings) -> generation::SamplerSetting
         seed: settings.seed,
         max_tokens: settings.max_tokens,
     }
-}
-
-/// What makes variants less alike than their names say.
-fn about_variants(variants: &[Variant]) -> Vec<String> {
-    let Some((base, tuned)) = variants.split_first() else {
-        return Vec::new();
-    };
-    let mut notices: Vec<String> = { tuned.iter() }
-        .filter_map(|variant| variant.adapter.as_ref()?.warning.clone())
-        .collect();
-    if base.quantization != BackboneQuantization::AS_STORED
-        && let Some(first) = tuned.first()
-    {
-        notices.push(format!(
-            "the model is kept in the form that {} was trained beside, also where {} answers",
-            first.name, base.name
-        ));
-    }
-    for variant in tuned {
-        if variant.template().source() != base.template().source() {
-            notices.push(format!(
-                "{} was trained with another chat template than {}'s and answers with that",
-                variant.name, base.name
-            ));
-        }
-        if variant.quantization != base.quantization {
-            notices.push(format!(
-                "{} was trained beside the model in another form than the one in which {} answers",
-                variant.name, base.name
-            ));
-        }
-    }
-    notices
 }
 
 /// What answers depend on.
