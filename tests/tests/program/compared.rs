@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use stepladder_tests::{golden_path, root};
+use stepladder_tests::root;
 
 use super::program::{Answer, Home};
 
@@ -53,7 +53,10 @@ impl Runs {
             self.path("short-lora"),
             self.path(out),
         );
-        let mut arguments = vec!["compare", "--out", &out, "--max-tokens", "80"];
+        let mut arguments = vec!["compare", "--out", &out];
+        if !more.contains(&"--max-tokens") {
+            arguments.extend(["--max-tokens", "80"]);
+        }
         if !more.contains(&"--adapter") {
             arguments.extend(["--adapter", &ladder, "--adapter", &lora]);
         }
@@ -260,7 +263,13 @@ fn what_cannot_be_compared_says_why() {
     let row = serde_json::json!({"question": "why?", "answer": long}).to_string();
     let unmatchable = runs.file("long.jsonl", &row);
     let ladder = runs.path("short-ladder");
-    let other = golden_path("backbones/llama3").display().to_string();
+    let other = model_copy(runs, "other-model");
+    let weights = other.join("model.safetensors");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    let end = bytes.len();
+    bytes[end - 4096..].fill(0);
+    std::fs::write(&weights, bytes).unwrap();
+    let other = other.display().to_string();
     let foreign = runs.home.path().join("foreign");
     std::fs::create_dir_all(&foreign).unwrap();
     std::fs::write(foreign.join("report.html"), "mine").unwrap();
@@ -342,25 +351,26 @@ fn what_cannot_be_compared_says_why() {
     assert_eq!(failed.events()[0]["code"], "dataset_empty");
 }
 
-/// A model folder like another, without a chat template.
-fn without_template(runs: &Runs) -> PathBuf {
-    let folder = runs.home.path().join("mute-model");
+/// A copy of the built-in model's folder, to be changed.
+fn model_copy(runs: &Runs, name: &str) -> PathBuf {
+    let folder = runs.home.path().join(name);
     std::fs::create_dir_all(&folder).unwrap();
     for entry in std::fs::read_dir(root().join("assets/builtin-model")).unwrap() {
         let path = entry.unwrap().path();
         std::fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
     }
-    let config = folder.join("tokenizer_config.json");
-    let mut fields: Value = serde_json::from_slice(&std::fs::read(&config).unwrap()).unwrap();
-    fields.as_object_mut().unwrap().remove("chat_template");
-    std::fs::write(&config, fields.to_string()).unwrap();
     folder
 }
 
 #[test]
 fn a_model_without_a_template_says_so() {
     let runs = runs();
-    let model = without_template(runs).display().to_string();
+    let folder = model_copy(runs, "mute-model");
+    let config = folder.join("tokenizer_config.json");
+    let mut fields: Value = serde_json::from_slice(&std::fs::read(&config).unwrap()).unwrap();
+    fields.as_object_mut().unwrap().remove("chat_template");
+    std::fs::write(&config, fields.to_string()).unwrap();
+    let model = folder.display().to_string();
     let answer = runs.compare("mute", &["--model", &model]);
     assert_eq!(answer.code(), Some(1));
     assert!(
