@@ -1,6 +1,7 @@
 //! Stepladder's engine: all the work, no pixels.
 
 pub mod adapters;
+pub mod comparison;
 pub mod datasets;
 pub mod device;
 pub mod error;

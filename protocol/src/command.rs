@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChatMessage, CheckCommand, DataOptions, ExportFormat, Method, RunConfig, SamplerSettings,
+    ChatMessage, CheckCommand, CompareCommand, DataOptions, ExportFormat, Method, RunConfig,
+    SamplerSettings,
 };
 
 /// A job's name, chosen by the client and unique among the jobs that have not ended.
@@ -26,8 +27,8 @@ impl std::fmt::Display for JobId {
     }
 }
 
-/// A request. `train`, `chat`, `inspect`, `estimate`, `check`, `export`, `devices` and `models` start a job; the others
-/// act on one.
+/// A request. `train`, `chat`, `inspect`, `estimate`, `check`, `compare`, `export`, `devices` and `models` start a
+/// job; the others act on one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
@@ -47,6 +48,8 @@ pub enum Command {
     Estimate(Box<EstimateCommand>),
     /// Hold the memory plan against measurements.
     Check(CheckCommand),
+    /// Let a model and its adapters answer the same questions.
+    Compare(Box<CompareCommand>),
     /// Write an adapter for elsewhere.
     Export(ExportCommand),
     /// List what can compute here.

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChatReady, ChatSummary, CheckSummary, CheckedCell, DatasetPreview, DeviceReport, ErrorReport,
-    EvaluationRow, ExportReport, JobId, MemoryReport, ModelInfo, ModelList, ReadingProgress,
-    ReplyStats, RunMemory, SampleRow, StepRow,
+    AnswerGiven, ChatReady, ChatSummary, CheckSummary, CheckedCell, ComparedQuestion,
+    ComparisonProgress, ComparisonReport, ComparisonStarted, DatasetPreview, DeviceReport,
+    ErrorReport, EvaluationRow, ExportReport, JobId, MemoryReport, ModelInfo, ModelList,
+    ReadingProgress, ReplyStats, RunMemory, SampleRow, StepRow,
 };
 
 /// An event and the job it is about: `{"event":"step","step":12,...,"job":"train"}`.
@@ -54,6 +55,14 @@ pub enum Event {
     Memory(RunMemory),
     /// A check of the memory plan has measured a cell.
     Checked(CheckedCell),
+    /// A comparison has its questions and variants.
+    ComparisonStarted(ComparisonStarted),
+    /// A question of a comparison, before its first answer.
+    Question(ComparedQuestion),
+    /// A variant has answered a question.
+    Answer(Box<AnswerGiven>),
+    /// How far a comparison has come.
+    Comparing(ComparisonProgress),
     /// A run made an update.
     Step(StepRow),
     /// A run was evaluated.
@@ -82,9 +91,9 @@ pub enum Event {
     Finished(Finished),
     /// The job was stopped on request.
     Stopped {
-        /// The run folder that `--resume` takes, if one was made.
+        /// The run folder that `--resume` takes, or a comparison's, if one was made.
         run: Option<String>,
-        /// Updates made so far.
+        /// Updates made so far, or answers given.
         step: usize,
     },
     /// The job could not be done.
@@ -189,6 +198,8 @@ pub enum Finished {
     Memory(MemoryReport),
     /// The memory plan was held against measurements.
     Check(CheckSummary),
+    /// Variants of a model were compared.
+    Comparison(Box<ComparisonReport>),
     /// The devices here.
     Devices(DeviceReport),
     /// An adapter was exported.

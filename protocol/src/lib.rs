@@ -9,6 +9,7 @@
 
 mod chat;
 mod command;
+mod comparison;
 mod data_options;
 mod dataset_preview;
 mod device_info;
@@ -29,6 +30,12 @@ pub use chat::{
 pub use command::{
     AdapterChoice, ChatCommand, ChatTurn, Command, EstimateCommand, ExportCommand, InspectCommand,
     JobId, JobRef, ModelsCommand, TrainCommand,
+};
+pub use comparison::{
+    AnswerGiven, AnswerOutcome, AnswerVerdict, BASE, CompareCommand, ComparedAnswer,
+    ComparedQuestion, ComparedRow, ComparedVariant, ComparisonDocument, ComparisonProgress,
+    ComparisonReport, ComparisonStarted, ComparisonTimes, Difference, TraceState, VariantProgress,
+    VariantReport, VariantTimes,
 };
 pub use data_options::{DataFormat, DataOptions, LossOn, TooLong, Traces};
 pub use dataset_preview::{

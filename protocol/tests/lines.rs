@@ -575,3 +575,127 @@ fn only_the_three_ends_end_a_job() {
     assert!(!Event::Rejected(report()).ends_job());
     assert!(!Event::Step(step()).ends_job());
 }
+
+fn comparison() -> ComparisonReport {
+    ComparisonReport {
+        questions: 2,
+        baseline: BASE.to_owned(),
+        variants: vec![VariantReport {
+            name: "a".to_owned(),
+            method: Some(Method::Xladder),
+            parameters: 10,
+            accuracy: Some(0.5),
+            right: 1,
+            wrong: 1,
+            not_judged: 0,
+            median_reasoning_tokens: Some(4.5),
+            mean_reasoning_tokens: Some(5.0),
+            answered: 1,
+            no_answer: 0,
+            truncated: 1,
+            no_trace: 1,
+            empty_trace: 0,
+            missing_trace: 1,
+            distinct_3: None,
+            total_tokens: 20,
+            difference: Some(Difference {
+                mean: -2.5,
+                low: None,
+                high: None,
+                pairs: 1,
+            }),
+            difference_both_right: None,
+        }],
+        model: "builtin".to_owned(),
+        question_source: "q.jsonl".to_owned(),
+        left_out_trained_on: 3,
+        settings: SamplerSettings::default(),
+        answer_pattern: None,
+        notices: Vec::new(),
+    }
+}
+
+#[test]
+fn a_comparison() {
+    let short =
+        r#"{"command":"compare","job":"j1","model":"builtin","adapters":["/runs/a"],"out":"/c"}"#;
+    let Command::Compare(command) = serde_json::from_str(short).unwrap() else {
+        panic!("not a comparison");
+    };
+    assert_eq!(
+        (command.baseline.as_str(), command.batch_size),
+        (BASE, 8),
+        "what is not said has a default"
+    );
+    assert_eq!((command.device.as_str(), command.limit), ("auto", None));
+    line(
+        Event::Answer(Box::new(AnswerGiven {
+            question: 1,
+            variant: 0,
+            answer: ComparedAnswer {
+                text: "<think>x</think>7".to_owned(),
+                answer_start: 16,
+                reasoning_tokens: 2,
+                total_tokens: 4,
+                trace: TraceState::Complete,
+                outcome: AnswerOutcome::Answered,
+                answer: Some("7".to_owned()),
+                verdict: AnswerVerdict::NotJudged,
+                finish: FinishReason::Stop,
+                distinct_3: Some(1.0),
+            },
+        }))
+        .of(&job()),
+        concat!(
+            r#"{"event":"answer","question":1,"variant":0,"text":"<think>x</think>7","answer_start":16,"#,
+            r#""reasoning_tokens":2,"total_tokens":4,"trace":"complete","outcome":"answered","answer":"7","#,
+            r#""verdict":"not_judged","finish":"stop","distinct_3":1.0,"job":"j1"}"#
+        ),
+    );
+    line(
+        Event::Comparing(ComparisonProgress {
+            variants: vec![VariantProgress {
+                done: 1,
+                total: 2,
+                tokens_per_second: None,
+            }],
+            elapsed_secs: 0.5,
+            remaining_secs: Some(0.5),
+        })
+        .of(&job()),
+        concat!(
+            r#"{"event":"comparing","variants":[{"done":1,"total":2,"tokens_per_second":null}],"#,
+            r#""elapsed_secs":0.5,"remaining_secs":0.5,"job":"j1"}"#
+        ),
+    );
+    line(
+        ComparisonDocument {
+            report: comparison(),
+            rows: vec![ComparedRow {
+                question: ComparedQuestion {
+                    number: 1,
+                    question: "2+2?".to_owned(),
+                    reference: None,
+                },
+                answers: Vec::new(),
+            }],
+        },
+        concat!(
+            r#"{"questions":2,"baseline":"base","variants":[{"name":"a","method":"xladder","parameters":10,"#,
+            r#""accuracy":0.5,"right":1,"wrong":1,"not_judged":0,"median_reasoning_tokens":4.5,"#,
+            r#""mean_reasoning_tokens":5.0,"answered":1,"no_answer":0,"truncated":1,"no_trace":1,"#,
+            r#""empty_trace":0,"missing_trace":1,"distinct_3":null,"total_tokens":20,"#,
+            r#""difference":{"mean":-2.5,"low":null,"high":null,"pairs":1},"difference_both_right":null}],"#,
+            r#""model":"builtin","question_source":"q.jsonl","left_out_trained_on":3,"#,
+            r#""settings":{"temperature":null,"top_k":null,"top_p":null,"min_p":null,"#,
+            r#""repetition_penalty":null,"seed":null,"max_tokens":null},"answer_pattern":null,"notices":[],"#,
+            r#""rows":[{"number":1,"question":"2+2?","reference":null,"answers":[]}]}"#
+        ),
+    );
+    let finished = Event::Finished(Finished::Comparison(Box::new(comparison())));
+    let text = serde_json::to_string(&finished).unwrap();
+    assert!(
+        text.starts_with(r#"{"event":"finished","kind":"comparison","questions":2,"#),
+        "{text}"
+    );
+}

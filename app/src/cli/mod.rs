@@ -10,6 +10,8 @@ mod chat_session;
 mod check;
 mod check_view;
 mod common;
+mod compare;
+mod compare_view;
 mod config_file;
 mod data_flags;
 mod dataset_view;
@@ -65,6 +67,8 @@ enum Verb {
     Inspect(inspect::InspectOptions),
     /// Say what memory training takes, part by part, before anything is downloaded
     Estimate(Box<estimate::EstimateOptions>),
+    /// Compare how long a model and its adapters reason, and how often they are right
+    Compare(Box<compare::CompareOptions>),
     /// Write an adapter for use elsewhere
     Export(export::ExportOptions),
     /// Show what can compute here, and its memory
@@ -94,6 +98,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Chat(options) => chat::run(&options, &terminal),
         Verb::Inspect(options) => inspect::run(&options),
         Verb::Estimate(options) => estimate::run(&options, &terminal),
+        Verb::Compare(options) => compare::run(&options, &terminal),
         Verb::Export(options) => export::run(&options),
         Verb::Devices(options) => devices::run(&options),
         Verb::Models(options) => models::run(&options),

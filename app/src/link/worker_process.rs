@@ -238,6 +238,7 @@ pub fn job_started_by(command: &Command) -> Option<&JobId> {
         Command::Inspect(inspect) => Some(&inspect.job),
         Command::Estimate(estimate) => Some(&estimate.job),
         Command::Check(check) => Some(&check.job),
+        Command::Compare(compare) => Some(&compare.job),
         Command::Export(export) => Some(&export.job),
         Command::Devices(asked) => Some(&asked.job),
         Command::Models(asked) => Some(&asked.job),

@@ -5,7 +5,7 @@
     clippy::expect_used,
     clippy::print_stdout,
     missing_docs,
-    reason = "tests fail by panicking"
+    reason = "tests fail by panicking, and say what they skip"
 )]
 
 mod chat;

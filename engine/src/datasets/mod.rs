@@ -6,7 +6,7 @@
 //! `fitting` makes it fit the context length: that is an [`example`]. [`store`] keeps them, [`layout`]
 //! and [`batch`] lay those of a step side by side. [`load`] goes the whole way and keeps account
 //! ([`report`]), so that nothing is dropped in silence; [`survey`] goes as far as one can without a
-//! model, [`first_look`] shows some rows without reading the rest.
+//! model, [`samples`] hands on what rows say, [`first_look`] shows some rows without reading the rest.
 //!
 //! Datasets know nothing of tensors or devices.
 
@@ -32,6 +32,7 @@ mod reading;
 pub mod recipe;
 pub mod report;
 pub mod row;
+pub mod samples;
 mod spill;
 pub mod split;
 pub mod store;

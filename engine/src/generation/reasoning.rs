@@ -36,13 +36,8 @@ pub struct ReasoningTracker {
 impl ReasoningTracker {
     /// For a reply to this prompt.
     pub fn new(prompt: &str) -> Self {
-        let opened = match (prompt.rfind(OPEN), prompt.rfind(CLOSE)) {
-            (Some(open), Some(close)) => open > close,
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
         Self {
-            state: if opened {
+            state: if leaves_block_open(prompt) {
                 State::Reasoning
             } else {
                 State::Undecided
@@ -124,6 +119,15 @@ impl ReasoningTracker {
 
 fn stretch(text: String, is_reasoning: bool) -> Option<Stretch> {
     (!text.is_empty()).then_some(Stretch { text, is_reasoning })
+}
+
+/// Whether a reply to this prompt begins within a think block.
+pub fn leaves_block_open(prompt: &str) -> bool {
+    match (prompt.rfind(OPEN), prompt.rfind(CLOSE)) {
+        (Some(open), Some(close)) => open > close,
+        (Some(_), None) => true,
+        (None, _) => false,
+    }
 }
 
 /// Splits an earlier reply into reasoning and answer, for chat templates that render them apart.

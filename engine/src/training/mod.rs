@@ -14,6 +14,7 @@ pub mod rehearsal;
 mod run_data;
 pub mod run_folder;
 mod run_memory;
+pub mod run_rows;
 mod start;
 mod status_file;
 pub mod stop_flag;

@@ -16,7 +16,7 @@ use super::trainer::RunOutcome;
 use crate::files::{TEMPORARY, remove_temporary_files, write_atomically, write_json_atomically};
 use crate::{Error, Result};
 
-const CONFIG: &str = "run.json";
+pub(super) const CONFIG: &str = "run.json";
 const METRICS: &str = "metrics.jsonl";
 const SAMPLES: &str = "samples.jsonl";
 const LOG: &str = "log.txt";

@@ -6,15 +6,17 @@ use std::path::Path;
 
 use stepladder_protocol::{
     AdapterChoice, ChatCommand, ChatReady, ChatTurn, CheckCommand, CheckSummary, CheckedCell,
-    DeviceReport, EstimateCommand, ExportCommand, ExportReport, FinishReason, Finished,
-    InspectCommand, MemoryReport, ModelList, ModelsCommand, ReplyStats, RunConfig, SamplerSettings,
-    finite,
+    CompareCommand, DeviceReport, EstimateCommand, ExportCommand, ExportReport, FinishReason,
+    Finished, InspectCommand, MemoryReport, ModelList, ModelsCommand, ReplyStats, RunConfig,
+    SamplerSettings, finite,
 };
 
 use parking_lot::Mutex;
 
+use super::comparing;
 use super::describe::{self, Told};
 use super::estimated;
+use crate::comparison::{self, News, Outcome};
 use crate::datasets::known_rows::KnownRows;
 use crate::datasets::reader::{find_sources, is_dataset_name};
 use crate::export::Written;
@@ -56,6 +58,14 @@ pub trait Jobs: Send + Sync + 'static {
         stop: &StopFlag,
         told: &mut dyn FnMut(&CheckedCell),
     ) -> Result<CheckSummary>;
+
+    /// Lets a model and its adapters answer the same questions.
+    fn compare(
+        &self,
+        command: &CompareCommand,
+        stop: &StopFlag,
+        told: &mut dyn FnMut(News),
+    ) -> Result<Outcome>;
 
     /// Writes an adapter for elsewhere.
     fn export(
@@ -129,6 +139,16 @@ impl Jobs for EngineJobs {
     ) -> Result<CheckSummary> {
         device::open(&command.device)?;
         training::check::run(device::threads(), command.cells, stop, told)
+    }
+
+    fn compare(
+        &self,
+        command: &CompareCommand,
+        stop: &StopFlag,
+        told: &mut dyn FnMut(News),
+    ) -> Result<Outcome> {
+        device::open(&command.device)?;
+        comparison::compare(&comparing::wishes(command), stop, told)
     }
 
     fn export(

@@ -10,10 +10,11 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use stepladder_protocol::{
-    ChatCommand, ChatSummary, CheckCommand, ErrorReport, Event, ExportCommand, Finished,
-    InspectCommand, Phase, TrainCommand, TrainSummary,
+    ChatCommand, ChatSummary, CheckCommand, CompareCommand, ErrorReport, Event, ExportCommand,
+    Finished, InspectCommand, Phase, TrainCommand, TrainSummary,
 };
 
+use super::comparing::{self, Comparing};
 use super::describe::Told;
 use super::jobs::{Jobs, RunTarget};
 use super::outbox::Outbox;
@@ -62,6 +63,7 @@ fn perform(job: &Job, jobs: &dyn Jobs, outbox: &Outbox) -> Event {
             .estimate(command)
             .map(|report| Event::Finished(Finished::Memory(report))),
         Work::Check(command) => check(job, command, jobs, outbox),
+        Work::Compare(command) => compare(job, command, jobs, outbox),
         Work::Export(command) => export(job, command, jobs, outbox),
         Work::Models(command) => jobs
             .models(command, &job.stop)
@@ -195,6 +197,17 @@ fn check(
         }
     })?;
     Ok(Event::Finished(Finished::Check(summary)))
+}
+
+fn compare(
+    job: &Job,
+    command: &CompareCommand,
+    jobs: &dyn Jobs,
+    outbox: &Outbox,
+) -> Result<Event, Error> {
+    let mut news = Comparing::new(&job.id, outbox, &job.stop);
+    let outcome = jobs.compare(command, &job.stop, &mut |told| news.tell(told))?;
+    Ok(comparing::end(outcome, command))
 }
 
 fn export(

@@ -6,6 +6,7 @@
 //! saves its checkpoint, their ends are told to whoever still reads, and the process ends, after four
 //! seconds in any case. So no worker ever outlives its client.
 
+mod comparing;
 pub mod describe;
 mod estimated;
 pub mod jobs;

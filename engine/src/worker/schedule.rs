@@ -1,7 +1,7 @@
 //! Which jobs there are and what is next: the shared state of the thread that reads commands and
 //! of the lanes that do the work.
 //!
-//! There are three lanes. The heavy one holds the device and runs one training run or chat at a time;
+//! There are three lanes. The heavy one holds the device and runs one training run, chat or comparison at a time;
 //! the light one looks at models and datasets, so that a run of hours does not keep a client from
 //! asking what a file holds; the quick one looks at devices, which a long file does not keep waiting.
 
@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use stepladder_protocol::{
-    ChatCommand, ChatTurn, CheckCommand, Command, ErrorReport, EstimateCommand, Event,
-    ExportCommand, InspectCommand, JobId, ModelsCommand, TrainCommand,
+    ChatCommand, ChatTurn, CheckCommand, Command, CompareCommand, ErrorReport, EstimateCommand,
+    Event, ExportCommand, InspectCommand, JobId, ModelsCommand, TrainCommand,
 };
 
 use super::outbox::Outbox;
@@ -23,7 +23,7 @@ const TURNS_AHEAD: usize = 16;
 /// One thread's worth of work at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// Training, chat, and measuring.
+    /// Training, chat, comparing, and measuring.
     Heavy,
     /// Looking at things.
     Light,
@@ -49,6 +49,8 @@ pub enum Work {
     Estimate(Box<EstimateCommand>),
     /// Memory, planned and measured.
     Check(CheckCommand),
+    /// Variants of a model, compared.
+    Compare(Box<CompareCommand>),
     /// An adapter for elsewhere.
     Export(ExportCommand),
     /// The list of devices.
@@ -203,6 +205,10 @@ impl Schedule {
             Command::Check(check) => {
                 let job = check.job.clone();
                 self.add(Lane::Heavy, job, Work::Check(check), Kind::Other)
+            }
+            Command::Compare(compare) => {
+                let job = compare.job.clone();
+                self.add(Lane::Heavy, job, Work::Compare(compare), Kind::Other)
             }
             Command::Export(export) => {
                 let job = export.job.clone();

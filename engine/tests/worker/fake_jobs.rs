@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use stepladder_engine::comparison::{News, Outcome};
 use stepladder_engine::export::Written;
 use stepladder_engine::training::progress::{
     EvaluationMetrics, Phase, Progress, RunStarted, StageProgress, StepMetrics,
@@ -184,6 +185,42 @@ impl Jobs for FakeJobs {
             fitted: CheckErrors::default(),
             others: CheckErrors::default(),
         })
+    }
+
+    fn compare(
+        &self,
+        command: &CompareCommand,
+        stop: &StopFlag,
+        told: &mut dyn FnMut(News),
+    ) -> Result<Outcome> {
+        told(News::Started(ComparisonStarted {
+            out: command.out.display().to_string(),
+            device: "CPU".to_owned(),
+            variants: Vec::new(),
+            baseline: command.baseline.clone(),
+            question_source: "q".to_owned(),
+            questions: 9,
+            left_out_trained_on: 0,
+            kept_answers: 0,
+        }));
+        let mut answers = 0;
+        while !stop.is_raised() {
+            answers += 1;
+            told(News::Question(ComparedQuestion {
+                number: answers,
+                question: "2+2?".to_owned(),
+                reference: None,
+            }));
+            for elapsed in 0..100 {
+                told(News::Progress(ComparisonProgress {
+                    variants: Vec::new(),
+                    elapsed_secs: f64::from(elapsed),
+                    remaining_secs: None,
+                }));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(Outcome::Stopped { answers })
     }
 
     fn export(

@@ -223,6 +223,31 @@ fn what_is_no_command_is_rejected() {
 }
 
 #[test]
+fn a_comparison_tells_each_question_and_keeps_its_answers_when_stopped() {
+    let mut worker = Worker::start();
+    worker.send_line(r#"{"command":"compare","job":"c","model":"m","adapters":[],"out":"/c"}"#);
+    while !matches!(
+        worker.next().event,
+        Event::Question(ComparedQuestion { number: 3, .. })
+    ) {}
+    worker.send(Command::Stop(job("c")));
+    let lines = worker.until_end("c");
+    let numbers: Vec<usize> = { lines.iter() }
+        .filter_map(|line| match &line.event {
+            Event::Question(question) => Some(question.number),
+            _ => None,
+        })
+        .collect();
+    let last = numbers.last().copied().unwrap_or(3);
+    assert!(numbers.iter().copied().eq(4..=last), "{numbers:?}");
+    let stopped = Event::Stopped {
+        run: Some("/c".to_owned()),
+        step: last,
+    };
+    assert_eq!(lines.last().unwrap().event, stopped);
+}
+
+#[test]
 fn a_check_tells_each_cell_and_stops_at_the_next() {
     let mut worker = Worker::start();
     let check = |job: &str, cells| {

@@ -13,6 +13,7 @@ mod agreement;
 mod backbones;
 mod batched;
 mod bitsandbytes;
+mod comparison;
 mod finite_differences;
 mod four_bit_heads;
 mod generation;

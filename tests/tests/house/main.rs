@@ -73,7 +73,7 @@ fn the_engine_knows_no_interface() {
 }
 
 /// Rooms of the engine, and the rooms each of them must not know.
-const FORBIDDEN: [(&str, &[&str]); 9] = [
+const FORBIDDEN: [(&str, &[&str]); 10] = [
     (
         "ops",
         &[
@@ -82,6 +82,7 @@ const FORBIDDEN: [(&str, &[&str]); 9] = [
             "datasets",
             "training",
             "generation",
+            "comparison",
             "worker",
             "memory",
         ],
@@ -99,8 +100,9 @@ const FORBIDDEN: [(&str, &[&str]); 9] = [
         &["ops", "adapters", "training", "generation", "worker"],
     ),
     ("memory", &["datasets", "training", "generation", "worker"]),
-    ("training", &["generation", "worker"]),
-    ("generation", &["datasets", "worker"]),
+    ("training", &["generation", "comparison", "worker"]),
+    ("generation", &["datasets", "comparison", "worker"]),
+    ("comparison", &["ops", "memory", "export", "worker"]),
     (
         "export",
         &["ops", "datasets", "training", "generation", "worker"],

@@ -11,6 +11,7 @@
 
 mod bad_input;
 mod checked;
+mod compared;
 mod datasets;
 mod disk_full;
 mod estimated;
