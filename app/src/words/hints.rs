@@ -91,6 +91,7 @@ fn sentence_for(flag: &str) -> Option<&'static str> {
         "--accept-changed-data" | "--config" => of_code("dataset_changed")?,
         "--show" => of_code("line_too_long")?,
         "--device" => CHOOSE_DEVICE,
+        "--answer-pattern" => "Give a pattern with one group around the answer, or none.",
         "--memory" | "--other-programs" => {
             "Set the memory limit to what the run may take, or leave it empty."
         }
@@ -220,8 +221,18 @@ mod tests {
         let mut texts = Vec::new();
         sources(&root.join("../engine/src"), &mut texts);
         sources(&root.join("src/link"), &mut texts);
-        // llama.cpp's own tool has this one.
-        let is_ours = |flag: &&str| *flag != "--merge";
+        // llama.cpp's own tool has the first; the others are colors of a comparison's report.
+        let others = [
+            "--merge",
+            "--both",
+            "--line",
+            "--neither",
+            "--one",
+            "--other",
+            "--quiet",
+            "--unjudged",
+        ];
+        let is_ours = |flag: &&str| !others.contains(flag);
         let flags = { texts.iter() }
             .flat_map(|text| text.split_whitespace())
             .filter_map(flag_of)
