@@ -1,6 +1,6 @@
 //! The Runs page: runs that go on now and runs that lie on disk.
 //!
-//! A [`Run`](run::Run) is both: what was last read of its folder, and what a worker of this window tells
+//! A [`Run`] is both: what was last read of its folder, and what a worker of this window tells
 //! of it. The list is read anew when something has changed on disk; figures are read for the runs that
 //! are looked at, and grow with the events of those that are on.
 

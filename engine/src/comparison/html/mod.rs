@@ -1,5 +1,5 @@
 //! `report.html`: the report in one file that needs nothing else and runs nothing. All foreign text
-//! passes [`escaped`]; a Content-Security-Policy keeps the rest out.
+//! passes `escaped`; a Content-Security-Policy keeps the rest out.
 
 mod charts;
 
