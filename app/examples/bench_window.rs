@@ -14,15 +14,14 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use egui::{Context, Ui, ViewportCommand};
 use mimalloc::MiMalloc;
-use stepladder::outside::{Desktop, Outside, Urgency, Wake};
+use stepladder::outside::{Desktop, Outside};
 use stepladder::state::settings::Settings;
 use stepladder::state::{Action, Page, State};
-use stepladder::window::{Window, native_options, refresh};
+use stepladder::window::{Window, native_options, wake};
 use stepladder_protocol::{RunConfig, RunState, RunStatus};
 
 #[global_allocator]
@@ -93,15 +92,8 @@ fn part(part: Part, began: Instant) -> Result<(), Problem> {
         "bench",
         native_options(),
         Box::new(move |creation| {
-            let context = creation.egui_ctx.clone();
-            let every = refresh(creation);
-            let wake: Wake = Arc::new(move |urgency| {
-                context.request_repaint_after(match urgency {
-                    Urgency::Now => Duration::from_millis(1),
-                    Urgency::Soon => every,
-                });
-            });
-            let mut outside = Desktop::with_worker(settings.clone(), wake, Some(worker()?))?;
+            let mut outside =
+                Desktop::with_worker(settings.clone(), wake(creation), Some(worker()?))?;
             let mut state = State::new(settings, 0.0);
             if part == Part::Training {
                 let mut effects = Vec::new();

@@ -27,13 +27,8 @@ pub fn models(data_folder: &Path) -> PathBuf {
     data_folder.join("models")
 }
 
-/// The folder of a new run: `runs/<time>-<method>` in the data folder, with a number behind it if
-/// there is one already. The time is in UTC, so that names sort and never depend on a time zone.
-pub fn new_run(data_folder: &Path, method: &str, now: SystemTime) -> PathBuf {
-    new_run_in(&data_folder.join("runs"), method, now)
-}
-
-/// The same in any folder of runs.
+/// The folder of a new run among others: `<time>-<method>`, with a number behind it if there is one
+/// already. The time is in UTC, so that names sort and never depend on a time zone.
 pub fn new_run_in(runs: &Path, method: &str, now: SystemTime) -> PathBuf {
     let secs = now
         .duration_since(UNIX_EPOCH)
@@ -87,10 +82,10 @@ mod tests {
     fn runs_get_names_of_their_own() {
         let home = tempfile::tempdir().unwrap();
         let now = UNIX_EPOCH + Duration::from_secs(1_795_499_071);
-        let first = new_run(home.path(), "ladder", now);
+        let first = new_run_in(&home.path().join("runs"), "ladder", now);
         assert_eq!(first, home.path().join("runs/2026-11-24T05-44-31-ladder"));
         std::fs::create_dir_all(&first).unwrap();
-        let second = new_run(home.path(), "ladder", now);
+        let second = new_run_in(&home.path().join("runs"), "ladder", now);
         assert_eq!(
             second,
             home.path().join("runs/2026-11-24T05-44-31-ladder-2")

@@ -15,11 +15,11 @@ use stepladder_protocol::{
 };
 
 use super::chat_session::{ChatSession, Reply, Sink};
-use super::common::{CommonOptions, at_least_one, not_negative, positive, share};
+use super::common::{CommonOptions, at_least_one};
 use super::failure::{Failure, Outcome};
 use super::interrupt::{Reaction, on_interrupt};
+use super::sampler_options::SamplerOptions;
 use super::terminal::Terminal;
-use super::train_options::absolute;
 use super::{config_file, json_output};
 use crate::text::visible;
 
@@ -38,21 +38,8 @@ pub struct ChatOptions {
     /// Instructions that stand above the conversation
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
-    /// 0 always takes the likeliest token, higher is more varied [default: the model's]
-    #[arg(long, value_name = "X", value_parser = not_negative, help_heading = "Sampling")]
-    temperature: Option<f64>,
-    /// Choose among the N likeliest tokens [default: the model's]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Sampling")]
-    top_k: Option<usize>,
-    /// Choose among the likeliest tokens that together reach this probability [default: the model's]
-    #[arg(long, value_name = "X", value_parser = share, help_heading = "Sampling")]
-    top_p: Option<f64>,
-    /// Leave out tokens less likely than this share of the likeliest one [default: the model's]
-    #[arg(long, value_name = "X", value_parser = share, help_heading = "Sampling")]
-    min_p: Option<f64>,
-    /// Above 1: say less often what was said already [default: the model's]
-    #[arg(long, value_name = "X", value_parser = positive, help_heading = "Sampling")]
-    repetition_penalty: Option<f64>,
+    #[command(flatten)]
+    sampler: SamplerOptions,
     /// Seed of the draw, to get the same reply again [default: another each time]
     #[arg(long, value_name = "N", help_heading = "Sampling")]
     seed: Option<u64>,
@@ -66,42 +53,19 @@ pub struct ChatOptions {
 
 impl ChatOptions {
     fn settings(&self) -> SamplerSettings {
-        SamplerSettings {
-            temperature: self.temperature,
-            top_k: self.top_k,
-            top_p: self.top_p,
-            min_p: self.min_p,
-            repetition_penalty: self.repetition_penalty,
-            seed: self.seed,
-            max_tokens: self.max_tokens,
-        }
+        self.sampler.settings(self.seed, self.max_tokens)
     }
 
     /// The model: as given, or the one the adapter's run was trained on, or the built-in one.
     fn model(&self) -> Result<String, Failure> {
-        if let Some(model) = &self.model {
-            return Ok(absolute(model.clone()));
-        }
-        let run = self.adapter.as_deref().map(|run| run.join("run.json"));
-        match run.filter(|file| file.is_file()) {
-            Some(file) => Ok(config_file::read(&file)?.model),
-            None => Ok("builtin".to_owned()),
-        }
+        config_file::model_or_that_of(self.model.as_deref(), self.adapter.as_deref())
     }
 }
 
 /// Chats.
 pub fn run(options: &ChatOptions, terminal: &Terminal) -> Result<Outcome, Failure> {
     let outcome = chat(options, terminal);
-    if let Err(Failure {
-        report: Some(report),
-        ..
-    }) = &outcome
-        && options.common.json
-    {
-        json_output::write_line(&Event::Failed(report.clone()))?;
-    }
-    outcome
+    options.common.tell_failure(outcome)
 }
 
 /// Replies that are being given, as the Ctrl-C handler sees them: 0 or 1.

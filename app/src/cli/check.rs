@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 use std::time::Instant;
 
-use stepladder_protocol::{CheckCommand, Command, Event, Finished, JobId, JobRef};
+use stepladder_protocol::{CheckCommand, Command, Event, Finished, JobId};
 
 use super::check_view;
 use super::common::CommonOptions;
 use super::failure::{Failure, Outcome};
-use super::interrupt::{Reaction, on_interrupt};
+use super::interrupt::stop_on_interrupt;
 use super::terminal::{Style, Terminal};
 use super::{json_output, one_job};
 
@@ -28,15 +28,7 @@ pub fn run(
     terminal: &Terminal,
 ) -> Result<Outcome, Failure> {
     let outcome = check(command, common, terminal);
-    if let Err(Failure {
-        report: Some(report),
-        ..
-    }) = &outcome
-        && common.json
-    {
-        json_output::write_line(&Event::Failed(report.clone()))?;
-    }
-    outcome
+    common.tell_failure(outcome)
 }
 
 fn check(
@@ -45,18 +37,8 @@ fn check(
     terminal: &Terminal,
 ) -> Result<Outcome, Failure> {
     let worker = common.start_worker()?;
-    let commands = worker.commands().clone();
-    {
-        let (job, terminal) = (command.job.clone(), terminal.clone());
-        on_interrupt(commands.clone(), move |time| {
-            let stop = Command::Stop(JobRef { job: job.clone() });
-            if time > 1 || commands.send(&stop).is_err() {
-                return Reaction::Exit;
-            }
-            terminal.line("stopping after this cell… (Ctrl-C again ends at once)");
-            Reaction::GoOn
-        })?;
-    }
+    let told = "stopping after this cell… (Ctrl-C again ends at once)";
+    stop_on_interrupt(worker.commands(), &command.job, terminal, told)?;
     worker.commands().send(&Command::Check(command))?;
 
     let style = Style::of(&io::stdout());

@@ -4,6 +4,10 @@ use clap::Args;
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error as WordError, StrDeserializer};
 use stepladder_engine::device::DeviceRequest;
+use stepladder_protocol::Event;
+
+use super::failure::{Failure, Outcome};
+use super::json_output;
 
 use crate::link::{LinkError, WorkerOptions, WorkerProcess};
 
@@ -29,6 +33,19 @@ impl CommonOptions {
     /// Starts a worker that computes with these flags' threads.
     pub fn start_worker(&self) -> Result<WorkerProcess, LinkError> {
         start_worker(self.threads)
+    }
+
+    /// Writes what went wrong to standard output too, where JSON is wanted there.
+    pub fn tell_failure(&self, outcome: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
+        if let Err(Failure {
+            report: Some(report),
+            ..
+        }) = &outcome
+            && self.json
+        {
+            json_output::write_line(&Event::Failed(report.clone()))?;
+        }
+        outcome
     }
 }
 

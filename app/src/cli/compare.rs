@@ -1,22 +1,20 @@
 //! `stepladder compare`: a model and its adapters answer the same questions.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::path::PathBuf;
 
 use clap::Args;
-use stepladder_protocol::{
-    BASE, Command, CompareCommand, ErrorReport, Event, Finished, JobId, JobRef, SamplerSettings,
-};
+use stepladder_protocol::{BASE, Command, CompareCommand, Event, Finished, JobId};
 
-use super::common::{CommonOptions, at_least_one, not_negative, positive, share};
+use super::common::{CommonOptions, at_least_one};
 use super::compare_view::{self, CompareView};
 use super::failure::{Failure, Outcome};
-use super::interrupt::{Reaction, on_interrupt};
+use super::interrupt::stop_on_interrupt;
+use super::places::{absolute_path, new_folder};
+use super::sampler_options::SamplerOptions;
 use super::terminal::{Style, Terminal};
 use super::train_options::absolute;
 use super::{config_file, json_output, one_job};
-use crate::data_folder;
 
 /// Questions answered side by side where nothing else is asked for.
 const BATCH_SIZE: usize = 8;
@@ -51,21 +49,8 @@ pub struct CompareOptions {
     /// Questions answered side by side [default: 8]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     batch_size: Option<usize>,
-    /// 0 always takes the likeliest token, higher is more varied [default: the model's]
-    #[arg(long, value_name = "X", value_parser = not_negative, help_heading = "Sampling")]
-    temperature: Option<f64>,
-    /// Choose among the N likeliest tokens [default: the model's]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Sampling")]
-    top_k: Option<usize>,
-    /// Choose among the likeliest tokens that together reach this probability [default: the model's]
-    #[arg(long, value_name = "X", value_parser = share, help_heading = "Sampling")]
-    top_p: Option<f64>,
-    /// Leave out tokens less likely than this share of the likeliest one [default: the model's]
-    #[arg(long, value_name = "X", value_parser = share, help_heading = "Sampling")]
-    min_p: Option<f64>,
-    /// Above 1: say less often what was said already [default: the model's]
-    #[arg(long, value_name = "X", value_parser = positive, help_heading = "Sampling")]
-    repetition_penalty: Option<f64>,
+    #[command(flatten)]
+    sampler: SamplerOptions,
     /// Seed of the draw; the same seed gives the same report [default: 42]
     #[arg(long, value_name = "N", help_heading = "Sampling")]
     seed: Option<u64>,
@@ -89,15 +74,7 @@ impl CompareOptions {
             baseline: self.baseline.clone().unwrap_or_else(|| BASE.to_owned()),
             out: self.out()?,
             limit: self.limit,
-            settings: SamplerSettings {
-                temperature: self.temperature,
-                top_k: self.top_k,
-                top_p: self.top_p,
-                min_p: self.min_p,
-                repetition_penalty: self.repetition_penalty,
-                seed: self.seed,
-                max_tokens: self.max_tokens,
-            },
+            settings: self.sampler.settings(self.seed, self.max_tokens),
             answer_pattern: self.answer_pattern.clone(),
             batch_size: self.batch_size.unwrap_or(BATCH_SIZE),
             device: { self.common.device.clone() }.unwrap_or_else(|| "auto".to_owned()),
@@ -106,54 +83,24 @@ impl CompareOptions {
 
     /// The model: as given, or the one that the first run was trained on, or the built-in one.
     fn model(&self) -> Result<String, Failure> {
-        if let Some(model) = &self.model {
-            return Ok(absolute(model.clone()));
-        }
-        let run = self.adapter.first().map(|run| run.join("run.json"));
-        match run.filter(|file| file.is_file()) {
-            Some(file) => Ok(config_file::read(&file)?.model),
-            None => Ok("builtin".to_owned()),
-        }
+        config_file::model_or_that_of(
+            self.model.as_deref(),
+            self.adapter.first().map(PathBuf::as_path),
+        )
     }
 
     fn out(&self) -> Result<PathBuf, Failure> {
         if let Some(out) = &self.out {
             return absolute_path(out);
         }
-        let folder = data_folder::data_folder().ok_or_else(|| {
-            Failure::usage(
-                "this system names no data folder",
-                "give --out, or set STEPLADDER_HOME",
-            )
-        })?;
-        let comparisons = folder.join("comparisons");
-        Ok(data_folder::new_run_in(
-            &comparisons,
-            "compare",
-            SystemTime::now(),
-        ))
+        new_folder("comparisons", "compare")
     }
-}
-
-fn absolute_path(path: &Path) -> Result<PathBuf, Failure> {
-    std::path::absolute(path).map_err(|error| {
-        let message = format!("the path {} cannot be used: {error}", path.display());
-        Failure::from(ErrorReport::new("io", message, "give another path"))
-    })
 }
 
 /// Compares.
 pub fn run(options: &CompareOptions, terminal: &Terminal) -> Result<Outcome, Failure> {
     let outcome = { options.command() }.and_then(|command| compare(command, options, terminal));
-    if let Err(Failure {
-        report: Some(report),
-        ..
-    }) = &outcome
-        && options.common.json
-    {
-        json_output::write_line(&Event::Failed(report.clone()))?;
-    }
-    outcome
+    options.common.tell_failure(outcome)
 }
 
 fn compare(
@@ -162,18 +109,8 @@ fn compare(
     terminal: &Terminal,
 ) -> Result<Outcome, Failure> {
     let worker = options.common.start_worker()?;
-    let commands = worker.commands().clone();
-    {
-        let (job, terminal) = (command.job.clone(), terminal.clone());
-        on_interrupt(commands.clone(), move |time| {
-            let stop = Command::Stop(JobRef { job: job.clone() });
-            if time > 1 || commands.send(&stop).is_err() {
-                return Reaction::Exit;
-            }
-            terminal.line("stopping: the answers so far are kept… (Ctrl-C again ends at once)");
-            Reaction::GoOn
-        })?;
-    }
+    let told = "stopping: the answers so far are kept… (Ctrl-C again ends at once)";
+    stop_on_interrupt(worker.commands(), &command.job, terminal, told)?;
     let mut view = CompareView::new(terminal);
     let out = command.out.display().to_string();
     worker
@@ -212,6 +149,7 @@ fn compare(
 mod tests {
     use super::*;
     use clap::Parser;
+    use stepladder_protocol::SamplerSettings;
 
     #[derive(Parser)]
     struct Parsed {

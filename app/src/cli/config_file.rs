@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use stepladder_protocol::RunConfig;
 
 use super::failure::Failure;
+use super::train_options::absolute;
 use crate::text::quoted;
 
 /// Reads a run config.
@@ -65,6 +66,18 @@ fn without_place(message: &str) -> &str {
     message
         .rsplit_once(" at line ")
         .map_or(message, |(message, _)| message)
+}
+
+/// The model that is named, or the one that a run was trained on, or the built-in one.
+pub fn model_or_that_of(model: Option<&str>, run: Option<&Path>) -> Result<String, Failure> {
+    if let Some(model) = model {
+        return Ok(absolute(model.to_owned()));
+    }
+    let config = run.map(|run| run.join("run.json"));
+    match config.filter(|file| file.is_file()) {
+        Some(file) => Ok(read(&file)?.model),
+        None => Ok("builtin".to_owned()),
+    }
 }
 
 #[cfg(test)]

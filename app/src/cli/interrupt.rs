@@ -3,9 +3,10 @@
 use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use stepladder_protocol::ErrorReport;
+use stepladder_protocol::{Command, ErrorReport, JobId, JobRef};
 
 use super::failure::{Failure, INTERRUPTED};
+use super::terminal::Terminal;
 use crate::link::Commands;
 
 /// What an interruption does.
@@ -33,5 +34,23 @@ pub fn on_interrupt(
     .map_err(|error| {
         let message = format!("Ctrl-C cannot be listened to: {error}");
         Failure::from(ErrorReport::new("interrupt", message, "please report this"))
+    })
+}
+
+/// Asks a job to stop at the first interruption, and says so; ends the program at the second.
+pub fn stop_on_interrupt(
+    commands: &Commands,
+    job: &JobId,
+    terminal: &Terminal,
+    told: &'static str,
+) -> Result<(), Failure> {
+    let (sender, terminal) = (commands.clone(), terminal.clone());
+    let stop = Command::Stop(JobRef { job: job.clone() });
+    on_interrupt(commands.clone(), move |time| {
+        if time > 1 || sender.send(&stop).is_err() {
+            return Reaction::Exit;
+        }
+        terminal.line(told);
+        Reaction::GoOn
     })
 }

@@ -26,6 +26,8 @@ mod interrupt;
 mod json_output;
 mod models;
 mod one_job;
+mod places;
+mod sampler_options;
 mod shape_options;
 mod terminal;
 mod train;

@@ -36,3 +36,13 @@ pub fn card_with<R>(
         })
         .inner
 }
+
+/// A card that fills its place.
+pub fn sheet(ui: &Ui) -> Frame {
+    let colors = palette(ui);
+    Frame::NONE
+        .fill(colors.surface)
+        .stroke(Stroke::new(1.0, colors.border))
+        .corner_radius(CornerRadius::same(CARD_RADIUS))
+        .inner_margin(Margin::same(space::S as i8))
+}

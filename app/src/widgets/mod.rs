@@ -22,7 +22,7 @@ mod token_text;
 pub use badge::{Tone, badge};
 pub use banner::banner;
 pub use button::{button, icon_button, link_button, primary_button, quiet_button};
-pub use card::{card, card_with};
+pub use card::{card, card_with, sheet};
 pub use chart::{Chart, ChartLine, ChartResponse, chart, no_chart};
 pub use choice::{Choice, dropdown, segmented, switch};
 pub use dialog::dialog;

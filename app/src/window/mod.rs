@@ -3,7 +3,7 @@
 
 mod options;
 
-pub use options::{native as native_options, refresh};
+pub use options::native as native_options;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,21 +39,25 @@ pub fn open() -> eframe::Result {
     )
 }
 
+/// Has the window drawn when news has come, as soon as that is to be seen.
+pub fn wake(creation: &CreationContext<'_>) -> Wake {
+    let context = creation.egui_ctx.clone();
+    let every = options::refresh(creation);
+    Arc::new(move |urgency| {
+        // Once: asked for without a delay, egui draws twice.
+        context.request_repaint_after(match urgency {
+            Urgency::Now => AT_ONCE,
+            Urgency::Soon => every,
+        });
+    })
+}
+
 impl Window<Desktop> {
     /// With real workers and the real disk.
     fn on_desktop(creation: &CreationContext<'_>) -> std::io::Result<Self> {
-        let context = creation.egui_ctx.clone();
-        let every = options::refresh(creation);
-        let wake: Wake = Arc::new(move |urgency| {
-            // Once: asked for without a delay, egui draws twice.
-            context.request_repaint_after(match urgency {
-                Urgency::Now => AT_ONCE,
-                Urgency::Soon => every,
-            });
-        });
         let folder = data_folder::data_folder();
         let (settings, notice) = disk::settings::load(folder.as_deref());
-        let outside = Desktop::new(settings.clone(), wake)?;
+        let outside = Desktop::new(settings.clone(), wake(creation))?;
         let mut window = Self::new(
             &creation.egui_ctx,
             State::new(settings, unix_secs()),

@@ -10,13 +10,14 @@ mod reply;
 mod transcript;
 mod variants;
 
-use egui::{CentralPanel, CornerRadius, Frame, Key, Margin, Modifiers, Panel, Popup, Stroke, Ui};
+use egui::{CentralPanel, Frame, Key, Margin, Modifiers, Panel, Popup, Ui};
 
 use super::Actions;
 use crate::state::chat::{ChatAction, Shown};
 use crate::state::{Action, State};
 use crate::theme::size::{CONVERSATIONS_WIDTH, DRAWER_WIDTH, MIDDLE_LEAST, READING_WIDTH};
-use crate::theme::{CARD_RADIUS, palette, space};
+use crate::theme::space;
+use crate::widgets::sheet;
 
 /// Draws it.
 pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
@@ -110,16 +111,6 @@ fn centered<R>(ui: &mut Ui, most: f32, content: impl FnOnce(&mut Ui) -> R) -> R 
         .inner
     })
     .inner
-}
-
-/// A card that fills its place.
-fn sheet(ui: &Ui) -> Frame {
-    let colors = palette(ui);
-    Frame::NONE
-        .fill(colors.surface)
-        .stroke(Stroke::new(1.0, colors.border))
-        .corner_radius(CornerRadius::same(CARD_RADIUS))
-        .inner_margin(Margin::same(space::S as i8))
 }
 
 fn act(actions: &mut Actions, action: ChatAction) {

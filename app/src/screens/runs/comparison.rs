@@ -3,14 +3,14 @@
 use egui::{Margin, ScrollArea, Ui};
 
 use super::curves::{color_of, dot, grid};
-use super::{Actions, look, name, sheet};
+use super::{Actions, look, name};
 use crate::state::State;
 use crate::state::runs::comparison::Difference;
 use crate::state::runs::run::Run;
 use crate::state::runs::view::ViewAction;
 use crate::text::{bytes, clock};
 use crate::theme::{Type, icons, palette, space};
-use crate::widgets::{button, caption, follow_focus, styled};
+use crate::widgets::{button, caption, follow_focus, sheet, styled};
 use crate::words::runs as words;
 
 const COLUMN: f32 = 150.0;

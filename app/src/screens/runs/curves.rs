@@ -2,7 +2,7 @@
 
 use egui::{Color32, Id, Margin, Tooltip, Ui};
 
-use super::{Actions, look, name, sheet};
+use super::{Actions, look, name};
 use crate::state::State;
 use crate::state::runs::columns::{Figure, XAxis};
 use crate::state::runs::curve::Curve;
@@ -13,7 +13,7 @@ use crate::text::clock;
 use crate::theme::{Type, icons, palette, space};
 use crate::widgets::{
     Chart, ChartLine, Choice, Tone, banner, caption, chart, empty, no_chart, quiet_button,
-    segmented, styled,
+    segmented, sheet, styled,
 };
 use crate::words::runs as words;
 

@@ -4,7 +4,7 @@ use egui::{Align, Frame, Label, Layout, Margin, Ui, vec2};
 
 use super::super::shortcuts::{self, Shortcut};
 use super::list::tone;
-use super::{Actions, model_and_data, name, sheet};
+use super::{Actions, model_and_data, name};
 use crate::state::runs::live::{End, LiveRun, Stage};
 use crate::state::runs::run::{Offer, Run, Standing};
 use crate::state::runs::{NamingAction, RunsAction};
@@ -13,7 +13,7 @@ use crate::text::{bytes, clock, rate, visible};
 use crate::theme::{Type, icons, palette, space};
 use crate::widgets::{
     Tone, badge, banner, button, caption, figure, icon_button, primary_button, progress,
-    quiet_button, styled, text_field,
+    quiet_button, sheet, styled, text_field,
 };
 use crate::words::{self as all_words, runs as words};
 

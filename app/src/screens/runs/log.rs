@@ -3,13 +3,13 @@
 use egui::{Margin, ScrollArea, Ui};
 
 use super::super::copy_icon;
-use super::{Actions, sheet};
+use super::Actions;
 use crate::state::runs::live::Note;
 use crate::state::runs::run::Run;
 use crate::state::{Action, State};
 use crate::text::visible;
 use crate::theme::{Type, palette, space};
-use crate::widgets::{button, caption, styled};
+use crate::widgets::{button, caption, sheet, styled};
 use crate::words::runs as words;
 
 const LEAST_HEIGHT: f32 = 220.0;

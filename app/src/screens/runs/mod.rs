@@ -11,7 +11,7 @@ mod log;
 
 pub use list::row_id;
 
-use egui::{CentralPanel, CornerRadius, Frame, Margin, Panel, ScrollArea, Stroke, Ui};
+use egui::{CentralPanel, Frame, Margin, Panel, ScrollArea, Ui};
 
 use super::Actions;
 use crate::state::runs::RunsAction;
@@ -20,8 +20,8 @@ use crate::state::runs::view::{Tab, ViewAction};
 use crate::state::setup::BUILTIN;
 use crate::state::{Action, Page, State};
 use crate::text::visible;
-use crate::theme::{CARD_RADIUS, icons, palette, space};
-use crate::widgets::{Choice, Tone, banner, button, empty, follow_focus, segmented};
+use crate::theme::{icons, space};
+use crate::widgets::{Choice, Tone, banner, button, empty, follow_focus, segmented, sheet};
 use crate::words::fine_tune::{BUILTIN_MODEL, SAMPLE_NAME};
 use crate::words::runs as words;
 
@@ -73,16 +73,6 @@ fn nothing(ui: &mut Ui, state: &State, actions: &mut Actions) {
             }
         }),
     }
-}
-
-/// A card that fills its place.
-fn sheet(ui: &Ui) -> Frame {
-    let colors = palette(ui);
-    Frame::NONE
-        .fill(colors.surface)
-        .stroke(Stroke::new(1.0, colors.border))
-        .corner_radius(CornerRadius::same(CARD_RADIUS))
-        .inner_margin(Margin::same(space::S as i8))
 }
 
 fn one(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
