@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FinishReason, JobId, Method, SamplerSettings};
+use crate::{FinishReason, JobId, MatchedReport, Method, SamplerSettings, TrainMatched};
 
 /// The name of the model without an adapter.
 pub const BASE: &str = "base";
@@ -23,8 +23,12 @@ pub struct CompareCommand {
     pub job: JobId,
     /// `builtin`, a model folder or a GGUF file.
     pub model: String,
-    /// Run folders or adapter folders; at least one. The base answers first in any case.
+    /// Run folders or adapter folders; at least one, unless runs are trained first. The base answers
+    /// first in any case.
     pub adapters: Vec<PathBuf>,
+    /// Trains the runs that are compared, instead of taking some that are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_matched: Option<TrainMatched>,
     /// A file or folder of questions, with or without reference answers; `builtin`: the questions
     /// inside the program. None: these for the built-in model, otherwise what the first run held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -244,6 +248,9 @@ pub struct ComparisonReport {
     pub answer_pattern: Option<String>,
     /// What the user should know, a sentence each.
     pub notices: Vec<String>,
+    /// What the methods did over all seeds, where they were trained alike for this comparison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched: Option<MatchedReport>,
 }
 
 /// What a variant did. Lengths are of the replies that came to an answer; what was cut off or gave

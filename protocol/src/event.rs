@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AnswerGiven, ChatReady, ChatSummary, CheckSummary, CheckedCell, ComparedQuestion,
     ComparisonProgress, ComparisonReport, ComparisonStarted, DatasetPreview, DeviceReport,
-    ErrorReport, EvaluationRow, ExportReport, JobId, MemoryReport, ModelInfo, ModelList,
-    ReadingProgress, ReplyStats, RunMemory, SampleRow, StepRow,
+    ErrorReport, EvaluationRow, ExportReport, JobId, MatchedRunBegun, MatchedRuns, MemoryReport,
+    ModelInfo, ModelList, ReadingProgress, ReplyStats, RunMemory, SampleRow, StepRow,
 };
 
 /// An event and the job it is about: `{"event":"step","step":12,...,"job":"train"}`.
@@ -55,6 +55,10 @@ pub enum Event {
     Memory(RunMemory),
     /// A check of the memory plan has measured a cell.
     Checked(CheckedCell),
+    /// Runs are trained alike before they are compared.
+    MatchedRuns(MatchedRuns),
+    /// The next of them begins.
+    MatchedRun(MatchedRunBegun),
     /// A comparison has its questions and variants.
     ComparisonStarted(ComparisonStarted),
     /// A question of a comparison, before its first answer.

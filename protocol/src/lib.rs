@@ -16,6 +16,7 @@ mod device_info;
 mod error_report;
 mod event;
 mod export;
+mod matched;
 mod memory_check;
 mod memory_report;
 mod metrics;
@@ -48,6 +49,10 @@ pub use event::{
     Event, EventLine, Finished, Hello, Phase, PhaseProgress, RunStarted, TrainSummary,
 };
 pub use export::{ExportFormat, ExportReport};
+pub use matched::{
+    Interval, MatchedReport, MatchedRun, MatchedRunBegun, MatchedRuns, MethodPair, MethodReport,
+    TrainMatched,
+};
 pub use memory_check::{CheckCommand, CheckErrors, CheckSummary, CheckedCell};
 pub use memory_report::{
     MeasuredParts, MemoryParts, MemoryReport, MethodEstimate, RunMemory, Switched, Verdict,

@@ -612,6 +612,7 @@ fn comparison() -> ComparisonReport {
         settings: SamplerSettings::default(),
         answer_pattern: None,
         notices: Vec::new(),
+        matched: None,
     }
 }
 

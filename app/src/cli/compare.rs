@@ -70,6 +70,7 @@ impl CompareOptions {
             adapters: { self.adapter.iter() }
                 .map(|path| absolute_path(path))
                 .collect::<Result<_, _>>()?,
+            train_matched: None,
             data: self.data.clone().map(absolute),
             baseline: self.baseline.clone().unwrap_or_else(|| BASE.to_owned()),
             out: self.out()?,

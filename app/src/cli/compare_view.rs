@@ -269,6 +269,7 @@ mod tests {
             settings: SamplerSettings::default(),
             answer_pattern: None,
             notices: Vec::new(),
+            matched: None,
         };
         report(&compared, "/c", Style::Plain)
     }

@@ -376,6 +376,7 @@ impl Work<'_> {
                 notices: { self.selection.notices.iter().cloned() }
                     .chain(report_files::without_room(&rows))
                     .collect(),
+                matched: None,
             },
             rows,
         };

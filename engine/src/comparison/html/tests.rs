@@ -46,6 +46,7 @@ fn document() -> ComparisonDocument {
             settings: SamplerSettings::default(),
             answer_pattern: Some(HOSTILE.to_owned()),
             notices: vec![HOSTILE.to_owned()],
+            matched: None,
         },
         rows,
     }
