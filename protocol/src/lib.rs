@@ -50,8 +50,8 @@ pub use event::{
 };
 pub use export::{ExportFormat, ExportReport};
 pub use matched::{
-    Interval, MatchedReport, MatchedRun, MatchedRunBegun, MatchedRuns, MethodPair, MethodReport,
-    TrainMatched,
+    Interval, MatchedReport, MatchedRun, MatchedRunBegun, MatchedRuns, MethodPair, MethodPeak,
+    MethodReport, TrainMatched,
 };
 pub use memory_check::{CheckCommand, CheckErrors, CheckSummary, CheckedCell};
 pub use memory_report::{

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Method;
+use crate::{Method, Switch};
 
 /// What is trained before it is compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,10 +35,11 @@ impl Default for TrainMatched {
 /// What is trained alike, told once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MatchedRuns {
-    /// The runs in the order in which they are made.
+    /// The runs in the order in which they are made. One step of each method follows, with activations
+    /// kept where its runs recompute them and the other way round, for its memory.
     pub runs: Vec<MatchedRun>,
-    /// Steps of each.
-    pub steps: usize,
+    /// Steps of each; `null`: as many as its passes over the data take.
+    pub steps: Option<usize>,
     /// Whether all methods train as many parameters as each other, to a thousandth.
     pub parameters_match: bool,
 }
@@ -119,10 +120,20 @@ pub struct MethodReport {
     pub no_trace: usize,
     /// Lowest loss on held-out examples of each run.
     pub best_evaluation_loss: Vec<Option<f64>>,
-    /// Most memory that a training run of it had in use at once; `null` where it is not measured.
-    pub measured_peak_bytes: Option<u64>,
-    /// What was planned for that run.
-    pub estimated_peak_bytes: Option<u64>,
+    /// Most memory that training took: as it was trained, then with activations kept instead of
+    /// recomputed, or the other way round.
+    pub peaks: Vec<MethodPeak>,
+}
+
+/// Memory of training with one method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MethodPeak {
+    /// Whether activations were recomputed.
+    pub recompute: Switch,
+    /// Most bytes in use at once, of all its runs; `null` where it is not measured.
+    pub measured_bytes: Option<u64>,
+    /// The same as it was planned.
+    pub estimated_bytes: u64,
 }
 
 /// One method minus another, run by run of the same seed.

@@ -10,6 +10,7 @@ use super::common::{CommonOptions, at_least_one};
 use super::compare_view::{self, CompareView};
 use super::failure::{Failure, Outcome};
 use super::interrupt::stop_on_interrupt;
+use super::matched_options::MatchedOptions;
 use super::places::{absolute_path, new_folder};
 use super::sampler_options::SamplerOptions;
 use super::terminal::{Style, Terminal};
@@ -26,8 +27,10 @@ pub struct CompareOptions {
     #[arg(long, value_name = "M")]
     model: Option<String>,
     /// A run folder whose adapter is compared with the base; may be given several times
-    #[arg(long, value_name = "RUN", required = true)]
+    #[arg(long, value_name = "RUN", required_unless_present = "train_matched")]
     adapter: Vec<PathBuf>,
+    #[command(flatten)]
+    matched: MatchedOptions,
     /// A file of questions, with reference answers or without, or `builtin` [default: the built-in
     /// questions for the built-in model, else what the first run held out]
     #[arg(long, value_name = "D")]
@@ -70,7 +73,7 @@ impl CompareOptions {
             adapters: { self.adapter.iter() }
                 .map(|path| absolute_path(path))
                 .collect::<Result<_, _>>()?,
-            train_matched: None,
+            train_matched: self.matched.wanted(),
             data: self.data.clone().map(absolute),
             baseline: self.baseline.clone().unwrap_or_else(|| BASE.to_owned()),
             out: self.out()?,
@@ -94,7 +97,11 @@ impl CompareOptions {
         if let Some(out) = &self.out {
             return absolute_path(out);
         }
-        new_folder("comparisons", "compare")
+        let purpose = match self.matched.train_matched {
+            true => "matched",
+            false => "compare",
+        };
+        new_folder("comparisons", purpose)
     }
 }
 
@@ -150,7 +157,7 @@ fn compare(
 mod tests {
     use super::*;
     use clap::Parser;
-    use stepladder_protocol::SamplerSettings;
+    use stepladder_protocol::{SamplerSettings, TrainMatched};
 
     #[derive(Parser)]
     struct Parsed {
@@ -180,10 +187,27 @@ mod tests {
     }
 
     #[test]
+    fn runs_are_trained_where_that_is_asked_for() {
+        let command = |flags: &[&str]| parse(flags).unwrap().command().unwrap();
+        let matched = command(&["--train-matched"]);
+        assert_eq!(matched.train_matched, Some(TrainMatched::default()));
+        assert!(matched.adapters.is_empty());
+        assert!(matched.out.to_string_lossy().ends_with("-matched"));
+        let flags = ["--train-matched", "--quick", "--seeds", "1", "--steps", "9"];
+        let quick = command(&flags).train_matched.unwrap();
+        assert_eq!((quick.seeds, quick.steps, quick.quick), (1, Some(9), true));
+        assert_eq!(quick.data, ["builtin"]);
+    }
+
+    #[test]
     fn what_makes_no_sense_is_wrong_usage() {
         for wrong in [
             "",
             "--model builtin",
+            "--adapter a --train-matched",
+            "--adapter a --seeds 2",
+            "--quick",
+            "--train-matched --seeds 0",
             "--adapter a --limit 0",
             "--adapter a --batch-size 0",
             "--adapter a --temperature -1",

@@ -5,6 +5,7 @@ use stepladder_protocol::{
 };
 
 use super::inspect::reading;
+use super::matched_view::{self, RunsUnderWay};
 use super::terminal::{Style, Terminal};
 use crate::text::{clock, count, excerpt, quoted, rate, thousands, visible};
 
@@ -15,6 +16,7 @@ const NAME: usize = 32;
 pub struct CompareView<'a> {
     terminal: &'a Terminal,
     names: Vec<String>,
+    runs: RunsUnderWay,
 }
 
 impl<'a> CompareView<'a> {
@@ -24,6 +26,7 @@ impl<'a> CompareView<'a> {
         Self {
             terminal,
             names: Vec::new(),
+            runs: RunsUnderWay::default(),
         }
     }
 
@@ -43,6 +46,17 @@ impl<'a> CompareView<'a> {
                     self.terminal.line(&line);
                 }
             }
+            Event::MatchedRuns(runs) => {
+                for line in self.runs.begin(runs) {
+                    self.terminal.line(&line);
+                }
+            }
+            Event::MatchedRun(begun) => {
+                let line = self.runs.next(*begun);
+                self.terminal.line(&line);
+            }
+            Event::Started(started) => self.runs.has_steps(started.total_steps),
+            Event::Step(row) => self.terminal.status(&self.runs.step(row)),
             Event::Comparing(progress) => self.terminal.status(&self.progress(progress)),
             _ => {}
         }
@@ -140,6 +154,9 @@ pub fn report(report: &ComparisonReport, out: &str, style: Style) -> String {
     ));
     for variant in &report.variants {
         text.push_str(&difference(variant, &report.baseline));
+    }
+    if let Some(found) = &report.matched {
+        text.push_str(&matched_view::report(found, style));
     }
     text.push_str(&format!(
         "\nreport  {}\n",

@@ -24,6 +24,8 @@ mod inspect;
 mod inspect_view;
 mod interrupt;
 mod json_output;
+mod matched_options;
+mod matched_view;
 mod models;
 mod one_job;
 mod places;

@@ -71,9 +71,7 @@ impl AnswerFile {
     pub fn open(folder: &Path, settings: &Settings) -> Result<(Self, Vec<StoredAnswer>)> {
         std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         let path = folder.join(ANSWERS);
-        if !path.exists() {
-            refuse_foreign(folder)?;
-        }
+        refuse_foreign(folder)?;
         let lock = lock(folder)?;
         remove_temporary_files(folder)?;
         let bytes = match path.exists() {
@@ -181,7 +179,10 @@ fn refused(folder: &Path, problem: String, hint: &str) -> Error {
 }
 
 /// A folder whose files are not ours is left alone.
-fn refuse_foreign(folder: &Path) -> Result<()> {
+pub(super) fn refuse_foreign(folder: &Path) -> Result<()> {
+    if folder.join(ANSWERS).exists() {
+        return Ok(());
+    }
     let foreign = { RESULTS.iter().chain(&["run.json"]) }.find(|name| folder.join(name).exists());
     foreign.map_or(Ok(()), |name| {
         let problem = format!("holds {name}, and no comparison");

@@ -5,7 +5,8 @@
 //! answered, [`counting`] says what of a reply is reasoning, [`extraction`] finds its final answer,
 //! [`statistics`] and [`summary`] make figures of it. [`answer_file`] keeps each answer as it comes;
 //! [`csv`],
-//! [`html`] and [`report_files`] write the report. [`work`] goes the whole way, from [`wishes`] to the end.
+//! [`html`] and [`report_files`] write the report. [`matched`] trains what is compared, where that is asked
+//! for. [`work`] goes the whole way, from [`wishes`] to the end.
 
 pub mod answer_file;
 pub mod answering;
@@ -13,6 +14,7 @@ pub mod counting;
 pub mod csv;
 pub mod extraction;
 pub mod html;
+pub mod matched;
 pub mod numbers;
 pub mod questions;
 pub mod report_files;

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use stepladder_protocol::Difference;
+use stepladder_protocol::{Difference, Interval};
 
 /// Resamples of a bootstrap.
 pub const RESAMPLES: usize = 10_000;
@@ -59,6 +59,47 @@ fn interval(differences: &[f64], stream: u64) -> Option<(f64, f64)> {
         sum / count as f64
     };
     let mut means: Vec<f64> = (0..RESAMPLES).map(resample).collect();
+    means.sort_by(f64::total_cmp);
+    Some((percentile(&means, TAIL)?, percentile(&means, 1.0 - TAIL)?))
+}
+
+/// The mean of a table of questions for each seed, with its 95 % percentile bootstrap interval. A resample
+/// draws seeds and then questions anew; every drawn seed answers the same drawn questions. Where a seed
+/// has no figure for a question it counts for nothing.
+pub fn over_seeds_and_questions(table: &[Vec<Option<f64>>], stream: u64) -> Option<Interval> {
+    let values: Vec<f64> = table.iter().flatten().flatten().copied().collect();
+    let mean = mean(&values)?;
+    let asked = (0..table[0].len()).filter(|question| {
+        let mut seeds = table.iter();
+        seeds.any(|seed| seed[*question].is_some())
+    });
+    let (low, high) = (asked.count() > 1)
+        .then(|| crossed_interval(table, stream))
+        .flatten()
+        .unzip();
+    Some(Interval {
+        mean,
+        low,
+        high,
+        replies: values.len(),
+    })
+}
+
+fn crossed_interval(table: &[Vec<Option<f64>>], stream: u64) -> Option<(f64, f64)> {
+    let mut random = Stream::new(stream);
+    let mut resample = |_| {
+        let seeds: Vec<usize> = table.iter().map(|_| random.below(table.len())).collect();
+        let (mut sum, mut count) = (0.0, 0);
+        for _ in 0..table[0].len() {
+            let question = random.below(table[0].len());
+            for value in seeds.iter().filter_map(|seed| table[*seed][question]) {
+                sum += value;
+                count += 1;
+            }
+        }
+        (count > 0).then(|| sum / f64::from(count))
+    };
+    let mut means: Vec<f64> = (0..RESAMPLES).filter_map(&mut resample).collect();
     means.sort_by(f64::total_cmp);
     Some((percentile(&means, TAIL)?, percentile(&means, 1.0 - TAIL)?))
 }
@@ -147,6 +188,40 @@ mod tests {
         let mut stream = Stream::new(0);
         let first: Vec<usize> = (0..8).map(|_| stream.below(100)).collect();
         assert_eq!(first, [77, 90, 92, 57, 22, 53, 38, 90]);
+    }
+
+    #[test]
+    fn seeds_that_disagree_widen_an_interval() {
+        let seed = |offset: f64| -> Vec<Option<f64>> {
+            (0..100)
+                .map(|n| Some(offset + (n * 37 % 11) as f64))
+                .collect()
+        };
+        let width = |table: &[Vec<Option<f64>>]| {
+            let found = over_seeds_and_questions(table, 1).unwrap();
+            assert!(found.low.unwrap() < found.mean && found.mean < found.high.unwrap());
+            found.high.unwrap() - found.low.unwrap()
+        };
+        let alike = width(&[seed(0.0), seed(0.0), seed(0.0)]);
+        let apart = width(&[seed(-5.0), seed(0.0), seed(5.0)]);
+        assert!(apart > 3.0 * alike, "{apart} beside {alike}");
+        // One seed says nothing of seeds: what is left are questions.
+        let questions: Vec<f64> = seed(0.0).into_iter().flatten().collect();
+        let plain = difference(&questions, 1).unwrap();
+        let plain = plain.high.unwrap() - plain.low.unwrap();
+        assert!((width(&[seed(0.0)]) - plain).abs() < 0.1 * plain);
+    }
+
+    #[test]
+    fn what_is_missing_from_a_table_counts_for_nothing() {
+        let found = over_seeds_and_questions(&[vec![Some(1.0), None], vec![None, Some(3.0)]], 0);
+        let found = found.unwrap();
+        assert_eq!((found.mean, found.replies), (2.0, 2));
+        assert_eq!((found.low, found.high), (Some(1.0), Some(3.0)));
+        assert_eq!(over_seeds_and_questions(&[vec![None], vec![None]], 0), None);
+        assert_eq!(over_seeds_and_questions(&[], 0), None);
+        let one = over_seeds_and_questions(&[vec![Some(1.0)], vec![Some(2.0)]], 0).unwrap();
+        assert_eq!((one.low, one.high), (None, None));
     }
 
     #[test]

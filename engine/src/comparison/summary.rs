@@ -73,11 +73,11 @@ fn of_variant(
     }
 }
 
-fn is_answered(answer: &ComparedAnswer) -> bool {
+pub(super) fn is_answered(answer: &ComparedAnswer) -> bool {
     answer.outcome == AnswerOutcome::Answered
 }
 
-fn is_right(answer: &ComparedAnswer) -> bool {
+pub(super) fn is_right(answer: &ComparedAnswer) -> bool {
     is_answered(answer) && answer.verdict == AnswerVerdict::Right
 }
 
@@ -89,21 +89,26 @@ fn paired(
     keep: fn(&ComparedAnswer) -> bool,
     stream: u64,
 ) -> Option<Difference> {
-    let both = rows
+    let differences: Vec<f64> = rows
         .iter()
-        .map(|row| (&row.answers[variant], &row.answers[baseline]));
-    let differences: Vec<f64> = both
-        .filter(|(one, other)| keep(one) && keep(other))
-        .map(|(one, other)| one.reasoning_tokens as f64 - other.reasoning_tokens as f64)
+        .filter_map(|row| tokens_apart(&row.answers[variant], &row.answers[baseline], keep))
+        .map(|tokens| tokens as f64)
         .collect();
     difference(&differences, stream)
 }
 
 /// Reasoning tokens of a variant minus the baseline's at one question, where both answered.
 pub fn difference_at(row: &ComparedRow, variant: usize, baseline: usize) -> Option<i64> {
-    let (one, other) = (&row.answers[variant], &row.answers[baseline]);
-    (is_answered(one) && is_answered(other))
-        .then(|| one.reasoning_tokens as i64 - other.reasoning_tokens as i64)
+    tokens_apart(&row.answers[variant], &row.answers[baseline], is_answered)
+}
+
+/// Reasoning tokens of one answer minus another's, where both are as wished.
+pub(super) fn tokens_apart(
+    one: &ComparedAnswer,
+    other: &ComparedAnswer,
+    keep: fn(&ComparedAnswer) -> bool,
+) -> Option<i64> {
+    (keep(one) && keep(other)).then(|| one.reasoning_tokens as i64 - other.reasoning_tokens as i64)
 }
 
 #[cfg(test)]

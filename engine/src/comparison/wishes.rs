@@ -7,6 +7,7 @@ use stepladder_protocol::{
     SamplerSettings,
 };
 
+use super::matched::MatchedSet;
 use crate::datasets::load::LoadProgress;
 use crate::models::loading::LoadedBytes;
 
@@ -17,6 +18,8 @@ pub struct Wishes {
     pub model: String,
     /// Run folders or adapter folders.
     pub adapters: Vec<PathBuf>,
+    /// The runs among them that were trained for this comparison; all of them, if any.
+    pub matched: Option<Box<MatchedSet>>,
     /// Questions; none: the built-in ones for the built-in model, else what the first run held out.
     pub data: Option<String>,
     /// The name of the variant that the others are compared with.

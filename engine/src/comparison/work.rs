@@ -13,11 +13,11 @@ use stepladder_protocol::{
 use super::answer_file::{AnswerFile, Settings, StoredAnswer, by_place};
 use super::answering::{Answering, Asked, OneByOne};
 use super::extraction::{AnswerRules, Reference};
-use super::report_files;
 use super::selection::{Selection, Wish, select};
 use super::summary::summarize;
 use super::variants::{self, Variant};
 use super::wishes::{News, Outcome, Wishes};
+use super::{matched, report_files};
 use crate::models::model::ModelFiles;
 use crate::training::stop_flag::StopFlag;
 use crate::{Error, Result, device, generation};
@@ -376,7 +376,8 @@ impl Work<'_> {
                 notices: { self.selection.notices.iter().cloned() }
                     .chain(report_files::without_room(&rows))
                     .collect(),
-                matched: None,
+                matched: { self.wishes.matched.as_ref() }
+                    .map(|set| matched::summary::report(set, &rows)),
             },
             rows,
         };

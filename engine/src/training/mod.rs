@@ -16,7 +16,7 @@ pub mod run_folder;
 mod run_memory;
 pub mod run_rows;
 mod start;
-mod status_file;
+pub(crate) mod status_file;
 pub mod stop_flag;
 pub mod trainer;
 

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use serde::de::DeserializeOwned;
 use stepladder_protocol::{
     DatasetPreview, MetricsRow, RunConfig, RunFailure, RunMemory, SampleRow,
 };
@@ -16,13 +17,28 @@ use super::trainer::RunOutcome;
 use crate::files::{TEMPORARY, remove_temporary_files, write_atomically, write_json_atomically};
 use crate::{Error, Result};
 
-pub(super) const CONFIG: &str = "run.json";
+/// What was asked for.
+pub const CONFIG: &str = "run.json";
 const METRICS: &str = "metrics.jsonl";
 const SAMPLES: &str = "samples.jsonl";
 const LOG: &str = "log.txt";
-const MEMORY: &str = "memory.json";
+/// Its memory, planned and measured.
+pub const MEMORY: &str = "memory.json";
 const DATASET: &str = "dataset.json";
 const LOCK: &str = ".lock";
+
+/// A JSON document of a run folder; `hint` says what to do about one that cannot be read.
+///
+/// # Errors
+/// When it cannot be read, or is none.
+pub fn read_document<T: DeserializeOwned>(path: &Path, hint: &str) -> Result<T> {
+    let text = std::fs::read(path).map_err(Error::io("read", path))?;
+    serde_json::from_slice(&text).map_err(|error| Error::RunInvalid {
+        path: path.to_path_buf(),
+        problem: error.to_string(),
+        hint: hint.to_owned(),
+    })
+}
 
 /// A run folder, locked for writing.
 pub struct RunFolder {
@@ -67,12 +83,7 @@ impl RunFolder {
                 hint: "give --resume the folder that `train` named at its start".to_owned(),
             });
         }
-        let text = std::fs::read(&config_path).map_err(Error::io("read", &config_path))?;
-        let config = serde_json::from_slice(&text).map_err(|error| Error::RunInvalid {
-            path: config_path.clone(),
-            problem: error.to_string(),
-            hint: "mend that field, or start a new run".to_owned(),
-        })?;
+        let config = read_document(&config_path, "mend that field, or start a new run")?;
         let mut folder = Self::open_locked(path)?;
         folder.status.running()?;
         Ok((folder, config))

@@ -9,13 +9,13 @@ use stepladder_protocol::{DataOptions, RunConfig};
 
 use super::plan::ModelPlan;
 use super::run_data::{changed, data_sources};
-use super::run_folder::CONFIG;
+use super::run_folder::{CONFIG, read_document};
+use crate::Result;
 use crate::datasets::load::{Dataset, LoadProgress};
 use crate::datasets::reader::DataSource;
 use crate::datasets::recipe::ModelWords;
 use crate::datasets::split::split;
 use crate::models::model::ModelFiles;
-use crate::{Error, Result};
 
 /// The rows of a run, by the stable hash of what they say.
 #[derive(Debug)]
@@ -76,12 +76,6 @@ pub fn config_of_run(path: &Path) -> Result<Option<RunConfig>> {
     let Some(file) = found else {
         return Ok(None);
     };
-    let text = std::fs::read(&file).map_err(Error::io("read", &file))?;
-    serde_json::from_slice(&text)
-        .map(Some)
-        .map_err(|error| Error::RunInvalid {
-            path: file,
-            problem: error.to_string(),
-            hint: "mend that field, or take the adapter's folder out of the run".to_owned(),
-        })
+    let hint = "mend that field, or take the adapter's folder out of the run";
+    read_document(&file, hint).map(Some)
 }

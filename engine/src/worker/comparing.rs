@@ -6,18 +6,58 @@ use stepladder_protocol::{CompareCommand, Event, Finished, JobId, Phase};
 
 use super::outbox::Outbox;
 use super::run_progress::{READING_INTERVAL, progress, reading_progress};
+use crate::comparison::matched::{self, MatchedSet, MatchedWishes};
 use crate::comparison::{News, Outcome, Wishes};
 use crate::training::stop_flag::{Request, StopFlag};
+use crate::{Error, Result};
 
-/// What a command wishes.
-pub(super) fn wishes(command: &CompareCommand) -> Wishes {
+/// What a command wishes to be trained before.
+///
+/// # Errors
+/// When it names adapters too.
+pub(super) fn matched_wishes(command: &CompareCommand) -> Result<Option<MatchedWishes>> {
+    let Some(train) = &command.train_matched else {
+        return Ok(None);
+    };
+    if !command.adapters.is_empty() {
+        return Err(Error::ConfigInvalid {
+            field: "adapters",
+            problem: "given together with train_matched".to_owned(),
+            hint: "compare runs that are there, or train some for it; not both".to_owned(),
+        });
+    }
+    Ok(Some(MatchedWishes {
+        model: command.model.clone(),
+        train: train.clone(),
+        device: command.device.clone(),
+        out: command.out.clone(),
+        questions: command.data.clone(),
+        answer_pattern: command.answer_pattern.clone(),
+    }))
+}
+
+/// What a command wishes, with what was trained for it.
+pub(super) fn wishes(command: &CompareCommand, matched: Option<Box<MatchedSet>>) -> Wishes {
+    let is_quick = command
+        .train_matched
+        .as_ref()
+        .is_some_and(|train| train.quick);
+    let adapters = match &matched {
+        None => command.adapters.clone(),
+        Some(set) => set
+            .runs
+            .iter()
+            .map(|finished| finished.path.clone())
+            .collect(),
+    };
     Wishes {
         model: command.model.clone(),
-        adapters: command.adapters.clone(),
+        adapters,
+        matched,
         data: command.data.clone(),
         baseline: command.baseline.clone(),
         out: command.out.clone(),
-        limit: command.limit,
+        limit: { command.limit }.or(is_quick.then_some(matched::QUICK_QUESTIONS)),
         settings: command.settings.clone(),
         answer_pattern: command.answer_pattern.clone(),
         batch_size: command.batch_size,
@@ -90,9 +130,14 @@ impl<'a> Comparing<'a> {
 pub(super) fn end(outcome: Outcome, command: &CompareCommand) -> Event {
     match outcome {
         Outcome::Finished(report) => Event::Finished(Finished::Comparison(report)),
-        Outcome::Stopped { answers } => Event::Stopped {
-            run: Some(command.out.display().to_string()),
-            step: answers,
-        },
+        Outcome::Stopped { answers } => stopped(answers, command),
+    }
+}
+
+/// The end of a comparison that was stopped after so many answers.
+pub(super) fn stopped(answers: usize, command: &CompareCommand) -> Event {
+    Event::Stopped {
+        run: Some(command.out.display().to_string()),
+        step: answers,
     }
 }

@@ -6,17 +6,17 @@ use std::path::Path;
 
 use stepladder_protocol::{
     AdapterChoice, ChatCommand, ChatReady, ChatTurn, CheckCommand, CheckSummary, CheckedCell,
-    CompareCommand, DeviceReport, EstimateCommand, ExportCommand, ExportReport, FinishReason,
-    Finished, InspectCommand, MemoryReport, ModelList, ModelsCommand, ReplyStats, RunConfig,
-    SamplerSettings, finite,
+    DeviceReport, EstimateCommand, ExportCommand, ExportReport, FinishReason, Finished,
+    InspectCommand, MemoryReport, ModelList, ModelsCommand, ReplyStats, RunConfig, SamplerSettings,
+    finite,
 };
 
 use parking_lot::Mutex;
 
-use super::comparing;
 use super::describe::{self, Told};
 use super::estimated;
-use crate::comparison::{self, News, Outcome};
+use crate::comparison::matched::{self, Listener, MatchedWishes, Trained};
+use crate::comparison::{self, News, Outcome, Wishes};
 use crate::datasets::known_rows::KnownRows;
 use crate::datasets::reader::{find_sources, is_dataset_name};
 use crate::export::Written;
@@ -59,10 +59,19 @@ pub trait Jobs: Send + Sync + 'static {
         told: &mut dyn FnMut(&CheckedCell),
     ) -> Result<CheckSummary>;
 
+    /// Trains what a comparison compares.
+    fn train_matched(
+        &self,
+        wishes: &MatchedWishes,
+        stop: &StopFlag,
+        listener: &mut dyn Listener,
+    ) -> Result<Trained>;
+
     /// Lets a model and its adapters answer the same questions.
     fn compare(
         &self,
-        command: &CompareCommand,
+        device: &str,
+        wishes: &Wishes,
         stop: &StopFlag,
         told: &mut dyn FnMut(News),
     ) -> Result<Outcome>;
@@ -141,14 +150,25 @@ impl Jobs for EngineJobs {
         training::check::run(device::threads(), command.cells, stop, told)
     }
 
+    fn train_matched(
+        &self,
+        wishes: &MatchedWishes,
+        stop: &StopFlag,
+        listener: &mut dyn Listener,
+    ) -> Result<Trained> {
+        device::open(&wishes.device)?;
+        matched::train(wishes, stop, listener)
+    }
+
     fn compare(
         &self,
-        command: &CompareCommand,
+        device: &str,
+        wishes: &Wishes,
         stop: &StopFlag,
         told: &mut dyn FnMut(News),
     ) -> Result<Outcome> {
-        device::open(&command.device)?;
-        comparison::compare(&comparing::wishes(command), stop, told)
+        device::open(device)?;
+        comparison::compare(wishes, stop, told)
     }
 
     fn export(

@@ -22,6 +22,7 @@ use super::panics;
 use super::run_progress::{READING_INTERVAL, RunProgress, progress};
 use super::schedule::{Job, Lane, Schedule, Turn, Work};
 use crate::Error;
+use crate::comparison::matched::Trained;
 use crate::training::stop_flag::Request;
 
 /// Templates and parsers of foreign files recurse; a thread has little stack by default. The pages are
@@ -205,8 +206,21 @@ fn compare(
     jobs: &dyn Jobs,
     outbox: &Outbox,
 ) -> Result<Event, Error> {
+    let matched = match comparing::matched_wishes(command)? {
+        None => None,
+        Some(wishes) => {
+            let mut told = RunProgress::new(&job.id, outbox, &job.stop, READING_INTERVAL);
+            match jobs.train_matched(&wishes, &job.stop, &mut told)? {
+                Trained::All(set) => Some(set),
+                Trained::Stopped { .. } => return Ok(comparing::stopped(0, command)),
+            }
+        }
+    };
+    let wishes = comparing::wishes(command, matched);
     let mut news = Comparing::new(&job.id, outbox, &job.stop);
-    let outcome = jobs.compare(command, &job.stop, &mut |told| news.tell(told))?;
+    let outcome = jobs.compare(&command.device, &wishes, &job.stop, &mut |told| {
+        news.tell(told)
+    })?;
     Ok(comparing::end(outcome, command))
 }
 

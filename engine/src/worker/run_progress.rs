@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use stepladder_protocol::{
-    EvaluationRow, Event, JobId, Phase, PhaseProgress, ReadingProgress, RunMemory, RunStarted,
-    SampleRow, StepRow, finite,
+    EvaluationRow, Event, JobId, MatchedRunBegun, MatchedRuns, Phase, PhaseProgress,
+    ReadingProgress, RunMemory, RunStarted, SampleRow, StepRow, finite,
 };
 
 use super::outbox::Outbox;
+use crate::comparison::matched::Listener;
 use crate::datasets::load::LoadProgress;
 use crate::device;
 use crate::training::progress::{self, Progress};
@@ -158,5 +159,17 @@ impl Progress for RunProgress<'_> {
         self.send(Event::Notice {
             text: text.to_owned(),
         });
+    }
+}
+
+/// Of several runs in one job.
+impl Listener for RunProgress<'_> {
+    fn runs(&mut self, runs: &MatchedRuns) {
+        self.send(Event::MatchedRuns(runs.clone()));
+    }
+
+    fn begins(&mut self, run: MatchedRunBegun) {
+        self.reading_since = None;
+        self.send(Event::MatchedRun(run));
     }
 }

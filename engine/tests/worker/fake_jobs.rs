@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use stepladder_engine::comparison::{News, Outcome};
+use stepladder_engine::comparison::matched::{Listener, MatchedWishes, Trained};
+use stepladder_engine::comparison::{News, Outcome, Wishes};
 use stepladder_engine::export::Written;
 use stepladder_engine::training::progress::{
     EvaluationMetrics, Phase, Progress, RunStarted, StageProgress, StepMetrics,
@@ -187,17 +188,27 @@ impl Jobs for FakeJobs {
         })
     }
 
+    fn train_matched(
+        &self,
+        _: &MatchedWishes,
+        _: &StopFlag,
+        _: &mut dyn Listener,
+    ) -> Result<Trained> {
+        Ok(Trained::Stopped { runs: 0 })
+    }
+
     fn compare(
         &self,
-        command: &CompareCommand,
+        _: &str,
+        wishes: &Wishes,
         stop: &StopFlag,
         told: &mut dyn FnMut(News),
     ) -> Result<Outcome> {
         told(News::Started(ComparisonStarted {
-            out: command.out.display().to_string(),
+            out: wishes.out.display().to_string(),
             device: "CPU".to_owned(),
             variants: Vec::new(),
-            baseline: command.baseline.clone(),
+            baseline: wishes.baseline.clone(),
             question_source: "q".to_owned(),
             questions: 9,
             left_out_trained_on: 0,

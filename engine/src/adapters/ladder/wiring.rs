@@ -13,7 +13,7 @@ pub const ROPE_THETA: f64 = 10_000.0;
 /// Side layers of a Ladder, at most.
 const LADDER_LAYERS: usize = 8;
 /// Layers an xLadder adds on top, at most (the paper's delta).
-const XLADDER_DELTA: usize = 4;
+pub(crate) const XLADDER_DELTA: usize = 4;
 
 /// The preset of a side network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -214,14 +214,14 @@ fn heads(d_side: usize) -> Option<usize> {
 }
 
 /// `b_j = floor((2 j L + l) / (2 l))`, j = 1..l: evenly over the depth, the last at the top.
-fn spread_taps(layers: usize, count: usize) -> Vec<usize> {
+pub(crate) fn spread_taps(layers: usize, count: usize) -> Vec<usize> {
     (1..=count)
         .map(|j| (2 * j * layers + count) / (2 * count))
         .collect()
 }
 
 /// The top `count` layers.
-fn top_taps(layers: usize, count: usize) -> Vec<usize> {
+pub(crate) fn top_taps(layers: usize, count: usize) -> Vec<usize> {
     (layers - count + 1..=layers).collect()
 }
 

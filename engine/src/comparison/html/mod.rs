@@ -2,6 +2,7 @@
 //! passes `escaped`; a Content-Security-Policy keeps the rest out.
 
 mod charts;
+mod methods;
 
 use std::fmt::Write;
 
@@ -28,6 +29,7 @@ const STYLE: &str = include_str!("style.css");
 pub fn html(document: &ComparisonDocument, baseline: usize) -> String {
     let mut page = format!("{HEAD}{STYLE}</style>\n</head>\n<body>\n<main>\n");
     page.push_str(&heading(document));
+    page.push_str(&methods::methods(document.report.matched.as_ref()));
     page.push_str(&summary(document));
     page.push_str(&charts::distributions(document));
     page.push_str(&charts::scatters(document, baseline));
