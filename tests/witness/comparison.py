@@ -5,6 +5,10 @@ mean of their differences with scipy's 95 % percentile bootstrap interval. The r
 from the stream that the engine documents (SplitMix64, Lemire's method), written out below; scipy takes
 the distribution of means made with them (`bootstrap_result`) and makes the interval. scipy's own
 resamples must give nearly the same interval: so the stream is a fair one.
+
+Tables of seeds by questions are resampled in both directions at once: a resample draws seeds, then questions,
+and every drawn seed answers the same drawn questions (Owen 2007, "The pigeonhole bootstrap"). scipy has no
+such resampling; numpy takes the means of the drawn tables, and scipy's percentiles of them are the interval.
 """
 
 import argparse
@@ -60,6 +64,43 @@ def interval(differences, stream):
     return float(found.low), float(found.high)
 
 
+def crossed_interval(table, stream):
+    random, (seeds, questions) = Stream(stream), table.shape
+    means = np.empty(RESAMPLES)
+    for number in range(RESAMPLES):
+        rows = [random.below(seeds) for _ in range(seeds)]
+        columns = [random.below(questions) for _ in range(questions)]
+        drawn = table[np.ix_(rows, columns)]
+        means[number] = np.nan if np.isnan(drawn).all() else np.nanmean(drawn)
+    means = means[~np.isnan(means)]
+    found = [float(stats.scoreatpercentile(means, percent)) for percent in (2.5, 97.5)]
+    assert np.allclose(found, np.percentile(means, [2.5, 97.5]), rtol=1e-14), found
+    # The variance of such a mean is that of seeds, of questions and of what is left, each counted once:
+    # for a full table it is known, and the resamples must have it.
+    if not np.isnan(table).any() and seeds > 2:
+        among_seeds, among_questions = table.mean(axis=1).var() / seeds, table.mean(axis=0).var() / questions
+        left = (table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + table.mean()).var()
+        expected = among_seeds + among_questions + left / (seeds * questions)
+        assert abs(means.var() / expected - 1) < 0.1, (means.var(), expected)
+    return found
+
+
+def table(seed, seeds, questions, missing):
+    random = np.random.default_rng(seed)
+    values = random.integers(0, 300, questions) + random.integers(-40, 40, (seeds, 1)) + random.integers(-30, 30, (seeds, questions))
+    values = values.astype(float)
+    values[random.random(values.shape) < missing] = np.nan
+    return values
+
+
+TABLES = {
+    "full": table(11, 3, 60, 0.0),
+    "with gaps": table(12, 3, 25, 0.3),
+    "one seed": table(13, 1, 40, 0.0),
+    "shares": (table(14, 3, 100, 0.1) > 100).astype(float),
+}
+
+
 def lengths(seed, count, scale, shift):
     random = np.random.default_rng(seed)
     baseline = random.integers(1, scale, count)
@@ -96,8 +137,16 @@ def main():
                 difference=dict(mean=float(differences.mean()), low=low, high=high),
             )
         )
+    tables = []
+    for stream, (name, values) in enumerate(TABLES.items(), 100):
+        low, high = crossed_interval(values, stream)
+        print(f"{name}: {np.nanmean(values):+.3f} [{low:+.3f}, {high:+.3f}]")
+        rows = [[None if np.isnan(value) else float(value) for value in row] for row in values]
+        tables.append(
+            dict(name=name, stream=stream, table=rows, interval=dict(mean=float(np.nanmean(values)), low=low, high=high))
+        )
     output.mkdir(parents=True, exist_ok=True)
-    (output / "comparison.json").write_text(json.dumps(dict(cases=cases)) + "\n")
+    (output / "comparison.json").write_text(json.dumps(dict(cases=cases, tables=tables)) + "\n")
 
 
 if __name__ == "__main__":

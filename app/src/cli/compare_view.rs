@@ -133,8 +133,9 @@ pub fn report(report: &ComparisonReport, out: &str, style: Style) -> String {
         .max()
         .unwrap_or(0);
     let heading = format!(
-        "{:width$}  {:>8}  {:>7}  {:>7}  {:>8}  {:>7}  {:>9}  {:>8}  {:>10}",
+        "{:width$}  {:>10}  {:>8}  {:>7}  {:>7}  {:>8}  {:>7}  {:>9}  {:>8}  {:>10}",
         "",
+        "parameters",
         "accuracy",
         "median",
         "mean",
@@ -183,8 +184,12 @@ fn row(name: &str, width: usize, variant: &VariantReport, style: Style) -> Strin
         }
     };
     format!(
-        "{}  {accuracy:>8}  {:>7}  {:>7}  {:>8}  {}  {}  {}  {:>10}\n",
+        "{}  {:>10}  {accuracy:>8}  {:>7}  {:>7}  {:>8}  {}  {}  {}  {:>10}\n",
         style.bold(&format!("{name:width$}")),
+        match variant.parameters {
+            0 => dash(),
+            parameters => thousands(parameters),
+        },
         tokens(variant.median_reasoning_tokens),
         tokens(variant.mean_reasoning_tokens),
         thousands(variant.answered as u64),

@@ -205,9 +205,11 @@ fn told(
     end: fn(f64) -> String,
 ) -> String {
     let Some(found) = found else { return dash() };
-    let mut text = mean(factor * found.mean);
+    // Rounded as it is shown, so that nothing is "-0.0".
+    let shown = |value: f64| (10.0 * factor * value).round() / 10.0 + 0.0;
+    let mut text = mean(shown(found.mean));
     if let (Some(low), Some(high)) = (found.low, found.high) {
-        text.push_str(&format!(" [{}, {}]", end(factor * low), end(factor * high)));
+        text.push_str(&format!(" [{}, {}]", end(shown(low)), end(shown(high))));
     }
     text
 }

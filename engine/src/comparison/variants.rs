@@ -173,6 +173,15 @@ pub fn place_of(variants: &[Variant], name: &str) -> Result<usize> {
     })
 }
 
+/// Parameter counts whose difference is a smaller part of the larger one are equal.
+const EQUAL: f64 = 1e-3;
+
+/// Whether adapters have as many parameters as each other, to a thousandth.
+pub fn parameters_match(counts: impl IntoIterator<Item = u64> + Clone) -> bool {
+    let (least, most) = (counts.clone().into_iter().min(), counts.into_iter().max());
+    { least.zip(most) }.is_none_or(|(least, most)| (most - least) as f64 <= EQUAL * most as f64)
+}
+
 /// What makes variants less alike than their names say.
 pub fn about(variants: &[Variant]) -> Vec<String> {
     let Some((base, tuned)) = variants.split_first() else {
@@ -187,6 +196,17 @@ pub fn about(variants: &[Variant]) -> Vec<String> {
         notices.push(format!(
             "the model is kept in the form that {} was trained beside, also where {} answers",
             first.name, base.name
+        ));
+    }
+    let counts: Vec<u64> = { tuned.iter() }
+        .map(|variant| variant.told().parameters)
+        .collect();
+    if let (Some(least), Some(most)) = (counts.iter().min(), counts.iter().max())
+        && !parameters_match(counts.iter().copied())
+    {
+        notices.push(format!(
+            "the adapters have from {least} to {most} parameters, more than 0.1 % apart: differences between them \
+             are not those of their methods alone"
         ));
     }
     for variant in tuned {

@@ -21,6 +21,7 @@ mod interrupted;
 mod interrupted_twice;
 mod killed;
 mod left;
+mod matched;
 mod models;
 mod processes;
 mod program;

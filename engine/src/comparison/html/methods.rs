@@ -115,15 +115,23 @@ enum Sign {
     Negative,
 }
 
+/// Rounded as it is shown, so that nothing is "-0.0".
+fn to_tenths(value: f64) -> f64 {
+    (10.0 * value).round() / 10.0 + 0.0
+}
+
 fn signed(found: Option<Interval>) -> String {
     interval(found, 1.0, "", Sign::Always)
 }
 
 fn interval(found: Option<Interval>, factor: f64, unit: &str, sign: Sign) -> String {
     let Some(found) = found else { return dash() };
-    let number = |value: f64| match sign {
-        Sign::Always => format!("{:+.1}", factor * value),
-        Sign::Negative => format!("{:.1}", factor * value),
+    let number = |value: f64| {
+        let shown = to_tenths(factor * value);
+        match sign {
+            Sign::Always => format!("{shown:+.1}"),
+            Sign::Negative => format!("{shown:.1}"),
+        }
     };
     let ends = match (found.low, found.high) {
         (Some(low), Some(high)) => format!(" [{}, {}]", number(low), number(high)),

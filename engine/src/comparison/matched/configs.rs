@@ -9,6 +9,7 @@ use stepladder_protocol::{
 
 use super::MatchedWishes;
 use crate::adapters::ladder::wiring::{XLADDER_DELTA, spread_taps, top_taps};
+use crate::comparison::variants::parameters_match;
 use crate::models::config::DecoderConfig;
 use crate::training::plan::ModelPlan;
 use crate::{Error, Result};
@@ -21,8 +22,6 @@ const FIRST_SEED: u64 = 42;
 const EPOCHS: f64 = 3.0;
 /// A quick comparison makes this part of the steps.
 const QUICK: usize = 3;
-/// Parameter counts that differ by less than this part of the larger are equal.
-const EQUAL: f64 = 1e-3;
 
 /// A run to make.
 pub struct Planned {
@@ -85,10 +84,7 @@ pub fn plan(wishes: &MatchedWishes, model: &DecoderConfig) -> Result<Plans> {
     let configs = [ladder, xladder, qlora];
     let counts = configs.iter().map(|config| parameters(config, model));
     let counts: Vec<usize> = counts.collect::<Result<_>>()?;
-    let (least, most) = (counts.iter().min(), counts.iter().max());
-    let parameters_match = least
-        .zip(most)
-        .is_some_and(|(least, most)| (most - least) as f64 <= EQUAL * *most as f64);
+    let parameters_match = parameters_match(counts.into_iter().map(|count| count as u64));
     let mut runs = Vec::new();
     for seed in (FIRST_SEED..).take(train.seeds) {
         for config in &configs {
