@@ -32,6 +32,8 @@ pub struct Wish<'a> {
 pub struct Selection {
     /// What is asked.
     pub questions: Vec<Question>,
+    /// Recognizes all questions that could be asked, whatever the limit: more of them may be asked later.
+    pub fingerprint: String,
     /// Where they come from, in words.
     pub source: String,
     /// How many were left out because a run was trained on them.
@@ -132,6 +134,7 @@ pub fn select(
             hint: "name a file of other questions with --data".to_owned(),
         });
     }
+    selection.fingerprint = fingerprint(&selection.questions);
     selection
         .questions
         .truncate(wish.limit.unwrap_or(usize::MAX));
@@ -139,6 +142,20 @@ pub fn select(
         .notices
         .extend(unjudged_in_words(&selection.questions, rules));
     Ok(selection)
+}
+
+fn fingerprint(questions: &[Question]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for question in questions {
+        for text in [
+            &question.text(),
+            question.reference.as_deref().unwrap_or_default(),
+        ] {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
 /// References that no answer could equal are a mistake in a file that the user made.

@@ -136,21 +136,11 @@ fn identity(
             format!("{} {form}", variant.fingerprint()?),
         ))
     });
-    let mut questions = blake3::Hasher::new();
-    for question in &selection.questions {
-        for text in [
-            &question.text(),
-            question.reference.as_deref().unwrap_or_default(),
-        ] {
-            questions.update(&(text.len() as u64).to_le_bytes());
-            questions.update(text.as_bytes());
-        }
-    }
     Ok(Settings {
         model: wishes.model.clone(),
         weights: files.fingerprint().content,
         variants: fingerprints.collect::<Result<_>>()?,
-        questions: questions.finalize().to_hex().to_string(),
+        questions: selection.fingerprint.clone(),
         sampling: settings.clone(),
         answer_pattern: wishes.answer_pattern.clone(),
     })

@@ -138,6 +138,23 @@ fn the_same_seed_gives_the_same_bytes_and_a_stopped_comparison_goes_on() {
     );
     assert_eq!(runs.results("first"), before);
 
+    // Fewer questions, then all of them again: nothing is asked twice.
+    let fewer = runs.compare("first", &["--limit", "2"]);
+    assert_eq!(fewer.code(), Some(0), "{}", fewer.stderr());
+    assert!(
+        fewer.stderr().contains("going on: 6 answers are kept"),
+        "{}",
+        fewer.stderr()
+    );
+    assert_eq!(document(runs, "first")["rows"].as_array().unwrap().len(), 2);
+    let more = runs.compare("first", &["--limit", "6"]);
+    assert!(
+        more.stderr().contains("going on: 18 answers are kept"),
+        "{}",
+        more.stderr()
+    );
+    assert_eq!(runs.results("first"), before);
+
     let other = runs.compare("first", &["--limit", "6", "--seed", "7"]);
     assert_eq!(other.code(), Some(2));
     let error = other.stderr();
