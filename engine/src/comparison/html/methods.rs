@@ -20,23 +20,19 @@ pub(super) fn methods(found: Option<&MatchedReport>) -> String {
         found.steps,
         escaped(&data(found)),
     );
-    if !found.parameters_match {
-        out.push_str(
-            "<p class=\"notice\">The numbers of parameters differ by more than 0.1&nbsp;%.</p>\n",
-        );
-    }
     out.push_str(
-        "<div class=\"wide\"><table>\n<thead><tr><th>Method</th><th>Trained numbers</th><th>Shape</th>\
-         <th>Learning rate</th><th>Accuracy</th><th>Reasoning tokens</th><th>Minus base</th>\
-         <th>Both right</th><th>Cut off</th><th>No trace</th><th>Held-out loss</th>\
-         <th>Peak memory</th></tr></thead>\n<tbody>\n",
+        "<div class=\"wide\"><table>\n<thead><tr><th>Method</th><th>Accuracy</th>\
+         <th>Reasoning tokens</th><th>Minus base</th><th>Both right</th><th>Cut off</th>\
+         <th>No trace</th></tr></thead>\n<tbody>\n",
     );
-    for method in &found.methods {
-        out.push_str(&row(method));
-    }
+    found
+        .methods
+        .iter()
+        .for_each(|method| out.push_str(&figures(method)));
     out.push_str(
-        "</tbody></table></div>\n<div class=\"wide\"><table>\n<thead><tr><th>Pair</th>\
-         <th>Reasoning tokens</th><th>Both right</th><th>Accuracy</th></tr></thead>\n<tbody>\n",
+        "</tbody></table></div>\n<h3>One minus another</h3>\n<div class=\"wide\"><table>\n<thead><tr>\
+         <th>Pair</th><th>Reasoning tokens</th><th>Both right</th><th>Accuracy</th></tr></thead>\n\
+         <tbody>\n",
     );
     for pair in &found.pairs {
         add!(
@@ -50,8 +46,18 @@ pub(super) fn methods(found: Option<&MatchedReport>) -> String {
         );
     }
     out.push_str(
-        "</tbody></table></div>\n<p class=\"quiet\">Peak memory is what training allocated at once, with \
-         activations kept and recomputed; the way that a method was trained in comes first.</p>\n",
+        "</tbody></table></div>\n<h3>How they were trained</h3>\n<div class=\"wide\"><table>\n<thead><tr>\
+         <th>Method</th><th>Trained numbers</th><th>Shape</th><th>Learning rate</th>\
+         <th>Held-out loss, seed by seed</th><th>Peak, activations kept</th>\
+         <th>Peak, recomputed</th></tr></thead>\n<tbody>\n",
+    );
+    found
+        .methods
+        .iter()
+        .for_each(|method| out.push_str(&training(method)));
+    out.push_str(
+        "</tbody></table></div>\n<p class=\"quiet\">A peak is what training allocated at most at once; bold is the \
+         way in which a method was trained.</p>\n",
     );
     out
 }
@@ -66,7 +72,20 @@ fn data(found: &MatchedReport) -> String {
     names.join(", ")
 }
 
-fn row(method: &MethodReport) -> String {
+fn figures(method: &MethodReport) -> String {
+    format!(
+        "<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+        method.method.title(),
+        interval(method.accuracy, 100.0, "&nbsp;%", Sign::Negative),
+        interval(method.reasoning_tokens, 1.0, "", Sign::Negative),
+        signed(method.difference),
+        signed(method.difference_both_right),
+        method.truncated,
+        method.no_trace,
+    )
+}
+
+fn training(method: &MethodReport) -> String {
     let shape = match method.rank {
         Some(rank) => format!("rank {rank}"),
         None => {
@@ -77,34 +96,33 @@ fn row(method: &MethodReport) -> String {
     let losses: Vec<String> = { method.best_evaluation_loss.iter() }
         .map(|loss| loss.map_or_else(dash, |loss| format!("{loss:.4}")))
         .collect();
-    let peaks: Vec<String> = method.peaks.iter().map(peak).collect();
+    let [kept, recomputed] = [Switch::Off, Switch::On].map(|way| {
+        let peaks = method.peaks.iter().enumerate();
+        { peaks.filter(|(_, peak)| peak.recompute == way) }
+            .map(|(place, peak)| bytes(peak, place == 0))
+            .next()
+            .unwrap_or_else(dash)
+    });
     format!(
-        "<tr><th>{}</th><td>{}</td><td>{shape}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
-         <td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+        "<tr><th>{}</th><td>{}</td><td>{shape}</td><td>{}</td><td>{}</td><td>{kept}</td><td>{recomputed}</td></tr>\n",
         method.method.title(),
         method.parameters,
         method.learning_rate,
-        interval(method.accuracy, 100.0, "&nbsp;%", Sign::Negative),
-        interval(method.reasoning_tokens, 1.0, "", Sign::Negative),
-        signed(method.difference),
-        signed(method.difference_both_right),
-        method.truncated,
-        method.no_trace,
-        losses.join("<br>"),
-        peaks.join("<br>"),
+        losses.join(" "),
     )
 }
 
-fn peak(peak: &MethodPeak) -> String {
-    let way = match peak.recompute {
-        Switch::On => "recomputed",
-        Switch::Off => "kept",
+/// What was measured, beside the plan.
+fn bytes(peak: &MethodPeak, was_trained_so: bool) -> String {
+    let mib = |bytes: u64| format!("{:.1}&nbsp;MiB", bytes as f64 / MIB);
+    let measured = peak.measured_bytes.map_or_else(dash, mib);
+    let measured = match was_trained_so {
+        true => format!("<b>{measured}</b>"),
+        false => measured,
     };
-    let bytes = |bytes: u64| format!("{:.1}&nbsp;MiB", bytes as f64 / MIB);
     format!(
-        "{} {way} <small>({} planned)</small>",
-        peak.measured_bytes.map_or_else(dash, bytes),
-        bytes(peak.estimated_bytes)
+        "{measured} <small>({} planned)</small>",
+        mib(peak.estimated_bytes)
     )
 }
 

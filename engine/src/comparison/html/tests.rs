@@ -84,3 +84,64 @@ fn the_table_is_sorted_by_difference() {
     );
     assert_eq!(page.matches("<circle class=\"both\"").count(), 3 + 1);
 }
+
+#[test]
+fn methods_that_were_trained_alike_have_a_section() {
+    use stepladder_protocol::{
+        Interval, MatchedReport, Method, MethodPair, MethodPeak, MethodReport, Switch,
+    };
+    assert!(!html(&document(), 0).contains("Methods trained alike"));
+    let interval = |mean: f64| {
+        Some(Interval {
+            mean,
+            low: Some(mean - 0.001),
+            high: Some(mean + 0.001),
+            replies: 6,
+        })
+    };
+    let mut found = document();
+    found.report.matched = Some(MatchedReport {
+        data: vec![format!("/home/me/{HOSTILE}")],
+        steps: 7,
+        parameters_match: true,
+        methods: vec![MethodReport {
+            method: Method::Xladder,
+            runs: vec!["xladder-seed-42".to_owned()],
+            parameters: 10,
+            taps: vec![3, 4],
+            rank: None,
+            learning_rate: 5e-4,
+            accuracy: interval(0.5),
+            reasoning_tokens: interval(80.0),
+            difference: None,
+            difference_both_right: interval(-0.01),
+            truncated: 0,
+            no_trace: 0,
+            best_evaluation_loss: vec![Some(0.25), None],
+            peaks: vec![MethodPeak {
+                recompute: Switch::On,
+                measured_bytes: Some(3 << 20),
+                estimated_bytes: 2 << 20,
+            }],
+        }],
+        pairs: vec![MethodPair {
+            method: Method::Xladder,
+            against: Method::Ladder,
+            accuracy: None,
+            reasoning_tokens: interval(1.0),
+            reasoning_tokens_both_right: None,
+        }],
+    });
+    let page = html(&found, 0);
+    for said in [
+        "Each for 7 steps",
+        "50.0&nbsp;% [49.9, 50.1]",
+        // What rounds to nothing has no minus.
+        "<td>+0.0 [+0.0, +0.0]",
+        "xLadder minus Ladder",
+        "<td>0.2500 –</td><td>–</td><td><b>3.0&nbsp;MiB</b> <small>(2.0&nbsp;MiB planned)</small></td>",
+    ] {
+        assert!(page.contains(said), "{said}");
+    }
+    assert!(!page.contains("<script") && !page.contains("/home/me"));
+}
