@@ -195,3 +195,32 @@ fn a_disk_that_refuses_is_told() {
     assert!(refused.unwrap_err().contains("cannot be kept"));
     assert_eq!(list(&file).notices.len(), 1);
 }
+
+#[test]
+fn another_name_changes_nothing_else() {
+    let home = TempDir::new().unwrap();
+    let folder = home.path().join("conversations");
+    let first = conversation("How many are there?");
+    keep(&folder, "1", &first).unwrap();
+    let rename = |id: &str, title: Option<&str>| {
+        let request = ConversationRequest::Rename {
+            folder: folder.clone(),
+            id: id.to_owned(),
+            title: title.map(ToOwned::to_owned),
+        };
+        match answer(request) {
+            ConversationAnswer::Kept { result, .. } => result,
+            other => panic!("{other:?}"),
+        }
+    };
+    rename("1", Some("Mine")).unwrap();
+    let named = Conversation {
+        title: Some("Mine".to_owned()),
+        ..first.clone()
+    };
+    assert_eq!(read(&folder, "1"), Ok(named));
+    rename("1", None).unwrap();
+    assert_eq!(read(&folder, "1"), Ok(first));
+    assert!(rename("2", Some("Other")).is_err());
+    assert!(rename("../1", Some("Other")).is_err());
+}

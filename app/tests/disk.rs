@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use stepladder::disk::{self, metrics, run_changes, runs};
+use stepladder::disk::{self, metrics, run_changes, runs, samples};
 use stepladder::state::runs::columns::{Columns, Figure};
 use stepladder::state::runs::curve::MAX_POINTS;
 use stepladder::state::runs::figures::{Figures, Window};
@@ -403,4 +403,39 @@ fn runs_that_wait_are_kept_as_paused_ones() {
         configs: configs.to_vec(),
     });
     assert!(matches!(refused, DiskAnswer::Done(Err(_))));
+}
+
+#[test]
+fn answers_are_read_from_a_place_on_whatever_the_lines_hold() {
+    let home = TempDir::new().unwrap();
+    let path = run(home.path(), "a", "");
+    assert_eq!(samples::read(&path, 0).unwrap(), Default::default());
+    let line = |step: usize, answer: &str| {
+        format!(r#"{{"step":{step},"number":0,"prompt":"1?","answer":"{answer}","reference":"1"}}"#)
+    };
+    // Rows of earlier versions have no tokens; one line is none, one is too long, the last not ended.
+    let long = line(3, &"x".repeat(1 << 20));
+    let text = format!(
+        "{}\nnot json\n{long}\n{}\n{}",
+        line(1, "one"),
+        line(2, "two"),
+        line(4, "f")
+    );
+    fs::write(path.join("samples.jsonl"), &text).unwrap();
+    let first = samples::read(&path, 0).unwrap();
+    assert_eq!((first.from, first.damaged), (0, 2));
+    assert_eq!(first.to as usize, text.len() - line(4, "f").len());
+    assert_eq!(first.answers.step(None), Some(2));
+    let said: Vec<_> = { first.answers.at(1) }
+        .map(|(_, prompt, answer)| (&*prompt.reference, &*answer.text, answer.tokens))
+        .collect();
+    assert_eq!(said, [("1", "one", None)]);
+    // The rest, once it is written, without what was read.
+    fs::write(path.join("samples.jsonl"), format!("{text}\n")).unwrap();
+    let rest = samples::read(&path, first.to).unwrap();
+    assert_eq!((rest.from, rest.damaged), (first.to, 0));
+    assert_eq!(rest.answers.place(4), (1, 1));
+    // One that was cut back is read anew.
+    fs::write(path.join("samples.jsonl"), line(1, "one") + "\n").unwrap();
+    assert_eq!(samples::read(&path, rest.to).unwrap().from, 0);
 }

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::chat::FinishReason;
+
 /// One line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -67,6 +69,15 @@ pub struct SampleRow {
     pub answer: String,
     /// What the dataset says.
     pub reference: String,
+    /// Tokens of the answer; none in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<usize>,
+    /// How many of them are reasoning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_tokens: Option<usize>,
+    /// How it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish: Option<FinishReason>,
 }
 
 /// The figure if JSON can carry it.

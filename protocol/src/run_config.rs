@@ -208,8 +208,7 @@ pub struct RunConfig {
     pub held_out_fraction: f64,
     /// Steps between evaluations; `None` gives about ten over the run.
     pub evaluate_every: Option<usize>,
-    /// Held-out prompts that are answered at each evaluation; 0: none. The plan of a run's memory does
-    /// not count the cache that an answer takes.
+    /// Held-out prompts that are answered at each evaluation; 0: none.
     pub sample_answers: usize,
     /// Steps between checkpoints; `None` makes one at each evaluation.
     pub checkpoint_every: Option<usize>,

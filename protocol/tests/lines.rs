@@ -248,9 +248,12 @@ fn events_of_a_run() {
             prompt: "2 + 3?".to_owned(),
             answer: "6".to_owned(),
             reference: "5".to_owned(),
+            tokens: Some(2),
+            reasoning_tokens: Some(0),
+            finish: Some(FinishReason::Stop),
         })
         .of(&job()),
-        r#"{"event":"sample","step":50,"number":1,"prompt":"2 + 3?","answer":"6","reference":"5","job":"j1"}"#,
+        r#"{"event":"sample","step":50,"number":1,"prompt":"2 + 3?","answer":"6","reference":"5","tokens":2,"reasoning_tokens":0,"finish":"stop","job":"j1"}"#,
     );
     line(
         Event::Checkpoint {

@@ -35,6 +35,11 @@ pub struct ShapeOptions {
     #[arg(long, value_parser = word::<Optimizer>, help_heading = "Training")]
     pub optimizer: Option<Optimizer>,
 
+    /// At each evaluation, show what the model says to so many held-out prompts of up to 512 tokens
+    /// (cut off after 128 tokens each) [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub sample_answers: Option<usize>,
+
     /// How the base model's weights are kept in memory: auto, nf4 (4 bits) or none (as the file has
     /// them); auto is nf4 from a billion parameters up [default: auto]
     #[arg(long, value_parser = word::<Quantize>, help_heading = "Training")]
@@ -107,6 +112,7 @@ impl ShapeOptions {
         set(&mut config.batch_size, &self.batch_size);
         set(&mut config.effective_batch_size, &self.effective_batch_size);
         set(&mut config.optimizer, &self.optimizer);
+        set(&mut config.sample_answers, &self.sample_answers);
         set(&mut config.quantize, &self.quantize);
         set(&mut config.quantize_head, &self.quantize_head);
         set(&mut config.downsample, &self.downsample);

@@ -57,11 +57,6 @@ pub struct TrainOptions {
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub seed: Option<u64>,
 
-    /// At each evaluation, show what the model says to so many held-out prompts (cut off after 128
-    /// tokens each); takes the memory of one such answer beyond the estimate [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Training")]
-    pub sample_answers: Option<usize>,
-
     /// Keep the quantized weights (not the head's) in this folder, and take them from there the next
     /// time
     #[arg(long, value_name = "FOLDER", help_heading = "Training")]
@@ -111,7 +106,6 @@ impl TrainOptions {
         set(&mut config.group_by_length, &self.group_by_length);
         set(&mut config.seed, &self.seed);
         set(&mut config.alpha, &self.alpha);
-        set(&mut config.sample_answers, &self.sample_answers);
         set_some(&mut config.memory_bytes, &self.memory);
         set_some(&mut config.threads, &self.common.threads);
         set_some(&mut config.quantized_copy, &self.quantized_copy);

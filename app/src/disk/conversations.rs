@@ -43,6 +43,10 @@ pub fn answer(request: ConversationRequest) -> ConversationAnswer {
             result: keep(&folder, &id, &conversation),
             id,
         },
+        ConversationRequest::Rename { folder, id, title } => ConversationAnswer::Kept {
+            result: rename(&folder, &id, title),
+            id,
+        },
         ConversationRequest::Delete { folder, id } => ConversationAnswer::Deleted {
             result: delete(&folder, &id),
             id,
@@ -173,6 +177,13 @@ fn keep(folder: &Path, id: &str, conversation: &Conversation) -> Result<(), Stri
             write_json_atomically(&path, conversation).map_err(|error| error.to_string())
         });
     written.map_err(|problem| words::conversation_not_kept(&visible(&problem)))
+}
+
+/// Changes a title alone: when it was last talked in stays as it was.
+fn rename(folder: &Path, id: &str, title: Option<String>) -> Result<(), String> {
+    let mut conversation = read(folder, id)?;
+    conversation.title = title;
+    keep(folder, id, &conversation)
 }
 
 /// Moves a conversation to the system's bin.

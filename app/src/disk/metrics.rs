@@ -4,12 +4,13 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use serde::Deserialize;
 use stepladder_protocol::EvaluationRow;
 
+use super::json_lines::{Line as LineRead, Lines};
 use crate::state::runs::columns::Row;
 use crate::state::runs::course;
 use crate::state::runs::stored::FiguresRead;
@@ -18,7 +19,6 @@ use crate::state::runs::stored::FiguresRead;
 pub const NAME: &str = "metrics.jsonl";
 /// A longer line is no row.
 const MAX_LINE: usize = 1 << 14;
-const BUFFER: usize = 1 << 18;
 /// Files up to this size are read whole for a sparkline.
 const SMALL: u64 = 1 << 16;
 /// What is read at each of the places of a larger file.
@@ -83,68 +83,26 @@ fn parse(line: &[u8]) -> Found {
 /// # Errors
 /// When it cannot be read. A file that is not there has no rows.
 pub fn read(run: &Path, from: u64) -> io::Result<FiguresRead> {
-    let mut file = match File::open(run.join(NAME)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(FiguresRead::default()),
-        file => file?,
+    let Some(mut lines) = Lines::open(&run.join(NAME), from, MAX_LINE)? else {
+        return Ok(FiguresRead::default());
     };
-    let from = if file.metadata()?.len() < from {
-        0
-    } else {
-        from
-    };
-    file.seek(SeekFrom::Start(from))?;
     let mut read = FiguresRead {
-        from,
-        to: from,
+        from: lines.from(),
         ..FiguresRead::default()
     };
-    let mut input = BufReader::with_capacity(BUFFER, file);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let taken = { input.by_ref() }
-            .take(MAX_LINE as u64 + 1)
-            .read_until(b'\n', &mut line)?;
-        if taken == 0 {
-            return Ok(read);
-        }
-        if line.last() != Some(&b'\n') {
-            if taken <= MAX_LINE {
-                // Half a line: its writer is at it, or died there.
-                return Ok(read);
-            }
-            read.to += (taken as u64) + skip_line(&mut input)?;
-            read.damaged += 1;
-            continue;
-        }
-        read.to += taken as u64;
-        match parse(&line) {
-            Found::Step(row) => read.columns.push(row),
-            Found::Evaluation(row) => read.columns.push_evaluation(&row),
-            Found::Nothing if line.trim_ascii().is_empty() => {}
-            Found::Nothing => read.damaged += 1,
+    while let Some(line) = lines.next_line()? {
+        match line {
+            LineRead::TooLong => read.damaged += 1,
+            LineRead::Whole(line) => match parse(line) {
+                Found::Step(row) => read.columns.push(row),
+                Found::Evaluation(row) => read.columns.push_evaluation(&row),
+                Found::Nothing if line.trim_ascii().is_empty() => {}
+                Found::Nothing => read.damaged += 1,
+            },
         }
     }
-}
-
-/// Passes over the rest of a line; gives its bytes.
-fn skip_line(input: &mut impl BufRead) -> io::Result<u64> {
-    let mut skipped = 0;
-    loop {
-        let buffer = input.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(skipped);
-        }
-        let (bytes, ended) = match buffer.iter().position(|byte| *byte == b'\n') {
-            Some(at) => (at + 1, true),
-            None => (buffer.len(), false),
-        };
-        input.consume(bytes);
-        skipped += bytes as u64;
-        if ended {
-            return Ok(skipped);
-        }
-    }
+    read.to = lines.to();
+    Ok(read)
 }
 
 /// What the list wants to know of a run's figures.

@@ -7,9 +7,11 @@ pub mod metrics;
 pub mod model_changes;
 pub mod run_changes;
 pub mod runs;
+pub mod samples;
 pub mod settings;
 
 mod json;
+mod json_lines;
 
 use crate::state::runs::{DiskAnswer, DiskRequest};
 use crate::text::visible;
@@ -35,6 +37,15 @@ pub fn answer(request: DiskRequest) -> DiskAnswer {
                 found: found
                     .map(Box::new)
                     .map_err(|error| file_unreadable(metrics::NAME, &visible(&error.to_string()))),
+                run,
+            }
+        }
+        DiskRequest::ReadAnswers { run, from } => {
+            let found = samples::read(&run, from);
+            DiskAnswer::Answers {
+                found: found
+                    .map(Box::new)
+                    .map_err(|error| file_unreadable(samples::NAME, &visible(&error.to_string()))),
                 run,
             }
         }

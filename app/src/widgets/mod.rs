@@ -16,6 +16,7 @@ mod markdown;
 mod memory_bar;
 mod option_row;
 mod progress;
+mod rows;
 mod sparkline;
 mod token_text;
 
@@ -37,6 +38,7 @@ pub use markdown::{MarkdownPressed, MarkdownWords, markdown};
 pub use memory_bar::{MemoryBar, memory_bar, swatch};
 pub use option_row::{Chosen, option_row};
 pub use progress::{progress, share_bar};
+pub use rows::rows;
 pub use sparkline::paint_sparkline;
 pub use token_text::{TokenLook, TokenMark, token_sample, token_text};
 

@@ -172,6 +172,11 @@ pub fn template(template: &str) -> String {
     format!("Chat template: {template}")
 }
 
+/// The same about one of several.
+pub fn about(what: &str, title: &str) -> String {
+    format!("{what}: {title}")
+}
+
 /// A conversation in the list.
 pub fn entry(title: &str, age: &str) -> String {
     format!("{title}, {age}")

@@ -50,15 +50,11 @@ fn chosen_label(key: &str) -> Option<&'static str> {
         "quantize" => fine_tune::QUANTIZE,
         "recompute" => fine_tune::RECOMPUTE,
         "tap_dtype" => fine_tune::TAP_DTYPE,
-        "sample_answers" => SAMPLE_ANSWERS,
         "device" => settings::DEVICE,
         "threads" => settings::THREADS,
         _ => return None,
     })
 }
-
-/// What `--sample-answers` sets; no field of the page does.
-const SAMPLE_ANSWERS: &str = "Answers at each evaluation";
 
 /// A field's name, in any case: one of a later version is made readable.
 pub fn label(key: &str) -> String {

@@ -435,6 +435,7 @@ fn saving(saving: Saving) -> &'static str {
         Saving::Recompute => "recompute activations",
         Saving::RecomputeTaps => "recompute taps",
         Saving::NarrowTaps => "taps in bf16",
+        Saving::NoAnswers => "no answers shown",
         Saving::NarrowMoments => "optimizer in 8 bits",
         Saving::OffloadEmbeddings => "embeddings in RAM",
         Saving::OffloadActivations => "taps in RAM",

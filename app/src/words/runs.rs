@@ -7,11 +7,13 @@ use crate::state::runs::run::{Offer, Standing};
 use crate::state::runs::view::Tab;
 use crate::text::{bytes, clock, count, thousands};
 
+pub use self::answers::*;
 pub use self::curves::*;
 pub use self::details::*;
 pub use self::export::*;
 pub use self::log::*;
 
+mod answers;
 mod curves;
 mod details;
 mod export;
@@ -76,6 +78,7 @@ pub const DELETE_DO: &str = "Move to bin";
 pub fn tab(tab: Tab) -> &'static str {
     match tab {
         Tab::Curves => "Curves",
+        Tab::Answers => "Answers",
         Tab::Log => "Log",
         Tab::Details => "Details",
     }

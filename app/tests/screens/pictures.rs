@@ -9,18 +9,23 @@ use stepladder_protocol::{Method, RunState};
 use crate::chat::looks::beside;
 use crate::chat::{SMALL, loaded};
 use crate::fine_tune::recorded::start;
+use crate::runs::answers::{answers, rows};
 use crate::runs::{figures, folder, listed, play, stored};
 use crate::support::{NOW, TestWindow, drawn, window_of};
 
 type Window = Harness<'static, TestWindow>;
 
 fn open(theme: ThemeChoice) -> Window {
+    open_at(theme, 700.0)
+}
+
+fn open_at(theme: ThemeChoice, height: f32) -> Window {
     let settings = Settings {
         theme,
         runs_folder: Some(folder()),
         ..Settings::default()
     };
-    window_of(settings, egui::vec2(1024.0, 700.0))
+    window_of(settings, egui::vec2(1024.0, height))
 }
 
 fn open_page(window: &mut Window, page: &str) {
@@ -62,6 +67,28 @@ fn a_finished_run() {
     play(&mut window, [listed(runs.to_vec())]);
     play(&mut window, [figures(&folder().join("ladder"), 2.0, 100)]);
     compare(&mut window, "run-dark");
+}
+
+#[test]
+fn answers_to_held_out_prompts() {
+    for (theme, name) in [
+        (ThemeChoice::Light, "answers-light"),
+        (ThemeChoice::Dark, "answers-dark"),
+    ] {
+        let mut window = open_at(theme, 1240.0);
+        open_page(&mut window, "Runs");
+        let run = folder().join("ladder");
+        let finished = stored("ladder", RunState::Finished);
+        play(&mut window, [listed(vec![finished])]);
+        play(&mut window, [figures(&run, 2.0, 30)]);
+        window.get_by_label("Show: Answers").click();
+        window.run_steps(3);
+        play(&mut window, [answers(&run, rows())]);
+        let thought = "Reasoning · 40 tokens, Answer at step 30, Prompt 1";
+        window.get_by_label(thought).click();
+        window.run_steps(2);
+        compare(&mut window, name);
+    }
 }
 
 #[test]

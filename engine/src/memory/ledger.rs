@@ -22,6 +22,8 @@ pub enum Item {
     SideActivations,
     /// What blocks keep for their backward.
     BlockActivations,
+    /// Keys and values of a held-out prompt and its answer.
+    Caches,
     /// Hidden states under way, their gradients, queries, keys and values of the layer at work.
     HiddenStates,
     /// One tile of tokens of everything wider.
@@ -59,7 +61,7 @@ pub enum Part {
 
 impl Item {
     /// Every item, in the order they are shown.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Embedding,
         Self::Blocks,
         Self::Head,
@@ -69,6 +71,7 @@ impl Item {
         Self::KeptStates,
         Self::SideActivations,
         Self::BlockActivations,
+        Self::Caches,
         Self::HiddenStates,
         Self::Tiles,
         Self::Inputs,
@@ -88,6 +91,7 @@ impl Item {
             Self::KeptStates
             | Self::SideActivations
             | Self::BlockActivations
+            | Self::Caches
             | Self::HiddenStates
             | Self::Tiles
             | Self::Inputs => Part::Activations,
@@ -108,6 +112,7 @@ impl Item {
             Self::KeptStates => "kept_states",
             Self::SideActivations => "side_activations",
             Self::BlockActivations => "block_activations",
+            Self::Caches => "caches",
             Self::HiddenStates => "hidden_states",
             Self::Tiles => "tiles",
             Self::Inputs => "inputs",

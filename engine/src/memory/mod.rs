@@ -2,6 +2,7 @@
 //! (`plan`); and counted while it runs (`probe`).
 
 pub mod advice;
+mod answers;
 pub mod device_class;
 pub mod ledger;
 pub mod limits;
@@ -12,6 +13,7 @@ pub mod remedies;
 mod side_passes;
 pub mod weights;
 
+pub use answers::AnswerShape;
 pub use device_class::DeviceClass;
 pub use ledger::{Item, Part};
 pub use plan::{MemoryPlan, MemoryRequest, plan};

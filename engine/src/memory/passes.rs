@@ -174,9 +174,24 @@ impl Sizes<'_> {
 
     /// `Block::forward`: the hidden states are replaced where they lie.
     pub(super) fn block_forward(&self, ledger: &mut Ledger) {
+        let projected = self.project(ledger, Item::HiddenStates, false);
+        self.block_forward_projected(ledger, projected);
+    }
+
+    /// The same with a cache that has room for so many tokens; it stays held.
+    pub(super) fn block_forward_caching(&self, ledger: &mut Ledger, room: u64) {
+        let projected = self.project(ledger, Item::HiddenStates, false);
+        ledger.take(Item::Caches, self.floats(self.batch * room * 2 * self.kv()));
+        // keys and values are copied there
+        let copied = 2 * self.floats(self.tokens() * self.kv());
+        ledger.give(Item::HiddenStates, copied);
+        self.block_forward_projected(ledger, projected - copied);
+    }
+
+    /// What follows, with `projected` bytes of what was projected still held; they are given back.
+    fn block_forward_projected(&self, ledger: &mut Ledger, projected: u64) {
         let tile = |width: u64| self.floats(self.tile() * width);
         let (d, q, f) = (self.d(), self.q(), self.f());
-        let projected = self.project(ledger, Item::HiddenStates, false);
         ledger.during(Item::Tiles, tile(q + self.model.heads as u64), |ledger| {
             ledger.touch(Item::Scores, self.scores_of_a_tile());
             ledger.during(Item::Tiles, tile(d), |ledger| {

@@ -2,6 +2,7 @@
 //! adapter and its optimizer are always held; one micro-batch goes forward and back beside them, and
 //! the moment at which most is held is the peak.
 
+use super::answers::AnswerShape;
 use super::device_class::DeviceClass;
 use super::ledger::{Item, Items, Ledger, Part};
 use super::passes::Sizes;
@@ -39,6 +40,8 @@ pub struct MemoryRequest<'a> {
     pub targets: usize,
     /// Tokens of all micro-batches of a step, whose ids are made at once.
     pub step_tokens: usize,
+    /// What is answered at each evaluation, if anything is.
+    pub answer: Option<AnswerShape>,
     /// Where it runs.
     pub device: DeviceClass,
 }
@@ -77,6 +80,9 @@ pub fn plan(request: &MemoryRequest<'_>) -> MemoryPlan {
         offloaded: 0,
     };
     walk.hold_what_stays();
+    if let Some(answer) = request.answer {
+        walk.answer(answer);
+    }
     match request.shape {
         AdapterShape::Wiring(wiring) => walk.side_network(wiring),
         AdapterShape::Lora(shape) => walk.lora(shape),
@@ -90,9 +96,9 @@ pub fn plan(request: &MemoryRequest<'_>) -> MemoryPlan {
     }
 }
 
-struct Walk<'a> {
-    request: &'a MemoryRequest<'a>,
-    ledger: Ledger,
+pub(super) struct Walk<'a> {
+    pub(super) request: &'a MemoryRequest<'a>,
+    pub(super) ledger: Ledger,
     offloaded: u64,
 }
 
@@ -139,7 +145,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Bytes of a number of a kept state, and whether such states are in RAM.
-    fn kept_bytes(&self) -> (u64, bool) {
+    pub(super) fn kept_bytes(&self) -> (u64, bool) {
         let kept = self.request.training.kept;
         let bytes = match kept.dtype {
             TapDtype::F32 => self.request.device.float_bytes,

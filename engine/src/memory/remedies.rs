@@ -7,6 +7,8 @@ use stepladder_protocol::{Method, Optimizer, Quantize, RunConfig, Switch, TapDty
 pub enum Remedy {
     /// Costs time, and changes nothing else: gradients of a step are added up over micro-batches.
     OneRow,
+    /// Costs nothing but what answers to held-out prompts would show.
+    NoAnswers,
     /// Costs time.
     Recompute,
     /// Costs a second forward pass.
@@ -30,6 +32,7 @@ impl Remedy {
     pub fn of(method: Method) -> &'static [Self] {
         match method {
             Method::Ladder | Method::Xladder => &[
+                Self::NoAnswers,
                 Self::Recompute,
                 Self::RecomputeTaps,
                 Self::NarrowTaps,
@@ -41,6 +44,7 @@ impl Remedy {
             ],
             // LoRA in four bits is QLoRA.
             Method::Qlora | Method::Lora => &[
+                Self::NoAnswers,
                 Self::Recompute,
                 Self::NarrowTaps,
                 Self::NarrowMoments,
@@ -55,6 +59,7 @@ impl Remedy {
     pub fn flag(self) -> &'static str {
         match self {
             Self::OneRow => "--batch-size 1",
+            Self::NoAnswers => "--sample-answers 0",
             Self::Recompute => "--recompute on",
             Self::RecomputeTaps => "--recompute-taps on",
             Self::NarrowTaps => "--tap-dtype bf16",
@@ -70,6 +75,7 @@ impl Remedy {
     pub fn apply(self, config: &mut RunConfig) {
         match self {
             Self::OneRow => config.batch_size = 1,
+            Self::NoAnswers => config.sample_answers = 0,
             Self::Recompute => config.recompute = Some(Switch::On),
             Self::RecomputeTaps => config.recompute_taps = Switch::On,
             Self::NarrowTaps if config.tap_dtype == TapDtype::F32 => {
@@ -109,7 +115,8 @@ pub fn fewest(
         }
         taken.push(*remedy);
         let with = bytes(&taken);
-        match with < now {
+        // One that saves nothing by itself may do so beside those that follow.
+        match with <= now {
             true => now = with,
             false => {
                 taken.pop();
@@ -149,7 +156,9 @@ fn without_needless(mut taken: Vec<Remedy>, is_enough: impl Fn(&[Remedy]) -> boo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Remedy::{NarrowTaps, OffloadActivations, OffloadEmbeddings, Recompute, RecomputeTaps};
+    use Remedy::{
+        NarrowTaps, NoAnswers, OffloadActivations, OffloadEmbeddings, Recompute, RecomputeTaps,
+    };
 
     const ORDER: [Remedy; 5] = [
         Recompute,
@@ -191,6 +200,20 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_that_matters_only_beside_others_is_taken_with_them() {
+        // An answer takes 80, a step 100 or, recomputed, 60.
+        let bytes = |taken: &[Remedy]| {
+            let answer = if taken.contains(&NoAnswers) { 0 } else { 80 };
+            let step = if taken.contains(&Recompute) { 60 } else { 100 };
+            answer.max(step)
+        };
+        let order = [NoAnswers, Recompute];
+        assert_eq!(fewest(&order, 80, bytes), Some(vec![Recompute]));
+        assert_eq!(fewest(&order, 60, bytes), Some(vec![NoAnswers, Recompute]));
+        assert_eq!(fewest(&order, 59, bytes), None);
+    }
+
+    #[test]
     fn what_hardly_matters_is_left_out_of_the_furthest() {
         let reach = |taken: &[Remedy]| Some((200 - bytes(taken)) as usize * 10);
         let (kept, number) = furthest(&ORDER, reach).unwrap();
@@ -201,7 +224,11 @@ mod tests {
 
     #[test]
     fn a_switch_turns_on_what_its_flag_says() {
-        let config = Remedy::applied(Remedy::of(Method::Ladder), &RunConfig::default());
+        let asked = RunConfig {
+            sample_answers: 2,
+            ..RunConfig::default()
+        };
+        let config = Remedy::applied(Remedy::of(Method::Ladder), &asked);
         let expected = RunConfig {
             recompute: Some(Switch::On),
             recompute_taps: Switch::On,

@@ -83,8 +83,22 @@ impl SideSizes<'_> {
 
     /// `SideBlock::forward`: the state is replaced where it lies.
     fn block_forward(&self, ledger: &mut Ledger) {
-        let (h, f) = (self.h(), self.f());
         let projected = self.project(ledger, Item::HiddenStates);
+        self.block_forward_projected(ledger, projected);
+    }
+
+    /// The same with a cache that has room for so many tokens; it stays held.
+    pub(super) fn block_forward_caching(&self, ledger: &mut Ledger, room: u64) {
+        let projected = self.project(ledger, Item::HiddenStates);
+        let caches = self.sizes.floats(self.sizes.batch * room * 2 * self.h());
+        ledger.take(Item::Caches, caches);
+        // keys and values are copied there
+        ledger.give(Item::HiddenStates, 2 * self.state());
+        self.block_forward_projected(ledger, projected - 2 * self.state());
+    }
+
+    fn block_forward_projected(&self, ledger: &mut Ledger, projected: u64) {
+        let (h, f) = (self.h(), self.f());
         // attended and log-sum-exp stay to the end of the tile
         ledger.during(Item::Tiles, self.tile(h + self.heads()), |ledger| {
             ledger.touch(Item::Scores, self.sizes.scores_of_a_tile());

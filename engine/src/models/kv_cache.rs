@@ -17,6 +17,8 @@ pub struct LayerCache {
     /// `[batch, capacity, kv_heads * head_dim]`, keys then values
     stored: Option<(Tensor, Tensor)>,
     tokens: usize,
+    /// Tokens that there is room for from the first on; beyond them it grows.
+    room: usize,
     /// Whether another cache reads the same storage, so that it must not be written to.
     is_shared: bool,
 }
@@ -39,6 +41,15 @@ impl KvCache {
             layers: (0..layers).map(|_| LayerCache::default()).collect(),
             tokens: 0,
         }
+    }
+
+    /// The same with room for so many tokens from the first on: it is known beforehand what it takes.
+    pub fn with_room(layers: usize, room: usize) -> Self {
+        let mut cache = Self::new(layers);
+        for layer in &mut cache.layers {
+            layer.room = room;
+        }
+        cache
     }
 
     /// Tokens per row that all layers hold.
@@ -147,7 +158,10 @@ impl LayerCache {
             Some((keys, values)) if keys.dim(1)? >= needed && !self.is_shared => (keys, values),
             previous => {
                 self.is_shared = false;
-                let capacity = capacity_for(needed);
+                let capacity = match needed <= self.room {
+                    true => self.room,
+                    false => capacity_for(needed),
+                };
                 let fresh = || Tensor::zeros((batch, capacity, width), keys.dtype(), keys.device());
                 let grown = (fresh()?, fresh()?);
                 if let Some((keys, values)) = previous.filter(|_| self.tokens > 0) {
@@ -180,6 +194,7 @@ impl LayerCache {
         Self {
             stored: self.stored.clone(),
             tokens: self.tokens,
+            room: self.room,
             is_shared: true,
         }
     }
@@ -214,6 +229,7 @@ impl LayerCache {
         *self = Self {
             stored: Some((keys, values)),
             tokens,
+            room: 0,
             is_shared: false,
         };
         Ok(())
@@ -283,6 +299,16 @@ mod tests {
         assert_eq!(rows(&mut first, 1), [[0.0, 7.0, 8.0, 90.0]]);
         assert_eq!(rows(&mut second, 1), [[0.0, 1.0, 2.0, 90.0, 90.0]]);
         assert_eq!(rows(&mut third, 1), [[0.0, 1.0, 2.0, 90.0]]);
+    }
+
+    #[test]
+    fn a_cache_with_room_grows_only_beyond_it() {
+        let mut cache = KvCache::with_room(1, 5);
+        assert_eq!(push(&mut cache, 0, 1, 3).capacity, 5);
+        assert_eq!(push(&mut cache, 3, 1, 2).capacity, 5);
+        let beyond = push(&mut cache, 5, 1, 1);
+        assert_eq!((beyond.tokens, beyond.capacity), (6, 64));
+        assert_eq!(rows(&mut cache, 1), [[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 90.0]]);
     }
 
     #[test]

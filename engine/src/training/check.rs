@@ -11,13 +11,14 @@ pub use self::grid::grid;
 pub use self::random_model::RandomModel;
 pub use self::summary::summary;
 use super::estimate::{BatchShape, EstimatedModel, estimate_resolved};
+use super::held_out_answers;
 use super::optimizer::AdamW;
 use super::plan::{ModelPlan, RunPlan};
 use super::stop_flag::StopFlag;
 use super::targeted_input;
 use crate::adapters::network::Network;
 use crate::datasets::batch::TokenBatch;
-use crate::memory::{DeviceClass, MemoryPlan, Part, probe};
+use crate::memory::{AnswerShape, DeviceClass, MemoryPlan, Part, probe};
 use crate::models::decoder::Decoder;
 use crate::models::stored_type::StoredType;
 use crate::ops::cpu::prepare_workers;
@@ -115,6 +116,11 @@ impl Cell {
         let input = targeted_input(&batch);
         network.loss(&backbone, input, (plan.training, 0), gradient, &gradients)?;
         optimizer.update(network.parameters(), &gradients, resolved.learning_rate)?;
+        if self.config.sample_answers > 0 {
+            let AnswerShape { prompt, answer } = AnswerShape::largest(backbone.config(), seq);
+            let asked = (&batch.ids[..prompt], answer);
+            held_out_answers::try_out(&backbone, &network, self.config.tap_dtype, asked)?;
+        }
         Ok(Measured {
             weights,
             adapter,

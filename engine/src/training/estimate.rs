@@ -15,7 +15,7 @@ pub use self::speed::of_products;
 use super::optimizer::moments::moment_bytes;
 use super::plan::ModelPlan;
 use crate::Result;
-use crate::memory::{DeviceClass, MemoryPlan, MemoryRequest, WeightForms, plan};
+use crate::memory::{AnswerShape, DeviceClass, MemoryPlan, MemoryRequest, WeightForms, plan};
 use crate::models::config::DecoderConfig;
 
 /// The shape of a micro-batch.
@@ -126,6 +126,7 @@ fn plan_of(
         seq,
         targets: batch * seq.saturating_sub(1),
         step_tokens: config.effective_batch_size.max(batch) * seq,
+        answer: (config.sample_answers > 0).then(|| AnswerShape::largest(model, seq)),
         device,
     })
 }

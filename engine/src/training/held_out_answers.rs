@@ -2,7 +2,7 @@
 //! They are likeliest tokens, changed by nothing random and changing nothing of the run.
 
 use candle_core::Tensor;
-use stepladder_protocol::{SampleRow, TapDtype};
+use stepladder_protocol::{FinishReason, SampleRow, TapDtype};
 
 use super::stop_flag::StopFlag;
 use crate::Result;
@@ -10,13 +10,13 @@ use crate::adapters::lora::LowRank;
 use crate::adapters::network::Network;
 use crate::datasets::example::Example;
 use crate::datasets::example_set::ExampleSet;
+use crate::memory::AnswerShape;
+use crate::models::chat_template::{THINK_CLOSE as CLOSE, THINK_OPEN as OPEN};
+use crate::models::config::DecoderConfig;
 use crate::models::decoder::{Decoder, TokenInput};
 use crate::models::kv_cache::KvCache;
 use crate::models::tokenizer::{SpecialTokenText, Tokenizer};
 use crate::ops::elementwise::gather_rows;
-
-/// Tokens of an answer, at most.
-const MAX_TOKENS: usize = 128;
 
 /// The prompts, and what the dataset answers to them.
 pub struct HeldOutAnswers<'a> {
@@ -28,25 +28,32 @@ pub struct HeldOutAnswers<'a> {
 
 struct HeldOutPrompt {
     ids: Vec<u32>,
+    /// Tokens that its answer may have.
+    most: usize,
     text: String,
     reference: String,
 }
 
 impl<'a> HeldOutAnswers<'a> {
-    /// For the first `count` examples, each up to the last that it is trained to say.
+    /// For the first `count` examples whose prompts are no longer than memory is planned for, each up
+    /// to the last that it is trained to say. Rows of the run have up to `row_tokens` tokens.
     ///
     /// # Errors
     /// When a token cannot be read.
     pub fn new(
         tokenizer: &'a Tokenizer,
         further_stops: &[u32],
-        tap_dtype: TapDtype,
+        (tap_dtype, count): (TapDtype, usize),
         examples: &ExampleSet<'_>,
-        count: usize,
+        (model, row_tokens): (&DecoderConfig, usize),
     ) -> Result<Self> {
         let text = |ids: &[u32]| tokenizer.decode(ids, SpecialTokenText::Skip);
+        let longest = AnswerShape::largest(model, row_tokens).prompt;
         let mut prompts = Vec::new();
-        for number in 0..count.min(examples.len()) {
+        for number in 0..examples.len() {
+            if prompts.len() == count {
+                break;
+            }
             let Example { ids, targets, .. } = examples.get(number);
             let end = targets.iter().rposition(|target| *target).map(|at| at + 1);
             let Some(end) = end else { continue };
@@ -54,7 +61,11 @@ impl<'a> HeldOutAnswers<'a> {
             let Some(begin) = begin.map(|at| at + 1) else {
                 continue;
             };
+            if begin > longest {
+                continue;
+            }
             prompts.push(HeldOutPrompt {
+                most: AnswerShape::of(model, begin).answer,
                 text: text(&ids[..begin])?,
                 reference: text(&ids[begin..end])?,
                 ids: ids[..begin].to_vec(),
@@ -67,6 +78,28 @@ impl<'a> HeldOutAnswers<'a> {
             tap_dtype,
             prompts,
         })
+    }
+
+    /// Whether nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        self.prompts.is_empty()
+    }
+
+    /// Makes what an answer to the longest prompt holds at most, and one token of it.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn rehearse(&self, backbone: &Decoder, network: &Network) -> Result<()> {
+        let longest = { self.prompts.iter() }.max_by_key(|prompt| prompt.ids.len());
+        match longest {
+            Some(prompt) => try_out(
+                backbone,
+                network,
+                self.tap_dtype,
+                (&prompt.ids, prompt.most),
+            ),
+            None => Ok(()),
+        }
     }
 
     /// What the model says after so many updates, one answer after the other: only one cache is held
@@ -86,19 +119,24 @@ impl<'a> HeldOutAnswers<'a> {
             if stop.is_urgent() {
                 break;
             }
-            let mut caches = Caches::new(backbone, network);
-            let room = { backbone.config().max_positions }.saturating_sub(prompt.ids.len());
-            let limit = MAX_TOKENS.min(room);
+            let room = prompt.ids.len() + prompt.most;
+            let mut caches = Caches::new(backbone, network, room);
             let (mut ids, mut seen) = (prompt.ids.clone(), 0);
-            while ids.len() < prompt.ids.len() + limit && !stop.is_urgent() {
+            let mut finish = FinishReason::Length;
+            while ids.len() < room {
+                if stop.is_urgent() {
+                    finish = FinishReason::Cancelled;
+                    break;
+                }
                 if backbone.outgrows_cache(seen, ids.len()) {
-                    (caches, seen) = (Caches::new(backbone, network), 0);
+                    (caches, seen) = (Caches::new(backbone, network, room), 0);
                 }
                 let hidden = caches.push(backbone, network, self.tap_dtype, &ids[seen..])?;
                 let likeliest = backbone.logits(&hidden)?.squeeze(0)?.argmax(0)?;
                 seen = ids.len();
                 let token = likeliest.to_scalar::<u32>()?;
                 if self.stop_tokens.contains(&token) {
+                    finish = FinishReason::Stop;
                     break;
                 }
                 ids.push(token);
@@ -110,10 +148,58 @@ impl<'a> HeldOutAnswers<'a> {
                 prompt: prompt.text.clone(),
                 answer: self.tokenizer.decode(said, SpecialTokenText::Skip)?,
                 reference: prompt.reference.clone(),
+                tokens: Some(said.len()),
+                reasoning_tokens: Some(self.reasoning_tokens(&prompt.text, said)?),
+                finish: Some(finish),
             })?;
         }
         Ok(())
     }
+
+    /// How many of an answer's tokens are reasoning.
+    fn reasoning_tokens(&self, prompt: &str, said: &[u32]) -> Result<usize> {
+        let text = |ids: &[u32]| self.tokenizer.decode(ids, SpecialTokenText::Skip);
+        let whole = text(said)?;
+        let was_open = { prompt.rfind(OPEN) }
+            .is_some_and(|at| { prompt.rfind(CLOSE) }.is_none_or(|closed| closed < at));
+        if !was_open && !whole.trim_start().starts_with(OPEN) {
+            return Ok(0);
+        }
+        let Some(closed) = whole.find(CLOSE) else {
+            return Ok(said.len());
+        };
+        let mut tokens = 0;
+        while tokens < said.len() && text(&said[..=tokens])?.len() <= closed {
+            tokens += 1;
+        }
+        Ok(tokens)
+    }
+}
+
+/// What an answer of up to `most` tokens to the prompt `ids` holds at its peak, held for a moment.
+///
+/// # Errors
+/// When memory runs out.
+pub fn try_out(
+    backbone: &Decoder,
+    network: &Network,
+    tap_dtype: TapDtype,
+    (ids, most): (&[u32], usize),
+) -> Result<()> {
+    let room = ids.len() + most;
+    let mut longest = ids.to_vec();
+    if backbone.outgrows_cache(ids.len(), room) {
+        longest.resize(room, ids.last().copied().unwrap_or_default());
+    }
+    let mut caches = Caches::new(backbone, network, room);
+    let hidden = caches.push(backbone, network, tap_dtype, &longest)?;
+    let likeliest = backbone.logits(&hidden)?.squeeze(0)?.argmax(0)?;
+    let token = likeliest.to_scalar::<u32>()?;
+    if longest.len() < room {
+        let hidden = caches.push(backbone, network, tap_dtype, &[token])?;
+        backbone.logits(&hidden)?;
+    }
+    Ok(())
 }
 
 /// Keys and values of the answer under way.
@@ -123,14 +209,14 @@ struct Caches {
 }
 
 impl Caches {
-    fn new(backbone: &Decoder, network: &Network) -> Self {
+    fn new(backbone: &Decoder, network: &Network, room: usize) -> Self {
         let side_layers = match network {
             Network::Side(side) => side.wiring().side_layers(),
             Network::Lora(_) => 0,
         };
         Self {
-            backbone: KvCache::new(backbone.config().layers),
-            side: KvCache::new(side_layers),
+            backbone: KvCache::with_room(backbone.config().layers, room),
+            side: KvCache::with_room(side_layers, room),
         }
     }
 

@@ -1,12 +1,13 @@
 //! The worst that a run will do, done before its first step: the longest micro-batch forward and
-//! backward, the longest of the evaluation, one checkpoint written and deleted. Neither weights nor
-//! random streams notice.
+//! backward, the longest of the evaluation, the longest held-out prompt that is answered, one checkpoint
+//! written and deleted. Neither weights nor random streams notice.
 
 use std::cmp::Reverse;
 use std::iter::once;
 
 use super::checkpoint::{self, CheckpointState};
 use super::estimate::BatchShape;
+use super::held_out_answers::HeldOutAnswers;
 use super::optimizer::AdamW;
 use super::plan::RunPlan;
 use super::progress::{Phase, Progress, StageProgress};
@@ -39,6 +40,8 @@ pub struct Stage<'a> {
     pub optimizer: &'a AdamW,
     /// How it is trained.
     pub settings: TrainingSettings,
+    /// What is asked at each evaluation.
+    pub answers: &'a HeldOutAnswers<'a>,
     /// Where a checkpoint is tried.
     pub folder: &'a RunFolder,
     /// The counters that it holds.
@@ -139,7 +142,8 @@ impl Rehearsal {
         progress: &mut dyn Progress,
         stop: &StopFlag,
     ) -> Result<bool> {
-        let total = 2 + u64::from(self.evaluation.is_some());
+        let answers = stage.answers;
+        let total = 2 + u64::from(self.evaluation.is_some()) + u64::from(!answers.is_empty());
         let mut done = 0..=total;
         let mut part_done = || {
             progress.stage(StageProgress {
@@ -166,6 +170,10 @@ impl Rehearsal {
         if let Some(batch) = self.evaluation.as_ref().filter(|_| !stop.is_raised()) {
             let (input, none) = (targeted_input(batch), Parameters::default());
             network.loss(backbone, input, (settings, 0), Gradient::Skip, &none)?;
+            part_done();
+        }
+        if !answers.is_empty() && !stop.is_raised() {
+            answers.rehearse(backbone, network)?;
             part_done();
         }
         if stop.is_raised() {

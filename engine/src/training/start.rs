@@ -157,10 +157,13 @@ fn load_and_train(
     let answers = HeldOutAnswers::new(
         &files.tokenizer,
         further_stops,
-        config.tap_dtype,
+        (config.tap_dtype, config.sample_answers),
         &held_out,
-        config.sample_answers,
+        (&files.config, rehearsal.shape().seq),
     )?;
+    if answers.is_empty() && config.sample_answers > 0 && held_out_examples > 0 {
+        progress.notice(NO_PROMPTS);
+    }
     let evaluation = Evaluation::new(held_out, plan.layout);
     let mut memory = MemoryWatch::begin(&config, &files, rehearsal.shape())?;
     if let Some(text) = memory.notice() {
@@ -276,6 +279,9 @@ fn load_and_train(
     }
     .run(progress, stop)
 }
+
+/// Why a run that was asked for answers gives none.
+const NO_PROMPTS: &str = "no held-out prompt is short enough to be answered at evaluations";
 
 /// Whether work before the first step is to go on.
 fn go_on(stop: &StopFlag) -> ControlFlow<()> {

@@ -203,6 +203,7 @@ impl Trainer<'_> {
             network: &self.network,
             optimizer: &self.optimizer,
             settings: self.plan.training,
+            answers: &self.answers,
             folder: self.folder,
             state: &self.state,
         };

@@ -102,6 +102,78 @@ fn configs() -> Vec<RunConfig> {
     all
 }
 
+/// Runs whose peak is an answer to a held-out prompt: a side network that keeps nothing of a short row,
+/// before a prompt as long as that row and room for an answer.
+fn answering() -> Vec<(RandomModel, RunConfig, (usize, usize))> {
+    let deep = RandomModel {
+        layers: 16,
+        d_model: 256,
+        heads: 8,
+        kv_heads: 8,
+        d_ff: 704,
+        vocabulary: 1024,
+        tied_head: false,
+    };
+    let config = |method, change: fn(&mut RunConfig)| {
+        let mut config = RunConfig {
+            sample_answers: 2,
+            recompute: Some(Switch::On),
+            ..config(method)
+        };
+        change(&mut config);
+        config
+    };
+    let mut all = Vec::new();
+    for seq in [64, 200, 400] {
+        for config in [
+            config(Method::Ladder, |c| c.recompute_taps = Switch::On),
+            config(Method::Xladder, |c| c.recompute_taps = Switch::On),
+            config(Method::Ladder, |c| {
+                c.recompute_taps = Switch::On;
+                c.tap_dtype = TapDtype::Bf16;
+            }),
+            config(Method::Ladder, |c| {
+                c.recompute_taps = Switch::On;
+                c.quantize = Quantize::Nf4;
+            }),
+            config(Method::Lora, |_| ()),
+            config(Method::Qlora, |_| ()),
+        ] {
+            all.push((deep, config, (1, seq)));
+        }
+    }
+    // One whose rows are longer than any prompt that is answered.
+    all.push((deep, config(Method::Ladder, |_| ()), (1, 700)));
+    all
+}
+
+#[test]
+fn an_answer_takes_what_the_plan_says() {
+    let _alone = alone();
+    let (mut wrong, mut peaks) = (Vec::new(), 0);
+    for (model, config, shape) in answering() {
+        let Compared { plan, measured, .. } = compare(&cell(model, &config, shape));
+        let error = plan.total_bytes as f64 / measured.peak as f64 - 1.0;
+        let what = format!("{:?} {:?}, {shape:?}", config.method, config.quantize);
+        println!(
+            "{:.2} planned, {:.2} MiB measured, {:+.2} %: {what}, at {}",
+            mib(plan.total_bytes),
+            mib(measured.peak),
+            100.0 * error,
+            plan.peak_moment
+        );
+        peaks += usize::from(plan.peak_moment == "held-out answer");
+        let tokens = (shape.0 * shape.1) as f64;
+        let packed = tokens * packed_per_token(model) / measured.peak as f64;
+        if error.abs() > 0.01 + packed {
+            wrong.push(what);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // What this is about: without a plan of answers these would take more than was planned.
+    assert!(peaks >= 12, "{peaks}");
+}
+
 fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }

@@ -1,21 +1,22 @@
-//! The list of conversations: the latest first; the open one can be renamed and deleted.
+//! The list of conversations: the latest first. Each can be opened, renamed and deleted: with the buttons
+//! on it, its menu, or the keys that do the same to a run.
 
 use egui::{
-    Align, Color32, CornerRadius, Key, Layout, Role, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo,
-    vec2,
+    Align, Color32, CornerRadius, Key, Layout, Modifiers, Response, Role, ScrollArea, Sense, Ui,
+    UiBuilder, WidgetInfo, vec2,
 };
 
 use super::super::Actions;
 use super::act;
 use crate::state::State;
 use crate::state::chat::ChatAction;
-use crate::state::chat::kept::KeptAction;
+use crate::state::chat::kept::{KeptAction, Naming};
 use crate::state::chat::stored::Entry;
 use crate::text::visible;
 use crate::theme::size::CONVERSATION_HEIGHT;
 use crate::theme::{ROW_RADIUS, Type, icons, palette, space};
 use crate::widgets::{
-    caption, follow_focus, icon_button, one_line, ring_radius, styled, text_field,
+    caption, follow_focus, icon_button, one_line, quiet_button, ring_radius, styled, text_field,
 };
 use crate::words::{chat as words, runs};
 
@@ -48,9 +49,9 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
                 row(ui, state, &entry, actions);
             }
             for entry in &kept.entries {
-                let is_open = kept.open.as_ref() == Some(&entry.id);
-                match kept.naming.as_ref().filter(|_| is_open) {
-                    Some(name) => naming(ui, name, actions),
+                let naming_it = |naming: &&Naming| naming.id == entry.id;
+                match kept.naming.as_ref().filter(naming_it) {
+                    Some(name) => naming(ui, &name.text, actions),
                     None => row(ui, state, entry, actions),
                 }
             }
@@ -106,15 +107,20 @@ fn row(ui: &mut Ui, state: &State, entry: &Entry, actions: &mut Actions) {
     place.scope(|ui| {
         ui.spacing_mut().item_spacing.x = 0.0;
         ui.style_mut().interaction.selectable_labels = false;
-        if is_open && is_kept {
-            if icon_button(ui, icons::DELETE, words::DELETE).clicked() {
-                let id = entry.id.clone();
-                act(actions, ChatAction::Kept(KeptAction::AskToDelete(id)));
-            }
-            if icon_button(ui, icons::RENAME, words::RENAME).clicked() {
-                act(actions, ChatAction::Kept(KeptAction::Rename));
+        let was_within = ui.data(|data| data.get_temp(response.id)).unwrap_or(false);
+        let mut is_within = response.has_focus();
+        let pointed = ui.rect_contains_pointer(rect);
+        if is_kept && (is_open || pointed || is_within || was_within) {
+            for what in [Offered::Delete, Offered::Rename] {
+                let button = icon_button(ui, what.icon(), &what.label(is_open, &title));
+                is_within |= button.has_focus();
+                if button.clicked() {
+                    act(actions, what.of(entry));
+                }
             }
         }
+        // The keyboard leads from a row to its buttons, which are there a moment longer for it.
+        ui.data_mut(|data| data.insert_temp(response.id, is_within));
         ui.with_layout(Layout::top_down(Align::Min), |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             let mut lines = ui.text_style_height(&Type::Strong.style());
@@ -128,10 +134,76 @@ fn row(ui: &mut Ui, state: &State, entry: &Entry, actions: &mut Actions) {
             }
         });
     });
+    if is_kept {
+        keys_and_menu(&response, entry, actions);
+    }
     if response.clicked() && is_kept {
         let id = entry.id.clone();
         act(actions, ChatAction::Kept(KeptAction::Open(id)));
     }
+}
+
+/// What can be done with a conversation.
+#[derive(Clone, Copy)]
+enum Offered {
+    Rename,
+    Delete,
+}
+
+impl Offered {
+    fn icon(self) -> &'static str {
+        match self {
+            Self::Rename => icons::RENAME,
+            Self::Delete => icons::DELETE,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Rename => words::RENAME,
+            Self::Delete => words::DELETE,
+        }
+    }
+
+    /// Which conversation it is about is said unless it is the open one.
+    fn label(self, is_open: bool, title: &str) -> String {
+        match is_open {
+            true => self.words().to_owned(),
+            false => words::about(self.words(), title),
+        }
+    }
+
+    fn of(self, entry: &Entry) -> ChatAction {
+        let id = entry.id.clone();
+        ChatAction::Kept(match self {
+            Self::Rename => KeptAction::Rename(id),
+            Self::Delete => KeptAction::AskToDelete(id),
+        })
+    }
+}
+
+/// What the pointer's other button shows, and the keys that do the same to the row they are on.
+fn keys_and_menu(response: &Response, entry: &Entry, actions: &mut Actions) {
+    if response.has_focus() {
+        let pressed = |key| {
+            response
+                .ctx
+                .input_mut(|input| input.consume_key(Modifiers::NONE, key))
+        };
+        if pressed(Key::F2) {
+            act(actions, Offered::Rename.of(entry));
+        } else if pressed(Key::Delete) {
+            act(actions, Offered::Delete.of(entry));
+        }
+    }
+    response.context_menu(|ui| {
+        for what in [Offered::Rename, Offered::Delete] {
+            if quiet_button(ui, what.icon(), what.words()).clicked() {
+                act(actions, what.of(entry));
+                ui.close();
+            }
+        }
+    });
 }
 
 fn naming(ui: &mut Ui, name: &str, actions: &mut Actions) {

@@ -15,7 +15,8 @@ use crate::text::visible_lines;
 use crate::theme::size::{QUESTION_SHARE, READING_WIDTH, REPLY_LEAST};
 use crate::theme::{CARD_RADIUS, CONTROL_HEIGHT, Type, icons, palette, space};
 use crate::widgets::{
-    button, caption, empty, focus_when_opened, follow_focus, icon_button, quiet_button, styled,
+    button, caption, empty, focus_when_opened, follow_focus, icon_button, quiet_button, rows,
+    styled,
 };
 use crate::words::chat as words;
 
@@ -50,11 +51,12 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
                 ui.vertical(|ui| {
                     ui.spacing_mut().item_spacing = vec2(space::S, space::M);
                     ui.set_width(width);
-                    for (place, exchange) in exchanges.iter().enumerate() {
-                        // A question stands where it is seen first, however many replies it has.
-                        let seen = width.min(room - space::L);
-                        ui.push_id(place, |ui| one(ui, state, (place, seen), exchange, actions));
-                    }
+                    // A question stands where it is seen first, however many replies it has.
+                    let seen = width.min(room - space::L);
+                    // Of a long conversation only what is near is laid out.
+                    rows(ui, "exchanges", exchanges.len(), |ui, place| {
+                        one(ui, state, (place, seen), &exchanges[place], actions);
+                    });
                 });
             });
             follow_focus(ui);

@@ -78,6 +78,7 @@ const EVALUATION: &[Setting] = &[
     Typed(Field::HeldOutFraction),
     Typed(Field::Patience),
     Typed(Field::EvaluateEvery),
+    Typed(Field::SampleAnswers),
     Typed(Field::CheckpointEvery),
     Typed(Field::CheckpointMinutes),
 ];

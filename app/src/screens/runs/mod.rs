@@ -1,5 +1,6 @@
 //! The Runs page: the list at the left, and the chosen run, or several over each other, at the right.
 
+mod answers;
 mod comparison;
 mod curves;
 mod details;
@@ -87,6 +88,7 @@ fn one(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
             ui.add_space(space::S);
             match tab {
                 Tab::Curves => curves::show(ui, state, run, actions),
+                Tab::Answers => answers::show(ui, state, run, actions),
                 Tab::Log => log::show(ui, state, run, actions, bottom),
                 Tab::Details => details::show(ui, state, run, actions),
             }
@@ -95,8 +97,8 @@ fn one(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
 }
 
 fn tabs(ui: &mut Ui, current: Tab, actions: &mut Actions) -> Tab {
-    let choices =
-        [Tab::Curves, Tab::Log, Tab::Details].map(|tab| Choice::new(tab, words::tab(tab)));
+    let choices = [Tab::Curves, Tab::Answers, Tab::Log, Tab::Details]
+        .map(|tab| Choice::new(tab, words::tab(tab)));
     if let Some(tab) = segmented(ui, words::SHOW, &current, &choices) {
         actions.push(look(ViewAction::Tab(tab)));
     }

@@ -20,8 +20,8 @@ pub enum KeptAction {
     New,
     /// Open one.
     Open(String),
-    /// Give the open one another name.
-    Rename,
+    /// Give one another name.
+    Rename(String),
     /// Typed in it.
     Typed(String),
     /// Done typing.
@@ -38,6 +38,15 @@ pub enum KeptAction {
     Reread,
 }
 
+/// A name that is being typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Naming {
+    /// The conversation.
+    pub id: String,
+    /// What was typed so far.
+    pub text: String,
+}
+
 /// The list.
 #[derive(Debug, Default)]
 pub struct Kept {
@@ -51,8 +60,8 @@ pub struct Kept {
     pub open: Option<String>,
     /// The one that is being read.
     pub reading: Option<String>,
-    /// The name that is being typed for the open one.
-    pub naming: Option<String>,
+    /// The name that is being typed.
+    pub naming: Option<Naming>,
     /// The one that the user is asked about before it goes to the bin.
     pub deleting: Option<String>,
     folder: Option<PathBuf>,
@@ -151,21 +160,60 @@ impl Chat {
                     ask(ConversationRequest::Read { folder, id }, effects);
                 }
             }
-            KeptAction::Rename => self.kept.naming = Some(self.conversation.title()),
-            KeptAction::Typed(text) => self.kept.naming = Some(text),
+            KeptAction::Rename(id) => {
+                let text = self.kept.title(&id).to_owned();
+                self.kept.naming = Some(Naming { id, text });
+            }
+            KeptAction::Typed(text) => {
+                if let Some(naming) = &mut self.kept.naming {
+                    naming.text = text;
+                }
+            }
             KeptAction::Never => self.kept.naming = None,
             KeptAction::Done => {
-                if let Some(name) = self.kept.naming.take() {
-                    let name: String = name.trim().chars().take(MOST_OF_TITLE).collect();
-                    // Without a name of its own it has its first words again.
-                    self.conversation.title = Some(name).filter(|name| !name.is_empty());
-                    self.keep(now, effects);
+                if let Some(Naming { id, text }) = self.kept.naming.take() {
+                    self.rename(id, &text, now, effects);
                 }
             }
             KeptAction::AskToDelete(id) => self.kept.deleting = Some(id),
             KeptAction::KeepInPlace => self.kept.deleting = None,
             KeptAction::Delete => self.delete(now, effects),
             KeptAction::Reread => self.kept.list(effects),
+        }
+    }
+
+    /// Gives a conversation another name: the open one here, any other on the disk.
+    fn rename(&mut self, id: String, text: &str, now: f64, effects: &mut Vec<Effect>) {
+        let name: String = text.trim().chars().take(MOST_OF_TITLE).collect();
+        if name == self.kept.title(&id) {
+            return;
+        }
+        // Without a name of its own it has its first words again.
+        let title = Some(name).filter(|name| !name.is_empty());
+        if self.kept.open.as_ref() == Some(&id) {
+            self.conversation.title = title;
+            return self.keep(now, effects);
+        }
+        let Some(folder) = self.kept.folder.clone() else {
+            return;
+        };
+        let entry = { self.kept.entries.iter_mut() }.find(|entry| entry.id == id);
+        if let (Some(entry), Some(title)) = (entry, &title) {
+            entry.title.clone_from(title);
+        }
+        let was_cleared = title.is_none();
+        let rename = ConversationRequest::Rename {
+            folder: folder.clone(),
+            id: id.clone(),
+            title,
+        };
+        ask(rename, effects);
+        // What is on its way has the old name.
+        if self.kept.reading.as_ref() == Some(&id) {
+            ask(ConversationRequest::Read { folder, id }, effects);
+        }
+        if was_cleared {
+            self.kept.list(effects);
         }
     }
 
@@ -247,6 +295,8 @@ impl Chat {
                 // Said once, and again after it has worked in between.
                 Err(problem) if !self.kept.said => {
                     self.kept.said = true;
+                    // The list shows what is there.
+                    self.kept.list(effects);
                     vec![problem]
                 }
                 Err(_) => Vec::new(),

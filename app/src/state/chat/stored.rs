@@ -25,6 +25,15 @@ pub enum ConversationRequest {
         /// The conversation.
         conversation: Box<Conversation>,
     },
+    /// Give one another name, whatever else is in it.
+    Rename {
+        /// The folder.
+        folder: PathBuf,
+        /// Its name there.
+        id: String,
+        /// What it is called; none: the first words of its first question.
+        title: Option<String>,
+    },
     /// Move one to the system's bin.
     Delete {
         /// The folder.

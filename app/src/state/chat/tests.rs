@@ -403,7 +403,8 @@ fn a_conversation_is_kept_after_every_change_under_one_name() {
     assert_eq!(kept[1].1.exchanges[0].replies[0].answer, "42");
     let title = "What is the answer to everything there ever was,…";
     assert_eq!(page.chat.kept.entries[0].title, title);
-    page.act(ChatAction::Kept(KeptAction::Rename));
+    let first = page.chat.kept.entries[0].id.clone();
+    page.act(ChatAction::Kept(KeptAction::Rename(first)));
     page.act(ChatAction::Kept(KeptAction::Typed(
         " Everything ".to_owned(),
     )));
@@ -433,6 +434,62 @@ fn a_conversation_is_kept_after_every_change_under_one_name() {
     page.act(ChatAction::Kept(KeptAction::Delete));
     assert_eq!(page.chat.kept.entries.len(), 1);
     assert!(page.chat.conversation.exchanges.is_empty());
+}
+
+#[test]
+fn any_conversation_can_be_renamed_without_opening_it() {
+    let mut page = Page::ready();
+    page.send("First?");
+    page.reply("yes");
+    let first = page.chat.kept.entries[0].id.clone();
+    page.act(ChatAction::Kept(KeptAction::New));
+    page.send("Second?");
+    page.reply("yes");
+    page.effects.clear();
+    let name = |page: &mut Page, text: &str| {
+        page.act(ChatAction::Kept(KeptAction::Rename(first.clone())));
+        page.act(ChatAction::Kept(KeptAction::Typed(text.to_owned())));
+        page.act(ChatAction::Kept(KeptAction::Done));
+        std::mem::take(&mut page.effects)
+    };
+    let requests = |effects: Vec<Effect>| -> Vec<ConversationRequest> {
+        { effects.into_iter() }
+            .filter_map(|effect| match effect {
+                Effect::Disk(DiskRequest::Conversations(request)) => Some(request),
+                _ => None,
+            })
+            .collect()
+    };
+    let renamed = requests(name(&mut page, " Mine "));
+    assert!(
+        matches!(&renamed[..], [ConversationRequest::Rename { id, title, .. }]
+        if *id == first && title.as_deref() == Some("Mine"))
+    );
+    assert_eq!(page.chat.kept.title(&first), "Mine");
+    // It stays where it is in the list, and the open one stays open.
+    assert_eq!(page.chat.kept.entries[1].id, first);
+    assert_eq!(page.chat.conversation.exchanges[0].question, "Second?");
+    assert_eq!(name(&mut page, "Mine"), []);
+    // Without a name the list says what it is called.
+    let cleared = requests(name(&mut page, " "));
+    assert!(matches!(
+        &cleared[..],
+        [
+            ConversationRequest::Rename { title: None, .. },
+            ConversationRequest::List(_),
+        ]
+    ));
+    // What is being read meanwhile is read with its new name.
+    page.act(ChatAction::Kept(KeptAction::Open(first.clone())));
+    page.effects.clear();
+    let read = requests(name(&mut page, "Ours"));
+    assert!(matches!(
+        &read[..],
+        [
+            ConversationRequest::Rename { .. },
+            ConversationRequest::Read { .. },
+        ]
+    ));
 }
 
 #[test]

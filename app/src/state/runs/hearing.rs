@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use stepladder_protocol::{Event, JobId};
 
+use super::answers::{Answers, AnswersRead, FileRead};
 use super::figures::Figures;
 use super::live::{End, LiveRun, Stage};
 use super::run::{Loaded, Run, RunKey};
@@ -49,7 +50,9 @@ impl Runs {
                 if let Loaded::Yes(figures) = &mut run.figures {
                     figures.cut_back_to(started.first_step);
                 }
+                run.answers.cut_back_to(started.first_step);
             }
+            Event::Sample(row) => run.answers.take(row.clone()),
             _ => {}
         }
         if let (Event::Started(_), Some(run)) = (&event, self.run(key))
@@ -125,6 +128,7 @@ impl Runs {
             | DiskAnswer::Conversations(_) => {}
             DiskAnswer::Runs(listing) => self.take_listing(*listing, effects),
             DiskAnswer::Figures { run, found } => self.figures_read(&run, found),
+            DiskAnswer::Answers { run, found } => self.answers_read(&run, found),
             DiskAnswer::Details { run, found } => self.details_read(&run, *found),
             DiskAnswer::Renamed { run, result } => self.renamed(&run, result, effects),
             DiskAnswer::Deleted { run, result } => {
@@ -178,6 +182,27 @@ impl Runs {
             (Err(problem), Loaded::No | Loaded::Reading) => run.figures = Loaded::Failed(problem),
             // What is known is better than nothing.
             (Err(_), _) => {}
+        }
+    }
+
+    fn answers_read(&mut self, folder: &Path, found: Result<Box<AnswersRead>, String>) {
+        let view = &self.view;
+        let run = { self.runs.iter_mut() }.find(|run| run.folder.as_deref() == Some(folder));
+        // Answers of a run that is on grow with its events, looked at or not.
+        let Some(run) = run.filter(|run| view.shows(run.key) || run.is_on()) else {
+            return;
+        };
+        match found {
+            Ok(read) => {
+                // A file that is read from its beginning is all there is, unless more is told.
+                if read.from == 0 && !run.is_on() {
+                    run.answers = Answers::default();
+                }
+                run.answers.read(*read);
+            }
+            // What is known is better than nothing.
+            Err(_) if run.answers.file == FileRead::Yes => {}
+            Err(problem) => run.answers.file = FileRead::Failed(problem),
         }
     }
 

@@ -4,6 +4,7 @@
 //! of it. The list is read anew when something has changed on disk; figures are read for the runs that
 //! are looked at, and grow with the events of those that are on.
 
+pub mod answers;
 pub mod columns;
 pub mod comparison;
 pub mod course;
@@ -27,6 +28,7 @@ use stepladder_protocol::{JobId, RunConfig};
 
 pub use self::stored::{DiskAnswer, DiskRequest};
 
+use self::answers::{Answers, FileRead};
 use self::comparison::ConfigTables;
 use self::course::Course;
 use self::export::{Export, ExportAction, ExportStage};
@@ -222,6 +224,7 @@ impl Runs {
         let elsewhere = |run: &&Run| run.standing() == Standing::Elsewhere;
         if self.runs.iter().any(|run| elsewhere(&run)) {
             self.list(effects);
+            let view = &self.view;
             let looked_at = { self.runs.iter() }
                 .filter(elsewhere)
                 .filter(|run| matches!(run.figures, Loaded::Yes(_)));
@@ -231,6 +234,12 @@ impl Runs {
                         run: folder.clone(),
                         from: run.read_to,
                     }));
+                    if view.shows_answers_of(run.key) && run.answers.file == FileRead::Yes {
+                        effects.push(Effect::Disk(DiskRequest::ReadAnswers {
+                            run: folder.clone(),
+                            from: run.answers.read_to,
+                        }));
+                    }
                 }
             }
         }
@@ -264,9 +273,21 @@ impl Runs {
                 // Figures of a run that is on exist nowhere else in this order.
                 if !run.is_on() {
                     run.figures = Loaded::No;
+                    run.answers = Answers::default();
                     run.details = None;
                 }
                 continue;
+            }
+            if let (true, FileRead::No, Some(folder)) = (
+                view.shows_answers_of(run.key),
+                &run.answers.file,
+                &run.folder,
+            ) {
+                run.answers.file = FileRead::Reading;
+                effects.push(Effect::Disk(DiskRequest::ReadAnswers {
+                    run: folder.clone(),
+                    from: 0,
+                }));
             }
             match (&mut run.figures, &run.folder) {
                 (Loaded::Yes(figures), _) => figures.look(view.window),

@@ -2,6 +2,7 @@
 
 use stepladder_protocol::{Command, JobId, JobRef, RunConfig};
 
+use super::answers::Answers;
 use super::export::Export;
 use super::figures::Figures;
 use super::live::{LiveRun, Wish};
@@ -17,6 +18,7 @@ impl Runs {
         let mut run = Run::new(key, config);
         let job = self.new_job();
         run.live = Some(LiveRun::new(job, self.now));
+        run.answers = Answers::of_new_run();
         run.figures = Loaded::Yes(Box::new(Figures::new(Default::default(), self.view.window)));
         self.runs.insert(0, run);
         self.enqueue(key, effects);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use stepladder_protocol::{RunConfig, RunFailure, RunMemory, RunState};
 
+use super::answers::Answers;
 use super::figures::Figures;
 use super::live::{End, LiveRun, Stage, Wish};
 use super::stored::{Details, StoredRun};
@@ -101,6 +102,8 @@ pub struct Run {
     pub read_to: u64,
     /// Lines of that file that are no rows.
     pub damaged: usize,
+    /// What its model said to held-out prompts.
+    pub answers: Answers,
     /// Its log file and dataset; none: not read.
     pub details: Option<Details>,
     /// Whether no run of the same dataset has a lower loss on the held-out examples.
@@ -122,6 +125,7 @@ impl Run {
             figures: Loaded::No,
             read_to: 0,
             damaged: 0,
+            answers: Answers::default(),
             details: None,
             is_best: false,
             sparkline: Vec::new(),

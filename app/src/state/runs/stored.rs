@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use stepladder_protocol::{DatasetPreview, RunConfig, RunFailure, RunMemory, RunState};
 
+use super::answers::AnswersRead;
 use super::columns::Columns;
 use crate::state::chat::stored::{ConversationAnswer, ConversationRequest};
 use crate::state::setup::dropped::Dropped;
@@ -36,6 +37,13 @@ pub enum DiskRequest {
     },
     /// Read the figures of a run from a place in its file on.
     ReadFigures {
+        /// The run.
+        run: PathBuf,
+        /// Bytes that were read before.
+        from: u64,
+    },
+    /// Read what a run's model said to held-out prompts, from a place in its file on.
+    ReadAnswers {
         /// The run.
         run: PathBuf,
         /// Bytes that were read before.
@@ -83,6 +91,13 @@ pub enum DiskAnswer {
         run: PathBuf,
         /// What was found, or why nothing can be read.
         found: Result<Box<FiguresRead>, String>,
+    },
+    /// What a run's model said to held-out prompts.
+    Answers {
+        /// The run.
+        run: PathBuf,
+        /// What was found, or why nothing can be read.
+        found: Result<Box<AnswersRead>, String>,
     },
     /// The log and dataset of a run.
     Details {

@@ -1,5 +1,7 @@
 //! What of the runs is looked at.
 
+use std::collections::BTreeSet;
+
 use super::figures::{Smoothing, Window};
 use super::run::RunKey;
 
@@ -9,6 +11,8 @@ pub enum Tab {
     /// Its figures.
     #[default]
     Curves,
+    /// What its model said to held-out prompts.
+    Answers,
     /// What happened.
     Log,
     /// Its config, dataset and memory.
@@ -23,6 +27,17 @@ pub enum Scale {
     Linear,
     /// Equal distances are equal factors.
     Logarithmic,
+}
+
+/// What of a prompt and its answer can be folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fold {
+    /// The prompt as the model saw it.
+    Prompt,
+    /// What the dataset's answer thinks.
+    Reference,
+    /// What the model thought.
+    Reasoning,
 }
 
 /// Another way to look.
@@ -48,6 +63,10 @@ pub enum ViewAction {
     Range(Option<[f64; 2]>),
     /// All of the curves, wherever they were dragged to.
     Reset,
+    /// The answers of another evaluation, by its step; none: the newest, whichever that is.
+    Evaluation(Option<usize>),
+    /// Unfold a part of an answer, or fold it.
+    Unfold(usize, Fold),
 }
 
 /// What of the runs is looked at.
@@ -67,6 +86,10 @@ pub struct View {
     pub filter: String,
     /// How often all was shown again; plots that remember begin anew with each.
     pub resets: u64,
+    /// The evaluation whose answers are looked at, by its step; none: the newest.
+    pub evaluation: Option<usize>,
+    /// Parts of answers that are unfolded, by the prompt's number.
+    pub unfolded: BTreeSet<(usize, Fold)>,
 }
 
 impl View {
@@ -78,6 +101,8 @@ impl View {
                     self.chosen = Some(key);
                     // What was pressed is shown, whatever lay over each other.
                     self.ticked.clear();
+                    self.evaluation = None;
+                    self.unfolded.clear();
                     self.reset();
                 }
             }
@@ -109,7 +134,18 @@ impl View {
                 self.window.range = range.filter(|[from, to]| from < to);
             }
             ViewAction::Reset => self.reset(),
+            ViewAction::Evaluation(step) => self.evaluation = step,
+            ViewAction::Unfold(number, part) => {
+                if !self.unfolded.remove(&(number, part)) {
+                    self.unfolded.insert((number, part));
+                }
+            }
         }
+    }
+
+    /// Whether the answers of a run are needed.
+    pub fn shows_answers_of(&self, key: RunKey) -> bool {
+        self.tab == Tab::Answers && self.chosen == Some(key) && !self.compares()
     }
 
     fn reset(&mut self) {

@@ -31,9 +31,22 @@ pub enum Field {
     MemoryBytes,
     HeldOutFraction,
     EvaluateEvery,
+    SampleAnswers,
     CheckpointEvery,
     CheckpointMinutes,
     Patience,
+}
+
+/// Answers to held-out prompts at each evaluation. Whoever has a window open sees them; the command line
+/// has none unless asked, for beside a model as small as the built-in one they take a noticeable part of a run.
+const ANSWERS: usize = 2;
+
+/// The config that the page begins with: the engine's defaults, and answers that the window shows.
+pub fn usual_config() -> RunConfig {
+    RunConfig {
+        sample_answers: ANSWERS,
+        ..RunConfig::default()
+    }
 }
 
 /// The engine's default where the config names no context; shorter if the model's own is.
@@ -43,7 +56,7 @@ const LARGE: u64 = 13_000_000_000;
 
 impl Field {
     /// Every field.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Context,
         Self::Epochs,
         Self::Steps,
@@ -66,6 +79,7 @@ impl Field {
         Self::MemoryBytes,
         Self::HeldOutFraction,
         Self::EvaluateEvery,
+        Self::SampleAnswers,
         Self::CheckpointEvery,
         Self::CheckpointMinutes,
         Self::Patience,
@@ -96,6 +110,7 @@ impl Field {
             Self::MemoryBytes => "memory_bytes",
             Self::HeldOutFraction => "held_out_fraction",
             Self::EvaluateEvery => "evaluate_every",
+            Self::SampleAnswers => "sample_answers",
             Self::CheckpointEvery => "checkpoint_every",
             Self::CheckpointMinutes => "checkpoint_minutes",
             Self::Patience => "early_stopping_patience",
@@ -127,7 +142,7 @@ impl Field {
     /// What is wrong with it; the config stays as it was.
     pub fn set(self, config: &mut RunConfig, typed: &str) -> Result<(), Wrong> {
         let text = typed.trim();
-        let usual = RunConfig::default();
+        let usual = usual_config();
         let fraction = |value: f64| (0.0..=1.0).contains(&value).then_some(value);
         match self {
             Self::Context => config.context = whole(text, 2)?,
@@ -180,6 +195,9 @@ impl Field {
                 config.held_out_fraction = value.unwrap_or(usual.held_out_fraction);
             }
             Self::EvaluateEvery => config.evaluate_every = whole(text, 1)?,
+            Self::SampleAnswers => {
+                config.sample_answers = whole(text, 0)?.unwrap_or(usual.sample_answers);
+            }
             Self::CheckpointEvery => config.checkpoint_every = whole(text, 1)?,
             Self::CheckpointMinutes => {
                 config.checkpoint_minutes = not_negative(text)?.unwrap_or(usual.checkpoint_minutes);
@@ -195,7 +213,7 @@ impl Field {
     /// What would be typed for what the config has; nothing where that is the default.
     pub fn text(self, config: &RunConfig) -> String {
         let shown = self.value(config);
-        match shown == self.value(&RunConfig::default()) {
+        match shown == self.value(&usual_config()) {
             true => String::new(),
             false => shown,
         }
@@ -238,6 +256,7 @@ impl Field {
             Self::MemoryBytes => some(config.memory_bytes.map(|bytes| bytes as f64 / GIB)),
             Self::HeldOutFraction => config.held_out_fraction.to_string(),
             Self::EvaluateEvery => some(config.evaluate_every),
+            Self::SampleAnswers => config.sample_answers.to_string(),
             Self::CheckpointEvery => some(config.checkpoint_every),
             Self::CheckpointMinutes => config.checkpoint_minutes.to_string(),
             Self::Patience => config.early_stopping_patience.to_string(),
@@ -265,7 +284,7 @@ impl Field {
             Self::DSide if config.reduction_factor.is_none() => {
                 model.map_or_else(String::new, |model| usual_d_side(model.d_model).to_string())
             }
-            other => other.value(&RunConfig::default()),
+            other => other.value(&usual_config()),
         }
     }
 }
@@ -373,7 +392,7 @@ mod tests {
     use super::*;
 
     fn set(field: Field, text: &str) -> Result<RunConfig, Wrong> {
-        let mut config = RunConfig::default();
+        let mut config = usual_config();
         field.set(&mut config, text).map(|()| config)
     }
 
@@ -387,11 +406,11 @@ mod tests {
             Field::Context => "1536",
             Field::Epochs | Field::Alpha => "2.5",
             Field::LearningRate => "0.0003",
-            field if field.value(&RunConfig::default()).contains('.') => "0.25",
+            field if field.value(&usual_config()).contains('.') => "0.25",
             Field::WeightDecay | Field::LoraDropout | Field::ClipNorm => "0.25",
             _ => "7",
         };
-        let default = RunConfig::default();
+        let default = usual_config();
         for field in Field::ALL {
             let config = set(field, typed(field)).unwrap();
             assert_ne!(config, default, "{field:?} changes nothing");

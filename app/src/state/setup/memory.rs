@@ -39,6 +39,7 @@ pub enum WayOut {
 #[expect(missing_docs, reason = "`RunConfig` says what each is")]
 pub enum Saving {
     OneRow,
+    NoAnswers,
     Recompute,
     RecomputeTaps,
     NarrowTaps,
@@ -54,6 +55,7 @@ impl Saving {
     fn of_flag(flag: &str) -> Option<Self> {
         Some(match flag {
             "--batch-size 1" => Self::OneRow,
+            "--sample-answers 0" => Self::NoAnswers,
             "--recompute on" => Self::Recompute,
             "--recompute-taps on" => Self::RecomputeTaps,
             "--tap-dtype bf16" => Self::NarrowTaps,
@@ -69,6 +71,7 @@ impl Saving {
     fn apply(self, config: &mut RunConfig) {
         match self {
             Self::OneRow => config.batch_size = 1,
+            Self::NoAnswers => config.sample_answers = 0,
             Self::Recompute => config.recompute = Some(Switch::On),
             Self::RecomputeTaps => config.recompute_taps = Switch::On,
             Self::NarrowTaps => config.tap_dtype = TapDtype::Bf16,
@@ -87,7 +90,7 @@ impl WayOut {
         match self {
             Self::Savings(savings, _) => {
                 savings.iter().for_each(|saving| saving.apply(config));
-                &[Field::BatchSize]
+                &[Field::BatchSize, Field::SampleAnswers]
             }
             Self::Batch(batch) => {
                 config.batch_size = *batch;
@@ -174,6 +177,8 @@ pub(super) fn relevant(config: &RunConfig) -> RunConfig {
         seed: usual.seed,
         quantized_copy: None,
         held_out_fraction: usual.held_out_fraction,
+        // One answer after the other: how many there are does not matter.
+        sample_answers: config.sample_answers.min(1),
         evaluate_every: None,
         checkpoint_every: None,
         checkpoint_minutes: usual.checkpoint_minutes,

@@ -130,7 +130,7 @@ impl Setup {
     /// The built-in model and dataset, which the engine is asked about at once.
     pub fn new(settings: &Settings, effects: &mut Vec<Effect>) -> Self {
         let mut setup = Self {
-            config: RunConfig::default(),
+            config: field::usual_config(),
             model: Model::default(),
             dataset: Dataset::default(),
             examples: Examples::default(),
@@ -259,7 +259,7 @@ impl Setup {
                 ..DataOptions::default()
             },
             method: config.method,
-            ..RunConfig::default()
+            ..field::usual_config()
         }
     }
 

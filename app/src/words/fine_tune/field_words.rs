@@ -30,6 +30,7 @@ pub fn field_label(field: Field) -> &'static str {
         Field::MemoryBytes => "Memory limit (GiB)",
         Field::HeldOutFraction => "Held out",
         Field::EvaluateEvery => "Evaluate every",
+        Field::SampleAnswers => "Answers shown",
         Field::CheckpointEvery => "Checkpoint every",
         Field::CheckpointMinutes => "Checkpoint minutes",
         Field::Patience => "Early stopping",
@@ -81,6 +82,9 @@ pub fn field_help(field: Field) -> &'static str {
             "Part of the examples that measures and is not trained on. 0.05 by default."
         }
         Field::EvaluateEvery => "Steps between evaluations. About ten over the run by default.",
+        Field::SampleAnswers => {
+            "Held-out prompts that the model answers at each evaluation. 2 by default."
+        }
         Field::CheckpointEvery => "Steps between checkpoints. One at each evaluation by default.",
         Field::CheckpointMinutes => {
             "A checkpoint at least this often; 0 turns it off. 10 by default."

@@ -83,3 +83,97 @@ fn the_list_makes_room() {
     click(&mut window, "Show or hide conversations");
     assert!(!window.query_all_by_label("Conversations").any(|_| true));
 }
+
+#[test]
+fn any_conversation_is_renamed_and_deleted_from_the_list() {
+    let mut window = page();
+    entries(&mut window, &["Coins", "Apples"]);
+    // Nothing but the row under the pointer has buttons.
+    assert!(!shows(&window, "Rename conversation"));
+    window.get_by_label("Apples, 1 hour ago").hover();
+    window.run_steps(4);
+    assert!(!shows(&window, "Rename conversation: Coins"));
+    click(&mut window, "Rename conversation: Apples");
+    window
+        .get_by_label("Name of the conversation")
+        .type_text(" and pears");
+    window.run_steps(2);
+    press(&mut window, Key::Enter);
+    let requests = disk(&mut window);
+    assert!(
+        matches!(&requests[..], [ConversationRequest::Rename { id, title: Some(title), .. }]
+            if id == "99" && title.contains(" and pears")),
+        "{requests:?}"
+    );
+    assert!(shows(&window, "and pears"));
+}
+
+#[test]
+fn the_keyboard_reaches_what_a_conversation_offers() {
+    let mut window = page();
+    entries(&mut window, &["Coins", "Apples"]);
+    window.get_by_label("Coins, 2 minutes ago").focus();
+    window.run_steps(2);
+    press(&mut window, Key::Delete);
+    assert!(shows(&window, "Move this conversation to the bin?"));
+    press(&mut window, Key::Escape);
+    // From the row to its buttons.
+    window.get_by_label("Coins, 2 minutes ago").focus();
+    window.run_steps(2);
+    press(&mut window, Key::Tab);
+    assert!(
+        window
+            .get_by_label("Delete conversation: Coins")
+            .is_focused()
+    );
+    press(&mut window, Key::Tab);
+    press(&mut window, Key::Enter);
+    assert!(shows(&window, "Name of the conversation"));
+    press(&mut window, Key::Escape);
+    window.get_by_label("Apples, 1 hour ago").focus();
+    window.run_steps(2);
+    press(&mut window, Key::F2);
+    assert!(shows(&window, "Name of the conversation"));
+    assert!(disk(&mut window).is_empty());
+}
+
+#[test]
+fn a_long_conversation_is_laid_out_where_it_is_seen() {
+    let mut window = page();
+    entries(&mut window, &["Long"]);
+    click(&mut window, "Long, 2 minutes ago");
+    let mut long = conversation("Question 0", "Answer 0");
+    for place in 1..200 {
+        let one = conversation(&format!("Question {place}"), &"An answer. ".repeat(60));
+        long.exchanges.extend(one.exchanges);
+    }
+    let id = "100".to_owned();
+    let found = Ok(Box::new(long));
+    from_disk(&mut window, ConversationAnswer::Read { id, found });
+    window.run_steps(4);
+    let asked = |window: &Window| -> Vec<String> {
+        { window.query_all_by_label_contains("Question ") }
+            .filter_map(|node| node.accesskit_node().value())
+            .collect()
+    };
+    // It opens at its end.
+    let laid_out = asked(&window);
+    assert!(laid_out.contains(&"Question 199".to_owned()));
+    assert!(laid_out.len() < 30, "{laid_out:?}");
+    // And what is scrolled to is there.
+    let middle = egui::pos2(SIZE.x / 2.0, SIZE.y / 2.0);
+    window.event(egui::Event::PointerMoved(middle));
+    for _ in 0..8 {
+        window.event(egui::Event::MouseWheel {
+            source: egui::MouseWheelSource::Wheel,
+            unit: egui::MouseWheelUnit::Point,
+            delta: egui::vec2(0.0, 20_000.0),
+            phase: egui::TouchPhase::Move,
+            modifiers: egui::Modifiers::NONE,
+        });
+        window.run_steps(16);
+    }
+    let laid_out = asked(&window);
+    assert!(laid_out.contains(&"Question 0".to_owned()), "{laid_out:?}");
+    assert!(laid_out.len() < 30, "{laid_out:?}");
+}

@@ -341,7 +341,10 @@ fn a_wrong_number_is_said_beside_its_field() {
         Switch::On
     );
     press(&mut harness, "Reset settings");
-    assert_eq!(harness.state().state().setup.config, Default::default());
+    assert_eq!(
+        harness.state().state().setup.config,
+        stepladder::state::setup::field::usual_config()
+    );
 }
 
 #[test]

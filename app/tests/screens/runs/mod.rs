@@ -1,5 +1,6 @@
 //! The Runs page: live runs from recorded logs, runs on disk, comparison, exports.
 
+pub mod answers;
 mod comparing;
 mod details;
 mod exporting;
