@@ -121,8 +121,8 @@ pub fn scatter(ui: &mut Ui, scatter: &Scatter<'_>) -> (Response, Option<usize>) 
         4.0,
     ));
     painter.text(
-        at(end, end) + vec2(-10.0, 14.0),
-        Align2::RIGHT_TOP,
+        at(end * 0.1, end * 0.1) + vec2(6.0, 2.0),
+        Align2::LEFT_TOP,
         scatter.line,
         caption.clone(),
         colors.muted,

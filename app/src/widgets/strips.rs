@@ -30,21 +30,22 @@ pub struct Strip<'a> {
     pub quarters: Option<[f64; 3]>,
 }
 
-/// The height of so many of them.
+/// The least height of so many of them.
 pub fn strips_height(number: usize) -> f32 {
     STRIP * number as f32 + BELOW
 }
 
 /// Draws them over the available width; gives the one under the pointer. `label` is what a screen reader
-/// says, `axis` what is measured.
+/// says, the axis what is measured.
 pub fn strips(
     ui: &mut Ui,
-    label: &str,
-    axis: &str,
+    (label, axis): (&str, &str),
+    height: f32,
     strips: &[Strip<'_>],
 ) -> (Response, Option<usize>) {
     let colors = palette(ui);
-    let size = vec2(ui.available_width(), strips_height(strips.len()));
+    let size = vec2(ui.available_width(), height);
+    let strip_height = (height - BELOW) / strips.len().max(1) as f32;
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, label));
     if !ui.is_rect_visible(rect) {
@@ -92,12 +93,17 @@ pub fn strips(
         caption.clone(),
         colors.muted,
     );
+    let spread = (strip_height - 20.0).clamp(20.0, 56.0);
+    let box_half = spread * 0.36;
     let pointer = response.hover_pos();
     let mut under = None;
     for (place, (strip, name)) in strips.iter().zip(names).enumerate() {
-        let top = plot.top() + STRIP * place as f32;
-        let middle = top + STRIP / 2.0;
-        let band = Rect::from_min_max(pos2(rect.left(), top), pos2(rect.right(), top + STRIP));
+        let top = plot.top() + strip_height * place as f32;
+        let middle = top + strip_height / 2.0;
+        let band = Rect::from_min_max(
+            pos2(rect.left(), top),
+            pos2(rect.right(), top + strip_height),
+        );
         if pointer.is_some_and(|pointer| band.contains(pointer)) {
             under = Some(place);
         }
@@ -111,10 +117,13 @@ pub fn strips(
         for (number, value) in strip.values.iter().enumerate().step_by(skip) {
             // The same value does not hide its like.
             let aside = ((number * 7919) % 17) as f32 / 16.0 - 0.5;
-            painter.circle_filled(pos2(x(*value as f64), middle + aside * 26.0), 2.0, dot);
+            painter.circle_filled(pos2(x(*value as f64), middle + aside * spread), 2.0, dot);
         }
         if let Some([low, half, high]) = strip.quarters {
-            let area = Rect::from_min_max(pos2(x(low), middle - 9.0), pos2(x(high), middle + 9.0));
+            let area = Rect::from_min_max(
+                pos2(x(low), middle - box_half),
+                pos2(x(high), middle + box_half),
+            );
             let stroke = Stroke::new(1.5, strip.color);
             painter.rect_filled(
                 area,
@@ -122,7 +131,10 @@ pub fn strips(
                 strip.color.gamma_multiply(0.16),
             );
             painter.rect_stroke(area, CornerRadius::same(3), stroke, StrokeKind::Middle);
-            let line = [pos2(x(half), middle - 13.0), pos2(x(half), middle + 13.0)];
+            let line = [
+                pos2(x(half), middle - box_half - 4.0),
+                pos2(x(half), middle + box_half + 4.0),
+            ];
             painter.line_segment(line, Stroke::new(3.0, strip.color));
         }
     }

@@ -205,8 +205,8 @@ pub fn entry(name: &str, state: &str, about: &str) -> String {
 }
 
 /// Who is compared, in a line.
-pub fn variants(names: &[String]) -> String {
-    match names.len() {
+pub fn variants(number: usize) -> String {
+    match number {
         0 => String::new(),
         number => count(number, "variant", "variants"),
     }
@@ -460,7 +460,12 @@ pub fn right(who: Who) -> &'static str {
 
 /// An entry of the legend.
 pub fn legend(who: Who, number: usize) -> String {
-    format!("{} {}", right(who), thousands(number as u64))
+    let short = match who {
+        Who::OnlyThis => "Only this",
+        Who::OnlyBaseline => "Only baseline",
+        other => right(other),
+    };
+    format!("{short} {}", thousands(number as u64))
 }
 
 /// A column of the table of questions.
@@ -617,7 +622,21 @@ pub fn interval(found: Option<&Interval>) -> String {
 
 /// The same for a share.
 pub fn share_interval(found: Option<&Interval>) -> String {
-    with_interval(found, &percent)
+    let number = |share: f64| format!("{:.1}", 100.0 * share);
+    match found {
+        None => UNKNOWN.to_owned(),
+        Some(found) => match (found.low, found.high) {
+            (Some(low), Some(high)) => {
+                format!(
+                    "{} [{}, {}]",
+                    percent(found.mean),
+                    number(low),
+                    number(high)
+                )
+            }
+            _ => percent(found.mean),
+        },
+    }
 }
 
 /// The same for a difference.

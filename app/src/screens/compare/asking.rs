@@ -44,7 +44,6 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             .show(ui, |ui| {
                 ui.set_width((ui.available_width() - space::XS).min(WIDEST));
                 ui.spacing_mut().item_spacing.y = space::M;
-                ui.heading(styled(words::TITLE, Type::Title));
                 caption(ui, words::TEXT);
                 beside(ui, state, actions);
                 way(ui, state, actions);

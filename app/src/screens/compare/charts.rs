@@ -11,7 +11,7 @@ use crate::state::compare::figures::Charts;
 use crate::state::compare::found::Comparison;
 use crate::state::compare::view::ViewAction;
 use crate::text::visible;
-use crate::theme::{Type, icons, palette};
+use crate::theme::{CONTROL_HEIGHT, Type, icons, palette, space};
 use crate::widgets::{
     Choice, Scatter, ScatterDot, Strip, card, dropdown, no_chart, scatter, strips, strips_height,
     styled,
@@ -22,6 +22,8 @@ use crate::words::compare as words;
 const BESIDE_FROM: f32 = 700.0;
 const HEIGHT: f32 = 320.0;
 const AGAINST: f32 = 260.0;
+/// What the scatter's card has besides it: the choice above and the legend below.
+const LEGEND: f32 = 36.0;
 
 /// Draws them beside each other, where there is room.
 pub fn show(ui: &mut Ui, state: &State, found: &Comparison, actions: &mut Actions) {
@@ -31,11 +33,15 @@ pub fn show(ui: &mut Ui, state: &State, found: &Comparison, actions: &mut Action
             let [left, right] = columns else {
                 return;
             };
-            lengths_card(left, charts);
+            let above = match found.others().count() {
+                0 | 1 => 0.0,
+                _ => CONTROL_HEIGHT + space::M,
+            };
+            lengths_card(left, charts, above + HEIGHT + space::M + LEGEND);
             pairs_card(right, state, found, charts, actions);
         });
     } else {
-        lengths_card(ui, charts);
+        lengths_card(ui, charts, 0.0);
         pairs_card(ui, state, found, charts, actions);
     }
 }
@@ -49,12 +55,15 @@ pub fn dot(ui: &mut Ui, place: usize) {
     ui.painter().circle_filled(rect.center(), 4.5, color);
 }
 
-fn lengths_card(ui: &mut Ui, charts: &Charts) {
-    card(ui, icons::RUNS, words::LENGTHS, |ui| lengths(ui, charts));
+fn lengths_card(ui: &mut Ui, charts: &Charts, height: f32) {
+    card(ui, icons::RUNS, words::LENGTHS, |ui| {
+        lengths(ui, charts, height);
+    });
 }
 
-/// How long each variant reasons.
-pub fn lengths(ui: &mut Ui, charts: &Charts) {
+/// How long each variant reasons; as tall as this, or taller where there are many.
+pub fn lengths(ui: &mut Ui, charts: &Charts, height: f32) {
+    let height = strips_height(charts.lengths.len()).max(height);
     let series = &palette(ui).series;
     let drawn: Vec<Strip<'_>> = { charts.lengths.iter() }
         .map(|lengths| Strip {
@@ -65,7 +74,7 @@ pub fn lengths(ui: &mut Ui, charts: &Charts) {
         })
         .collect();
     if drawn.iter().all(|strip| strip.values.is_empty()) {
-        return no_chart(ui, strips_height(drawn.len()), words::NOTHING_TO_DRAW);
+        return no_chart(ui, height, words::NOTHING_TO_DRAW);
     }
     let parts: Vec<_> = { charts.lengths.iter() }
         .filter_map(|lengths| {
@@ -74,7 +83,7 @@ pub fn lengths(ui: &mut Ui, charts: &Charts) {
         })
         .collect();
     let summary = words::lengths_summary(&parts);
-    let (response, under) = strips(ui, &summary, words::TOKENS_AXIS, &drawn);
+    let (response, under) = strips(ui, (&summary, words::TOKENS_AXIS), height, &drawn);
     if let Some(lengths) = under.and_then(|place| charts.lengths.get(place))
         && let (Some(quarters), Some(least), Some(most)) = (
             quarters(lengths),
@@ -190,6 +199,9 @@ pub fn pairs(ui: &mut Ui, charts: &Charts, chosen: Option<usize>, height: f32) -
         );
         response.on_hover_text_at_pointer(hint);
     }
-    who::legend(ui, &charts.dots);
+    ui.scope(|ui| {
+        ui.set_min_height(LEGEND);
+        who::legend(ui, &charts.dots);
+    });
     pointed.filter(|_| clicked).map(|dot| dot.question)
 }

@@ -12,7 +12,7 @@ use crate::theme::{Type, icons, palette, space};
 use crate::widgets::{Tone, banner, caption, card, empty, styled};
 use crate::words::compare as words;
 
-const NAMES: f32 = 150.0;
+const NAMES: f32 = 128.0;
 const COLUMN: f32 = 168.0;
 /// The row of parameters.
 const PARAMETERS: usize = 11;
@@ -80,7 +80,8 @@ fn table(ui: &mut Ui, found: &Comparison) {
     ScrollArea::horizontal().id_salt("figures").show(ui, |ui| {
         Grid::new("figures")
             .num_columns(found.figures.len() + 1)
-            .spacing(vec2(space::L, space::S))
+            .min_row_height(20.0)
+            .spacing(vec2(space::M, space::XS))
             .show(ui, |ui| {
                 ui.label("");
                 for (place, figures) in found.figures.iter().enumerate() {
@@ -93,7 +94,7 @@ fn table(ui: &mut Ui, found: &Comparison) {
                 ui.end_row();
                 for (row, (name, help)) in words::FIGURE_ROWS.iter().enumerate() {
                     ui.scope(|ui| {
-                        ui.set_width(NAMES);
+                        ui.set_min_width(NAMES);
                         caption(ui, *name).on_hover_text(*help);
                     });
                     for (place, figures) in found.figures.iter().enumerate() {

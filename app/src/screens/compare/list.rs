@@ -54,10 +54,10 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
             if let Some(found) = at_work.filter(|_| !is_listed(at_folder)) {
                 let row = Row {
                     folder: None,
-                    name: super::name(found).to_owned(),
+                    name: short(super::name(found)).to_owned(),
                     state: words::standing(&found.standing),
                     tone: super::head::tone(&found.standing),
-                    about: String::new(),
+                    about: words::variants(found.variants.len()),
                     is_shown: compare.shown == Shown::AtWork,
                 };
                 show_row(ui, &row, actions);
@@ -72,13 +72,13 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
                     None => (words::entry_state(entry.state), tone_of(entry.state)),
                 };
                 let age = runs::age(state.now - entry.changed_at);
-                let about = match words::variants(&entry.variants) {
+                let about = match words::variants(entry.variants.len()) {
                     none if none.is_empty() => age,
                     variants => format!("{variants} · {age}"),
                 };
                 let row = Row {
                     folder: Some(&entry.folder),
-                    name: visible(&name_of(&entry.folder)),
+                    name: visible(short(&name_of(&entry.folder))),
                     state: standing,
                     tone,
                     about,
@@ -104,6 +104,15 @@ fn tone_of(state: crate::state::compare::stored::EntryState) -> Tone {
         EntryState::Stopped => Tone::Warning,
         EntryState::Elsewhere => Tone::Accent,
     }
+}
+
+/// A name of ours without what all of them end in: there is no room for both.
+fn short(name: &str) -> &str {
+    let endings = ["-compare", "-matched"];
+    { endings.iter() }
+        .find_map(|ending| name.strip_suffix(ending))
+        .filter(|name| !name.is_empty())
+        .unwrap_or(name)
 }
 
 struct Row<'a> {

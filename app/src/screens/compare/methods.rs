@@ -64,7 +64,8 @@ fn table(ui: &mut Ui, name: &str, columns: &[&str], rows: impl FnOnce(&mut Ui)) 
     ScrollArea::horizontal().id_salt(name).show(ui, |ui| {
         Grid::new(name)
             .num_columns(columns.len())
-            .spacing(vec2(space::L, space::S))
+            .min_row_height(22.0)
+            .spacing(vec2(space::M, space::XS))
             .show(ui, |ui| {
                 for column in columns {
                     let color = palette(ui).muted;

@@ -23,10 +23,11 @@ pub fn show(ui: &mut Ui, shown: &Charts) {
             left.spacing_mut().item_spacing.y = space::M;
             right.spacing_mut().item_spacing.y = space::M;
             left.heading(styled(words::LENGTHS, Type::Heading));
-            charts::lengths(left, shown);
+            let height = left.available_height();
+            charts::lengths(left, shown, height);
             right.heading(styled(words::PAIRS, Type::Heading));
             caption(right, words::against(&shown.against, &shown.baseline));
-            let height = (right.available_height() - space::XXL).max(100.0);
+            let height = (right.available_height() - space::XXL - space::S).max(100.0);
             charts::pairs(right, shown, None, height);
         });
     });

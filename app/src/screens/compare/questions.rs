@@ -223,7 +223,7 @@ fn paint_cell(ui: &Ui, cell: Option<&Cell>, place: Rect) {
     };
     ui.painter()
         .text(at, Align2::RIGHT_CENTER, icon, font.clone(), color);
-    let at = at - vec2(20.0, 0.0);
+    let at = at - vec2(24.0, 0.0);
     let text = thousands(cell.tokens as u64);
     let color = if cell.answered {
         colors.text

@@ -1,7 +1,5 @@
 //! The words with which a comparison is set up.
 
-/// The page's first heading.
-pub const TITLE: &str = "Compare how long they reason";
 /// What it does.
 pub const TEXT: &str = "The base model and its adapters answer the same questions. You see how long each reasons, how often it is right, and every answer side by side.";
 /// Which runs.
