@@ -89,9 +89,8 @@ fn questions_without_a_figure_come_last_either_way() {
     ]);
     let mut order = Order::default();
     let numbers = |order: Order| -> Vec<usize> {
-        { Table::of(&found, 1, order).rows.iter() }
-            .map(|row| row.number)
-            .collect()
+        let table = Table::of(&found, 1, order);
+        table.rows.iter().map(|row| row.number).collect()
     };
     assert_eq!(numbers(order), [3, 1, 2]);
     order.by(Column::Difference);
@@ -193,7 +192,7 @@ fn numbers_are_whole_and_not_nothing() {
 #[test]
 fn what_is_missing_is_told_one_by_one() {
     let mut asking = Asking::default();
-    let mut act = |asking: &mut Asking, action| asking.act(action, &[], &mut Vec::new());
+    let act = |asking: &mut Asking, action| asking.act(action, &[], &mut Vec::new());
     assert_eq!(asking.ready(), Err(Missing::Run));
     act(&mut asking, AskingAction::Way(Way::Matched));
     let ready = asking.ready().unwrap();
