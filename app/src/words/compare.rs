@@ -129,8 +129,12 @@ pub const METHOD_COLUMNS: [&str; 7] = [
 pub const PAIR_COLUMNS: [&str; 4] = ["", "Accuracy", "Reasoning tokens", "Where both are right"];
 
 /// The rows of the table of figures, and what each is.
-pub const FIGURE_ROWS: [(&str, &str); 13] = [
-    ("Accuracy", "Right answers, of those that could be judged"),
+pub const FIGURE_ROWS: [(&str, &str); 14] = [
+    (
+        "Accuracy",
+        "Share of right answers, of those that could be judged",
+    ),
+    ("Right answers", "Of those that could be judged"),
     (
         "Median",
         "Reasoning tokens of half of the replies are fewer",
@@ -296,11 +300,16 @@ pub fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
+/// The share of right answers.
+pub fn accuracy(share: Option<f64>) -> String {
+    share.map_or_else(|| "not judged".to_owned(), percent)
+}
+
 /// How many of those that were judged are right.
-pub fn accuracy(share: Option<f64>, right: usize, wrong: usize) -> String {
-    match share {
-        Some(share) => format!("{} ({right} of {})", percent(share), right + wrong),
-        None => "not judged".to_owned(),
+pub fn right_of(right: usize, wrong: usize) -> String {
+    match right + wrong {
+        0 => UNKNOWN.to_owned(),
+        judged => done_of(right, judged),
     }
 }
 

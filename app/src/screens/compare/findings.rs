@@ -15,7 +15,7 @@ use crate::words::compare as words;
 const NAMES: f32 = 128.0;
 const COLUMN: f32 = 168.0;
 /// The row of parameters.
-const PARAMETERS: usize = 11;
+const PARAMETERS: usize = 12;
 
 /// Draws it.
 pub fn show(ui: &mut Ui, state: &State, found: &Comparison, actions: &mut Actions) {
@@ -120,20 +120,18 @@ fn value(row: usize, figures: &VariantReport, is_baseline: bool) -> (String, boo
         false => (words::difference(found), false),
     };
     match row {
-        0 => (
-            words::accuracy(figures.accuracy, figures.right, figures.wrong),
-            false,
-        ),
-        1 => (words::tokens(figures.median_reasoning_tokens), false),
-        2 => (words::tokens(figures.mean_reasoning_tokens), false),
-        3 => difference(figures.difference.as_ref()),
-        4 => difference(figures.difference_both_right.as_ref()),
-        5 => (number(figures.answered), false),
-        6 => careful(figures.truncated),
-        7 => careful(figures.no_answer),
-        8 => careful(figures.empty_trace),
-        9 => careful(figures.missing_trace),
-        10 => {
+        0 => (words::accuracy(figures.accuracy), false),
+        1 => (words::right_of(figures.right, figures.wrong), false),
+        2 => (words::tokens(figures.median_reasoning_tokens), false),
+        3 => (words::tokens(figures.mean_reasoning_tokens), false),
+        4 => difference(figures.difference.as_ref()),
+        5 => difference(figures.difference_both_right.as_ref()),
+        6 => (number(figures.answered), false),
+        7 => careful(figures.truncated),
+        8 => careful(figures.no_answer),
+        9 => careful(figures.empty_trace),
+        10 => careful(figures.missing_trace),
+        11 => {
             let share = figures.distinct_3;
             let text =
                 share.map_or_else(|| words::UNKNOWN.to_owned(), |share| format!("{share:.2}"));

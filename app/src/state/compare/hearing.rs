@@ -51,11 +51,7 @@ fn take(found: &mut Comparison, event: Event) {
         Event::Question(question) => found.ask(question),
         Event::Answer(given) => found.answer(given.question, given.variant, given.answer),
         Event::Comparing(progress) => found.progress = Some(progress),
-        Event::Notice { text } => {
-            if !found.notices.contains(&text) {
-                found.notices.push(text);
-            }
-        }
+        Event::Notice { text } if !found.notices.contains(&text) => found.notices.push(text),
         Event::Finished(Finished::Comparison(report)) => {
             found.made_way = false;
             found.finish(*report);

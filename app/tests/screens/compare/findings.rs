@@ -15,7 +15,7 @@ fn the_report_is_told_in_sentences_and_figures() {
     for said in [
         "xladder-32 reasons 18.9 tokens shorter (95 %: −21.4 to −16.4) than base, over the 187 questions that both answered; 18.2 tokens shorter",
         "short-thoughts reasons 1.1 tokens shorter (95 %: −3.6 to 1.4, so it may be chance)",
-        "79.0 % (158 of 200)",
+        "158 of 200",
         "−18.9 [−21.4, −16.4]",
         "268,640",
         "0.61",
