@@ -7,6 +7,7 @@ pub mod disk;
 pub mod installed;
 pub mod link;
 pub mod outside;
+pub mod picture;
 pub mod screens;
 pub mod state;
 pub mod text;

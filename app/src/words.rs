@@ -8,6 +8,7 @@ use crate::state::{Page, Picker};
 pub use self::hints::{hint, in_the_window};
 
 pub mod chat;
+pub mod compare;
 pub mod config;
 pub mod disk;
 pub mod fine_tune;
@@ -31,6 +32,7 @@ pub fn page(page: Page) -> &'static str {
     match page {
         Page::FineTune => "Fine-tune",
         Page::Runs => "Runs",
+        Page::Compare => "Compare",
         Page::Chat => "Chat",
         Page::Settings => "Settings",
     }
@@ -47,6 +49,9 @@ pub fn picker_title(picker: Picker) -> &'static str {
         Picker::RunsFolder => "Choose where new runs go",
         Picker::ModelsFolder => "Choose a folder to search for models",
         Picker::ExportFolder => "Choose where the export goes",
+        Picker::Questions => "Choose a file of questions",
+        Picker::MatchedData => "Choose a dataset to train on",
+        Picker::SaveComparison(_) => "Choose where the file goes",
     }
 }
 

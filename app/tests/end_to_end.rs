@@ -18,7 +18,11 @@ use egui_kittest::kittest::Queryable;
 use stepladder::outside::Desktop;
 use stepladder::state::chat::ChatAction;
 use stepladder::state::chat::sampling::SamplerField;
+use stepladder::state::compare::CompareAction;
+use stepladder::state::compare::asking::AskingAction;
 use stepladder::state::settings::Settings;
+use stepladder::state::setup::SetupAction;
+use stepladder::state::setup::field::Field;
 use stepladder::state::{Action, Page, State};
 use stepladder::window::Window;
 use stepladder_protocol::{RunState, RunStatus};
@@ -310,6 +314,74 @@ fn the_built_in_model_answers_on_the_chat_page() {
     entry.unwrap().click();
     live.until("the conversation", |live| live.shows("The answer is 612"));
     assert!(live.shows("Thought for"));
+}
+
+/// A run of two steps and the built-in model answer real questions on the Compare page; what was found is
+/// there again when the window is opened anew, and its worker has ended.
+#[test]
+fn a_run_is_compared_with_the_built_in_model() {
+    let _alone = alone();
+    let home = tempfile::tempdir().unwrap();
+    let open = |live: &mut Live| {
+        live.harness.state_mut().act(Action::Go(Page::Compare));
+        live.harness.step();
+    };
+    let out = {
+        let mut live = Live::open(home.path());
+        live.until("the primary button", |live| live.shows("Fine-tune: "));
+        let steps = SetupAction::Type(Field::Steps, "2".to_owned());
+        live.harness.state_mut().act(Action::Setup(steps));
+        live.fine_tune();
+        live.until("the end", |live| live.shows("Finished"));
+        let run = live.run_folder().unwrap();
+        live.until("the end of the worker", |_| worker_of(&run).is_none());
+        open(&mut live);
+        for action in [AskingAction::Tick(run), AskingAction::Limit("2".to_owned())] {
+            let action = CompareAction::Asking(action);
+            live.harness.state_mut().act(Action::Compare(action));
+        }
+        live.until("the primary button", |live| {
+            live.shows("Compare: 2 variants, 2 questions")
+        });
+        live.press("Compare: 2 variants, 2 questions");
+        live.until("its end", |live| live.shows("Report…"));
+        let found = live
+            .harness
+            .state()
+            .state()
+            .compare
+            .at_work
+            .as_ref()
+            .unwrap();
+        assert_eq!(found.rows.len(), 2);
+        let out = found.folder.clone().unwrap();
+        for name in [
+            "report.json",
+            "report.html",
+            "answers.csv",
+            "comparison.json",
+        ] {
+            assert!(out.join(name).is_file(), "{name}");
+        }
+        live.until("the end of the worker", |_| worker_of(&out).is_none());
+        out
+    };
+    let mut live = Live::open(home.path());
+    open(&mut live);
+    live.until("the list", |live| live.shows("Finished, 2 variants"));
+    live.harness
+        .get_by_label_contains("Finished, 2 variants")
+        .click();
+    live.until("what was found", |live| live.shows("Report…"));
+    let found = live
+        .harness
+        .state()
+        .state()
+        .compare
+        .opened
+        .as_ref()
+        .unwrap();
+    assert_eq!(found.folder.as_ref(), Some(&out));
 }
 
 const HOME: &str = "STEPLADDER_TEST_WINDOW_HOME";

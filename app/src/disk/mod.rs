@@ -1,6 +1,8 @@
-//! What the window reads and writes itself: run folders, models of its own, conversations, settings. On a thread of its own, so that no
+//! What the window reads and writes itself: run folders, models of its own, comparisons,
+//! conversations, settings. On a thread of its own, so that no
 //! frame waits for a disk.
 
+pub mod comparisons;
 pub mod conversations;
 pub mod dropped;
 pub mod metrics;
@@ -60,6 +62,7 @@ pub fn answer(request: DiskRequest) -> DiskAnswer {
         DiskRequest::Conversations(request) => {
             DiskAnswer::Conversations(conversations::answer(request))
         }
+        DiskRequest::Comparisons(request) => DiskAnswer::Comparisons(comparisons::answer(request)),
         DiskRequest::DeleteRun { run, folder } => DiskAnswer::Deleted {
             result: run_changes::delete(&run, &folder),
             run,

@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use stepladder_protocol::{Command, JobId, RunConfig, TrainCommand};
+use stepladder_protocol::{Command, CompareCommand, JobId, RunConfig, TrainCommand};
 
 use super::device_watch::DeviceWatch;
 use super::workers::{DeskWorker, Mailbox, Wake};
 use super::{Outside, dialogs, file_browser};
-use crate::state::runs::DiskRequest;
+use crate::state::compare::figures::Charts;
+use crate::state::compare::stored::CompareAnswer;
+use crate::state::runs::{DiskAnswer, DiskRequest};
 use crate::state::settings::Settings;
 use crate::state::{Desk, Effect, News};
-use crate::{data_folder, disk, words};
+use crate::{data_folder, disk, picture, words};
 
 /// How long a closing window waits for the disk.
 const DISK_WITHIN: Duration = Duration::from_secs(3);
@@ -33,6 +35,7 @@ pub struct Desktop {
     looking: DeskWorker,
     training: DeskWorker,
     chatting: DeskWorker,
+    comparing: DeskWorker,
     settings: Settings,
     /// The same as in the settings, for the thread that looks at devices.
     threads: Arc<Mutex<Option<usize>>>,
@@ -83,7 +86,8 @@ impl Desktop {
             threads,
             looking,
             training: DeskWorker::new(Desk::Training, mailbox.clone(), program.clone())?,
-            chatting: DeskWorker::new(Desk::Chatting, mailbox.clone(), program)?,
+            chatting: DeskWorker::new(Desk::Chatting, mailbox.clone(), program.clone())?,
+            comparing: DeskWorker::new(Desk::Comparing, mailbox.clone(), program)?,
             mailbox,
             news,
             disk: Some(disk),
@@ -97,6 +101,7 @@ impl Desktop {
             Desk::Looking => &self.looking,
             Desk::Training => &self.training,
             Desk::Chatting => &self.chatting,
+            Desk::Comparing => &self.comparing,
         }
     }
 
@@ -133,6 +138,47 @@ impl Desktop {
             .send(Command::Train(Box::new(command)), threads);
     }
 
+    fn compare(&self, command: CompareCommand, go_on: Option<PathBuf>) {
+        let new = || {
+            let data = self.settings.data_folder.as_ref()?;
+            let folder = data.join("comparisons");
+            let name = match command.train_matched {
+                Some(_) => "matched",
+                None => "compare",
+            };
+            Some(data_folder::new_run_in(&folder, name, SystemTime::now()))
+        };
+        let Some(out) = go_on.or_else(new) else {
+            let failed = words::no_data_folder().of(&command.job);
+            return self.mailbox.put(News::Event(Desk::Comparing, failed));
+        };
+        let job = command.job.clone();
+        self.mailbox.put(News::ComparingIn(job, out.clone()));
+        let command = CompareCommand { out, ..command };
+        self.comparing
+            .send(Command::Compare(Box::new(command)), self.settings.threads);
+    }
+
+    /// Draws on a thread of its own: a picture takes a moment.
+    fn save_charts(&self, charts: Charts, to: PathBuf) {
+        let mailbox = self.mailbox.clone();
+        let drawing = std::thread::Builder::new()
+            .name("picture".to_owned())
+            .spawn({
+                let mailbox = mailbox.clone();
+                move || {
+                    let saved = picture::save(&charts, &to).map(|()| to);
+                    let saved = DiskAnswer::Comparisons(CompareAnswer::Saved(saved));
+                    mailbox.put(News::Disk(saved));
+                }
+            });
+        if let Err(error) = drawing {
+            let problem = Err(words::compare::not_saved(&error.to_string()));
+            let answer = DiskAnswer::Comparisons(CompareAnswer::Saved(problem));
+            mailbox.put(News::Disk(answer));
+        }
+    }
+
     fn ask_disk(&self, work: DiskWork) {
         let sent = { self.disk.as_ref() }.is_some_and(|disk| disk.send(work).is_ok());
         if !sent {
@@ -153,6 +199,8 @@ impl Outside for Desktop {
                 config,
                 resume,
             } => self.train(job, *config, resume),
+            Effect::Compare { command, go_on } => self.compare(*command, go_on),
+            Effect::SaveCharts { charts, to } => self.save_charts(*charts, to),
             Effect::EndWorker(desk) => self.desk(desk).end(),
             Effect::KillWorker(desk) => self.desk(desk).kill(),
             Effect::Pick(picker) => dialogs::open(picker, self.mailbox.clone()),
@@ -187,6 +235,7 @@ impl Drop for Desktop {
         self.looking.begin_closing();
         self.training.begin_closing();
         self.chatting.begin_closing();
+        self.comparing.begin_closing();
         self.disk = None;
         if let Some(thread) = self.disk_thread.take() {
             let began = Instant::now();

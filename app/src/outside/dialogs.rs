@@ -57,6 +57,13 @@ fn ask(picker: Picker) -> Vec<PathBuf> {
         | Picker::ExportFolder => one(dialog.pick_folder()),
         Picker::ModelFile => one(dialog.add_filter("GGUF", &["gguf"]).pick_file()),
         Picker::TemplateFile => one(dialog.add_filter("Jinja", &["jinja", "j2"]).pick_file()),
+        Picker::Questions | Picker::MatchedData => one(dialog
+            .add_filter(words::DATASETS, &DATA_ENDINGS)
+            .pick_file()),
+        Picker::SaveComparison(kind) => one(dialog
+            .set_file_name(words::compare::file_name(kind))
+            .add_filter(kind.ending(), &[kind.ending()])
+            .save_file()),
         Picker::DataFiles => dialog
             .add_filter(words::DATASETS, &DATA_ENDINGS)
             .pick_files()

@@ -34,6 +34,9 @@ impl Urgency {
                 | Event::Phase { .. }
                 | Event::Evaluation(_)
                 | Event::Text { .. }
+                | Event::Question(_)
+                | Event::Answer(_)
+                | Event::Comparing(_)
                 | Event::Checkpoint { .. } => Self::Soon,
                 _ => Self::Now,
             },
@@ -94,6 +97,7 @@ impl DeskWorker {
             Desk::Looking => "looking desk",
             Desk::Training => "training desk",
             Desk::Chatting => "chatting desk",
+            Desk::Comparing => "comparing desk",
         };
         let serving = Serving {
             desk,

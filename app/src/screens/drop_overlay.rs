@@ -2,15 +2,21 @@
 
 use egui::{Align2, Area, CornerRadius, Id, Order, Role, Sense, Stroke, Ui, WidgetInfo};
 
+use crate::state::{Page, State};
 use crate::theme::size::{OVERLAY_ICON, OVERLAY_LINE, OVERLAY_RADIUS};
 use crate::theme::{Type, icons, palette, space};
-use crate::words::shell;
+use crate::words::{compare, shell};
 
 /// Draws it, if files are held there.
-pub fn show(ui: &mut Ui) {
+pub fn show(ui: &mut Ui, state: &State) {
     if ui.input(|input| input.raw.hovered_files.is_empty()) {
         return;
     }
+    let is_compared = state.page == Page::Compare && state.compare.takes_files();
+    let help = match is_compared {
+        true => compare::DROP_HELP,
+        false => shell::DROP_HELP,
+    };
     let palette = palette(ui);
     let screen = ui.ctx().content_rect();
     Area::new(Id::unique("drop overlay"))
@@ -19,7 +25,7 @@ pub fn show(ui: &mut Ui) {
         .show(ui.ctx(), |ui| {
             let (_, response) = ui.allocate_exact_size(screen.size(), Sense::hover());
             response.widget_info(|| {
-                let label = format!("{}. {}", shell::DROP_HERE, shell::DROP_HELP);
+                let label = format!("{}. {}", shell::DROP_HERE, help);
                 WidgetInfo::labeled(Role::Status, true, label)
             });
             let painter = ui.painter();
@@ -46,6 +52,6 @@ pub fn show(ui: &mut Ui) {
             let icon = egui::FontId::new(OVERLAY_ICON, font(Type::Body).family);
             line(icons::DROP, icon, palette.accent);
             line(shell::DROP_HERE, font(Type::Title), palette.text);
-            line(shell::DROP_HELP, font(Type::Body), palette.muted);
+            line(help, font(Type::Body), palette.muted);
         });
 }

@@ -3,6 +3,7 @@
 
 mod chat;
 mod closing;
+mod compare;
 mod drop_overlay;
 mod fine_tune;
 mod model_menu;
@@ -12,6 +13,8 @@ mod runs;
 mod settings;
 mod shortcuts;
 mod top_bar;
+
+pub use self::compare::picture as compare_picture;
 
 use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 
@@ -64,11 +67,12 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
         match state.page {
             Page::FineTune => fine_tune::show(ui, state, actions),
             Page::Runs => runs::show(ui, state, actions),
+            Page::Compare => compare::show(ui, state, actions),
             Page::Chat => chat::show(ui, state, actions),
             Page::Settings => settings::show(ui, state, actions),
         }
     });
     closing::show(ui, state, actions);
-    drop_overlay::show(ui);
+    drop_overlay::show(ui, state);
     show_focus(ui);
 }

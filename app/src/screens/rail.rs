@@ -10,9 +10,10 @@ use crate::theme::{ROW_RADIUS, Type, icons, palette, space};
 use crate::widgets::{ring_radius, styled};
 use crate::words;
 
-const PAGES: [(Page, &str); 3] = [
+const PAGES: [(Page, &str); 4] = [
     (Page::FineTune, icons::FINE_TUNE),
     (Page::Runs, icons::RUNS),
+    (Page::Compare, icons::COMPARE),
     (Page::Chat, icons::CHAT),
 ];
 
@@ -26,7 +27,11 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
     });
     ui.add_space(space::M);
     for (page, icon) in PAGES {
-        let marked = page == Page::Runs && state.runs.is_training();
+        let marked = match page {
+            Page::Runs => state.runs.is_training(),
+            Page::Compare => state.compare.is_on(),
+            _ => false,
+        };
         entry(ui, state, page, icon, marked, actions);
     }
     ui.with_layout(Layout::bottom_up(Align::Min), |ui| {

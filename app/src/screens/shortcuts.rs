@@ -46,9 +46,10 @@ enum Keyboard {
 }
 
 impl Shortcut {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Open(Page::FineTune),
         Self::Open(Page::Runs),
+        Self::Open(Page::Compare),
         Self::Open(Page::Chat),
         Self::Open(Page::Settings),
         Self::Start,
@@ -63,8 +64,9 @@ impl Shortcut {
         let (modifiers, key) = match self {
             Self::Open(Page::FineTune) => (Modifiers::COMMAND, Key::Num1),
             Self::Open(Page::Runs) => (Modifiers::COMMAND, Key::Num2),
-            Self::Open(Page::Chat) => (Modifiers::COMMAND, Key::Num3),
-            Self::Open(Page::Settings) => (Modifiers::COMMAND, Key::Num4),
+            Self::Open(Page::Compare) => (Modifiers::COMMAND, Key::Num3),
+            Self::Open(Page::Chat) => (Modifiers::COMMAND, Key::Num4),
+            Self::Open(Page::Settings) => (Modifiers::COMMAND, Key::Num5),
             Self::Start => (Modifiers::COMMAND, Key::Enter),
             Self::AddFiles => (Modifiers::COMMAND, Key::O),
             Self::Previous => (Modifiers::NONE, Key::ArrowUp),

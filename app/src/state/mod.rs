@@ -7,6 +7,7 @@
 
 pub mod chat;
 pub mod closing;
+pub mod compare;
 pub mod device;
 pub mod models;
 pub mod runs;
@@ -15,10 +16,13 @@ pub mod setup;
 
 use std::path::PathBuf;
 
-use stepladder_protocol::{Command, EventLine, JobId, RunConfig};
+use stepladder_protocol::{Command, CompareCommand, EventLine, JobId, RunConfig};
 
 use self::chat::{Beside, Chat, ChatAction};
 use self::closing::{Closing, ClosingAction};
+use self::compare::figures::Charts;
+use self::compare::stored::SavedAs;
+use self::compare::{Compare, CompareAction};
 use self::device::Device;
 use self::models::{Models, ModelsAction};
 use self::runs::{DiskAnswer, DiskRequest, Runs, RunsAction};
@@ -33,6 +37,8 @@ pub enum Page {
     FineTune,
     /// Runs, live and past.
     Runs,
+    /// Variants of a model that answer the same questions.
+    Compare,
     /// Talking to a model and to what was made of it.
     Chat,
     /// What is set once, and the models of this machine.
@@ -49,6 +55,8 @@ pub enum Desk {
     Training,
     /// Answers on the Chat page; it holds one model, and ends when another is chosen.
     Chatting,
+    /// Makes a comparison, and ends with it.
+    Comparing,
 }
 
 /// Something the user did.
@@ -60,6 +68,8 @@ pub enum Action {
     Setup(SetupAction),
     /// On the Runs page.
     Runs(RunsAction),
+    /// On the Compare page.
+    Compare(CompareAction),
     /// On the Chat page.
     Chat(ChatAction),
     /// On the Settings page.
@@ -87,6 +97,8 @@ pub enum News {
     Event(Desk, EventLine),
     /// The run of a job is written to this folder.
     TrainingIn(JobId, PathBuf),
+    /// The comparison of a job is written to this folder.
+    ComparingIn(JobId, PathBuf),
     /// Files were chosen in a dialog; none: it was closed.
     Picked(Picker, Vec<PathBuf>),
     /// Files were dropped on the window.
@@ -113,6 +125,20 @@ pub enum Effect {
         config: Box<RunConfig>,
         /// The run to go on with; none: a new one.
         resume: Option<PathBuf>,
+    },
+    /// Make a comparison, or go on with one; answered with [`News::ComparingIn`].
+    Compare {
+        /// What to do; its folder is chosen by whoever starts the worker.
+        command: Box<CompareCommand>,
+        /// The comparison to go on with; none: a new one.
+        go_on: Option<PathBuf>,
+    },
+    /// Draw the charts of a comparison as a picture, and save it.
+    SaveCharts {
+        /// What they show.
+        charts: Box<Charts>,
+        /// Where to.
+        to: PathBuf,
     },
     /// Let a worker save what it does and end, which frees the device.
     EndWorker(Desk),
@@ -157,6 +183,12 @@ pub enum Picker {
     ModelsFolder,
     /// A folder to export to.
     ExportFolder,
+    /// A file of questions.
+    Questions,
+    /// A dataset that methods are trained on alike.
+    MatchedData,
+    /// A place for a file of a comparison.
+    SaveComparison(SavedAs),
 }
 
 /// Everything the window knows.
@@ -168,6 +200,8 @@ pub struct State {
     pub setup: Setup,
     /// The Runs page.
     pub runs: Runs,
+    /// The Compare page.
+    pub compare: Compare,
     /// The Chat page.
     pub chat: Chat,
     /// The device chip.
@@ -204,6 +238,7 @@ impl State {
             page: Page::default(),
             setup: Setup::new(&settings, &mut effects),
             runs: Runs::new(&settings, &mut effects),
+            compare: Compare::new(&settings),
             chat: Chat::new(&settings),
             device: Device::default(),
             models: Models::new(&settings, &mut effects),
@@ -228,10 +263,17 @@ impl State {
         }
         self.setup.tick(now, &mut self.effects);
         self.runs.tick(now, &mut self.effects);
-        self.chat.beside(self.beside(), now, &mut self.effects);
+        let beside = self.beside();
+        self.chat.beside(beside, now, &mut self.effects);
+        self.compare.beside(beside, &mut self.effects);
+        self.compare.tick();
     }
 
-    /// What a run that trains means for a chat. Of a processor's memory there is enough for both.
+    fn computes_on_cpu(&self) -> bool {
+        { self.device.named(&self.settings.device) }.is_none_or(|device| device.id == CPU)
+    }
+
+    /// What a run that trains means for a chat and for a comparison. Of a processor's memory there is enough for both.
     fn beside(&self) -> Beside {
         let device = self.device.named(&self.settings.device);
         match (self.runs.is_training(), device) {
@@ -256,12 +298,16 @@ impl State {
 
     /// Takes what the user did.
     pub fn act(&mut self, action: Action) {
+        let computes_on_cpu = self.computes_on_cpu();
         let effects = &mut self.effects;
         match action {
             Action::Go(page) => {
                 self.page = page;
                 if page == Page::Runs {
                     self.runs.opened(effects);
+                }
+                if page == Page::Compare {
+                    self.compare.opened(&self.runs, effects);
                 }
                 if page == Page::Chat {
                     self.chat.opened(effects);
@@ -279,6 +325,14 @@ impl State {
                 self.page = Page::FineTune;
             }
             Action::Runs(action) => self.runs.act(action, effects),
+            Action::Compare(action) => {
+                let was_on = self.compare.is_on();
+                self.compare.act(action, &self.runs, effects);
+                if !was_on && self.compare.is_on() && !computes_on_cpu {
+                    // A card has room for one of them; the next message loads the chat's model again.
+                    self.chat.act(ChatAction::Free, self.now, effects);
+                }
+            }
             Action::Chat(action) => self.chat.act(action, self.now, effects),
             Action::Settings(action) => {
                 self.settings.act(action, effects);
@@ -286,6 +340,7 @@ impl State {
                 self.models.settings_changed(&self.settings, effects);
                 self.runs.settings_changed(&self.settings, effects);
                 self.chat.settings_changed(&self.settings);
+                self.compare.settings_changed(&self.settings);
             }
             Action::Models(ModelsAction::Use(target)) => {
                 self.setup.act(SetupAction::Model(target), effects);
@@ -324,11 +379,13 @@ impl State {
                     self.closing.after(&self.runs, effects);
                 }
                 Some(device::JOBS) => self.device.hear(event),
+                Some(compare::JOBS) => self.compare.hear(&job, event, effects),
                 Some(chat::JOBS) => self.chat.hear(&job, event, self.now, effects),
                 Some(models::JOBS) => self.models.hear(&job, event),
                 _ => {}
             },
             News::TrainingIn(job, folder) => self.runs.training_in(&job, folder),
+            News::ComparingIn(job, folder) => self.compare.comparing_in(&job, folder),
             News::Picked(_, paths) if paths.is_empty() => {}
             News::Picked(picker, paths) => match picker {
                 Picker::RunsFolder | Picker::ModelsFolder => {
@@ -337,8 +394,14 @@ impl State {
                     self.runs.settings_changed(&self.settings, effects);
                 }
                 Picker::ExportFolder => self.runs.picked(paths, effects),
+                Picker::Questions | Picker::MatchedData | Picker::SaveComparison(_) => {
+                    self.compare.picked(picker, paths, effects);
+                }
                 _ => self.setup.picked(picker, paths, effects),
             },
+            News::Dropped(paths) if self.page == Page::Compare && self.compare.takes_files() => {
+                self.compare.picked(Picker::Questions, paths, effects);
+            }
             News::Dropped(paths) => {
                 self.page = Page::FineTune;
                 self.setup.dropped(paths, effects);
@@ -354,8 +417,15 @@ impl State {
                     self.notice(notice);
                 }
             }
+            News::Disk(DiskAnswer::Comparisons(answer)) => {
+                if let Some(notice) = self.compare.disk(answer, effects) {
+                    self.notice(notice);
+                }
+            }
             News::Disk(answer) => {
-                if let Some(notice) = self.runs.disk(answer, effects) {
+                let notice = self.runs.disk(answer, effects);
+                self.compare.asking.runs_changed(&self.runs.runs);
+                if let Some(notice) = notice {
                     self.notice(notice);
                 }
             }

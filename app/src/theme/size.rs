@@ -46,6 +46,8 @@ pub const CONVERSATIONS_WIDTH: f32 = 212.0;
 pub const DRAWER_WIDTH: f32 = 268.0;
 /// A conversation between both of them is no narrower.
 pub const MIDDLE_LEAST: f32 = 420.0;
+/// Height of a comparison in the list.
+pub const COMPARISON_HEIGHT: f32 = 64.0;
 /// Height of a conversation in the list.
 pub const CONVERSATION_HEIGHT: f32 = 46.0;
 /// A line of conversation is no wider, however wide the window is.

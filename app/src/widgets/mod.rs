@@ -1,5 +1,6 @@
 //! What screens are put together from. Each knows the theme and none knows the state.
 
+mod axis;
 mod badge;
 mod banner;
 mod button;
@@ -17,7 +18,9 @@ mod memory_bar;
 mod option_row;
 mod progress;
 mod rows;
+mod scatter;
 mod sparkline;
+mod strips;
 mod token_text;
 
 pub use badge::{Tone, badge};
@@ -39,7 +42,9 @@ pub use memory_bar::{MemoryBar, memory_bar, swatch};
 pub use option_row::{Chosen, option_row};
 pub use progress::{progress, share_bar};
 pub use rows::rows;
+pub use scatter::{DotShape, Scatter, ScatterDot, paint_dot, scatter};
 pub use sparkline::paint_sparkline;
+pub use strips::{Strip, strips, strips_height};
 pub use token_text::{TokenLook, TokenMark, token_sample, token_text};
 
 use egui::{RichText, Ui};

@@ -10,6 +10,7 @@
 
 mod chat;
 mod closing;
+mod compare;
 mod fine_tune;
 mod keyboard;
 mod pictures;

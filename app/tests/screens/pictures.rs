@@ -117,6 +117,20 @@ fn the_settings() {
 }
 
 #[test]
+fn a_comparison_that_is_done() {
+    for (theme, name) in [
+        (ThemeChoice::Light, "compare-light"),
+        (ThemeChoice::Dark, "compare-dark"),
+    ] {
+        let mut window = crate::compare::done(theme, egui::vec2(1024.0, 1000.0));
+        if theme == ThemeChoice::Dark {
+            crate::compare::click(&mut window, "Show: Questions");
+        }
+        compare(&mut window, name);
+    }
+}
+
+#[test]
 fn replies_beside_each_other() {
     for (theme, name) in [
         (ThemeChoice::Light, "chat-light"),

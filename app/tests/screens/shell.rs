@@ -10,6 +10,7 @@ fn the_rail_leads_to_each_page() {
     let mut harness = window();
     for (name, page) in [
         ("Runs", Page::Runs),
+        ("Compare", Page::Compare),
         ("Chat", Page::Chat),
         ("Settings", Page::Settings),
         ("Fine-tune", Page::FineTune),

@@ -125,7 +125,8 @@ impl Runs {
             // Other pages take them.
             DiskAnswer::LookedAt(_)
             | DiskAnswer::ModelDeleted { .. }
-            | DiskAnswer::Conversations(_) => {}
+            | DiskAnswer::Conversations(_)
+            | DiskAnswer::Comparisons(_) => {}
             DiskAnswer::Runs(listing) => self.take_listing(*listing, effects),
             DiskAnswer::Figures { run, found } => self.figures_read(&run, found),
             DiskAnswer::Answers { run, found } => self.answers_read(&run, found),

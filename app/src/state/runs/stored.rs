@@ -7,6 +7,7 @@ use stepladder_protocol::{DatasetPreview, RunConfig, RunFailure, RunMemory, RunS
 use super::answers::AnswersRead;
 use super::columns::Columns;
 use crate::state::chat::stored::{ConversationAnswer, ConversationRequest};
+use crate::state::compare::stored::{CompareAnswer, CompareRequest};
 use crate::state::setup::dropped::Dropped;
 
 /// What is asked of the disk.
@@ -67,6 +68,8 @@ pub enum DiskRequest {
     },
     /// About conversations.
     Conversations(ConversationRequest),
+    /// About comparisons.
+    Comparisons(CompareRequest),
 }
 
 /// What the disk answered.
@@ -122,6 +125,8 @@ pub enum DiskAnswer {
     },
     /// About conversations.
     Conversations(ConversationAnswer),
+    /// About comparisons.
+    Comparisons(CompareAnswer),
 }
 
 /// The runs of a folder.

@@ -324,7 +324,12 @@ impl Setup {
                     self.config.data_options.template = path.display().to_string();
                 }
             }
-            Picker::RunsFolder | Picker::ModelsFolder | Picker::ExportFolder => {}
+            Picker::RunsFolder
+            | Picker::ModelsFolder
+            | Picker::ExportFolder
+            | Picker::Questions
+            | Picker::MatchedData
+            | Picker::SaveComparison(_) => {}
         }
         self.changed(effects);
     }

@@ -92,6 +92,13 @@ fn what_has_the_focus_on_the_chat_page_has_a_ring_and_is_in_sight() {
 }
 
 #[test]
+fn what_has_the_focus_on_the_compare_page_has_a_ring_and_is_in_sight() {
+    around(comparing(SMALL), "Compare");
+    around(compared(SMALL, "Findings"), "Findings");
+    around(compared(SMALL, "Questions"), "Questions");
+}
+
+#[test]
 fn every_stop_has_a_name() {
     let mut menu = fine_tune(SMALL);
     focus(&mut menu, Role::ComboBox, "Choose a model");
@@ -117,6 +124,9 @@ fn every_stop_has_a_name() {
         comparison,
         settings(egui::vec2(1280.0, 2000.0)),
         chat(egui::vec2(1280.0, 1600.0)),
+        comparing(egui::vec2(1280.0, 1600.0)),
+        compared(egui::vec2(1280.0, 1600.0), "Findings"),
+        compared(egui::vec2(1280.0, 1600.0), "Questions"),
     ];
     for page in pages {
         let stops = stops(&page);

@@ -17,8 +17,9 @@ fn numbers_open_the_pages_also_from_a_text_field() {
     focus(&mut window, Role::TextInput, "Context");
     for (key, page) in [
         (Key::Num2, Page::Runs),
-        (Key::Num3, Page::Chat),
-        (Key::Num4, Page::Settings),
+        (Key::Num3, Page::Compare),
+        (Key::Num4, Page::Chat),
+        (Key::Num5, Page::Settings),
         (Key::Num1, Page::FineTune),
     ] {
         press_with(&mut window, Modifiers::COMMAND, key);

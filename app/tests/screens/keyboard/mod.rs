@@ -97,7 +97,7 @@ fn runs(size: egui::Vec2, number: usize) -> Window {
 
 fn settings(size: egui::Vec2) -> Window {
     let mut window = fine_tune(size);
-    press_with(&mut window, Modifiers::COMMAND, Key::Num4);
+    press_with(&mut window, Modifiers::COMMAND, Key::Num5);
     assert_eq!(window.state().state().page, Page::Settings);
     window
 }
@@ -107,6 +107,24 @@ fn chat(size: egui::Vec2) -> Window {
     let mut window = loaded(ThemeChoice::Light, size);
     beside(&mut window);
     crate::chat::click(&mut window, "Sampling and instructions");
+    window
+}
+
+/// The Compare page with everything that can be set.
+fn comparing(size: egui::Vec2) -> Window {
+    let mut window = crate::compare::opened(ThemeChoice::Light, size);
+    crate::compare::entries(&mut window);
+    crate::compare::click(&mut window, "Compare short-thoughts");
+    crate::compare::click(&mut window, "How answers are drawn");
+    window
+}
+
+/// The same with a comparison that is done.
+fn compared(size: egui::Vec2, part: &str) -> Window {
+    let mut window = crate::compare::done(ThemeChoice::Light, size);
+    if part == "Questions" {
+        crate::compare::click(&mut window, "Show: Questions");
+    }
     window
 }
 
