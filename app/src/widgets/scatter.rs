@@ -16,12 +16,16 @@ const BELOW: f32 = 38.0;
 
 /// A shape of dots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "they are what they are called")]
 pub enum DotShape {
+    /// Filled.
     Circle,
+    /// A triangle that points up.
     Up,
+    /// One that points down.
     Down,
+    /// Two lines.
     Cross,
+    /// A circle that is not filled.
     Ring,
 }
 

@@ -150,7 +150,7 @@ fn runs(ui: &mut Ui, state: &State, actions: &mut Actions) {
             false => caption(ui, words::RUNS_HELP),
         };
         ScrollArea::vertical()
-            .id_salt("compared runs")
+            .id_salt("compared-runs")
             .max_height(RUNS)
             .auto_shrink([false, true])
             .show(ui, |ui| {

@@ -36,7 +36,7 @@ pub fn show(ui: &mut Ui, matched: &MatchedReport) {
         if !matched.pairs.is_empty() {
             ui.heading(styled(words::METHOD_PAIRS, Type::Strong));
         }
-        table(ui, "method pairs", &words::PAIR_COLUMNS, |ui| {
+        table(ui, "method-pairs", &words::PAIR_COLUMNS, |ui| {
             for pair in &matched.pairs {
                 let name = words::method_pair(pair.method, pair.against);
                 ui.label(styled(name, Type::Strong));

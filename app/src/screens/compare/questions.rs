@@ -42,7 +42,7 @@ pub fn show(ui: &mut Ui, state: &State, found: &Comparison, actions: &mut Action
 
 /// The name of a question's row among all controls.
 fn row_id(question: usize) -> Id {
-    Id::unique(("compared question", question))
+    Id::unique(("compared-question", question))
 }
 
 /// Where the columns are: number, question, baseline, variant, difference.
