@@ -6,7 +6,8 @@ use stepladder_protocol::TrainMatched;
 use super::common::at_least_one;
 use super::train_options::absolute;
 
-/// Flags of `compare --train-matched`.
+/// Flags of `compare --train-matched`. What it excludes has to be named with each: clap waives a
+/// requirement that something present conflicts with.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Training methods alike")]
 pub struct MatchedOptions {
@@ -15,16 +16,21 @@ pub struct MatchedOptions {
     #[arg(long, conflicts_with_all = ["adapter", "baseline"])]
     pub train_matched: bool,
     /// A file or folder that they are trained on; may be given several times [default: builtin]
-    #[arg(long, value_name = "D", requires = "train_matched")]
+    #[arg(
+        long,
+        value_name = "D",
+        requires = "train_matched",
+        conflicts_with = "adapter"
+    )]
     train_data: Vec<String>,
     /// Runs of each method, with the seeds 42, 43 and so on [default: 3]
-    #[arg(long, value_name = "N", value_parser = at_least_one, requires = "train_matched")]
+    #[arg(long, value_name = "N", value_parser = at_least_one, requires = "train_matched", conflicts_with = "adapter")]
     seeds: Option<usize>,
     /// Steps of each run [default: those of three passes over the data]
-    #[arg(long, value_name = "N", value_parser = at_least_one, requires = "train_matched")]
+    #[arg(long, value_name = "N", value_parser = at_least_one, requires = "train_matched", conflicts_with = "adapter")]
     steps: Option<usize>,
     /// A third of the steps, and 100 questions
-    #[arg(long, requires = "train_matched")]
+    #[arg(long, requires = "train_matched", conflicts_with = "adapter")]
     quick: bool,
 }
 

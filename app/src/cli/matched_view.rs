@@ -290,7 +290,7 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[2],
-            "xLadder      90.0 % [89.0, 91.0]          82.0 [82.0, 82.0]    -100.0 [-100.0, -100.0]        off   20.0 MiB"
+            "xLadder      90.0 % [89.0, 91.0]           82.0 [82.0, 82.0]     -100.0 [-100.0, -100.0]        off   20.0 MiB"
         );
         assert!(lines[3].trim() == "on          –", "{:?}", lines[3]);
         assert!(text.contains("over 2 seeds of 108 steps each"), "{text}");
