@@ -181,6 +181,16 @@ impl ComparedAnswer {
         self.text.get(..self.answer_start).unwrap_or_default()
     }
 
+    /// Whether it came to an answer by itself.
+    pub fn is_answered(&self) -> bool {
+        self.outcome == AnswerOutcome::Answered
+    }
+
+    /// Whether that answer is right.
+    pub fn is_right(&self) -> bool {
+        self.is_answered() && self.verdict == AnswerVerdict::Right
+    }
+
     /// What was said behind the trace.
     pub fn answer_text(&self) -> &str {
         self.text.get(self.answer_start..).unwrap_or(&self.text)

@@ -1,6 +1,7 @@
 //! What is drawn: the rail, the device chip, and a page. Screens read the state and collect actions;
 //! they know no link, no disk and no clock.
 
+mod beside_a_run;
 mod chat;
 mod closing;
 mod compare;

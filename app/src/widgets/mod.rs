@@ -12,6 +12,7 @@ mod empty;
 mod field;
 mod figure;
 mod focus;
+mod fold;
 mod histogram;
 mod markdown;
 mod memory_bar;
@@ -36,6 +37,7 @@ pub use figure::figure;
 pub use focus::{
     bring_into_sight, focus_arrived, focus_when_opened, follow_focus, ring_radius, show_focus,
 };
+pub use fold::{Fold, fold};
 pub use histogram::{Bar, histogram};
 pub use markdown::{MarkdownPressed, MarkdownWords, markdown};
 pub use memory_bar::{MemoryBar, memory_bar, swatch};

@@ -73,15 +73,11 @@ pub const NO_ADAPTERS: &str =
     "No run with an adapter for this model yet. Train one on the Fine-tune page.";
 /// The run was made with another model.
 pub const OTHER_MODEL: &str = "trained on another model";
-/// A run that trains needs the device.
-pub const NOT_NOW: &str = "A run is training and needs the device's memory.";
-/// What can be done.
+/// What can be done while a run needs the device.
 pub const NOT_NOW_HELP: &str = "Chat after this run, or pause it: it resumes exactly where it was.";
 /// Both share the processor.
 pub const SLOWER: &str =
     "A run is training on the same processor: it and the chat are both slower.";
-/// Pauses the run.
-pub const PAUSE: &str = "Pause the run";
 /// The field for messages.
 pub const MESSAGE: &str = "Message";
 /// What stands there.
@@ -256,7 +252,7 @@ pub fn cannot_send(problem: CannotSend) -> &'static str {
         CannotSend::Answering => "Wait for the replies, or stop them.",
         CannotSend::Nobody => "Switch on who should answer.",
         CannotSend::TooLong => "This message is longer than any model reads.",
-        CannotSend::NotNow => NOT_NOW,
+        CannotSend::NotNow => super::shell::NOT_NOW,
     }
 }
 

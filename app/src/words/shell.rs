@@ -11,6 +11,10 @@ pub const DROP_HELP: &str =
     "Datasets (JSONL, JSON, CSV, Parquet, text, folders) and models (a folder, a .gguf file)";
 /// Closes a notice.
 pub const DISMISS: &str = "Dismiss";
+/// A run that trains needs the device.
+pub const NOT_NOW: &str = "A run is training and needs the device's memory.";
+/// Pauses it.
+pub const PAUSE_RUN: &str = "Pause the run";
 /// The dialog before closing.
 pub const CLOSE_TITLE: &str = "A run is still training";
 /// What closing means.

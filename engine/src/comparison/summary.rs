@@ -32,7 +32,7 @@ fn of_variant(
     let outcome = |wanted| count(&|answer| answer.outcome == wanted);
     let trace = |wanted| count(&|answer| answer.trace == wanted);
     let lengths: Vec<f64> = { answers.iter() }
-        .filter(|answer| is_answered(answer))
+        .filter(|answer| answer.is_answered())
         .map(|answer| answer.reasoning_tokens as f64)
         .collect();
     let repetition: Vec<f64> = answers
@@ -68,17 +68,9 @@ fn of_variant(
             .iter()
             .map(|answer| answer.total_tokens as u64)
             .sum(),
-        difference: pairs(is_answered, 0),
-        difference_both_right: pairs(is_right, 1),
+        difference: pairs(ComparedAnswer::is_answered, 0),
+        difference_both_right: pairs(ComparedAnswer::is_right, 1),
     }
-}
-
-pub(super) fn is_answered(answer: &ComparedAnswer) -> bool {
-    answer.outcome == AnswerOutcome::Answered
-}
-
-pub(super) fn is_right(answer: &ComparedAnswer) -> bool {
-    is_answered(answer) && answer.verdict == AnswerVerdict::Right
 }
 
 /// Reasoning tokens of one variant minus another's, over the questions where both are as wished.
@@ -99,7 +91,11 @@ fn paired(
 
 /// Reasoning tokens of a variant minus the baseline's at one question, where both answered.
 pub fn difference_at(row: &ComparedRow, variant: usize, baseline: usize) -> Option<i64> {
-    tokens_apart(&row.answers[variant], &row.answers[baseline], is_answered)
+    tokens_apart(
+        &row.answers[variant],
+        &row.answers[baseline],
+        ComparedAnswer::is_answered,
+    )
 }
 
 /// Reasoning tokens of one answer minus another's, where both are as wished.

@@ -36,7 +36,7 @@ impl RunRows {
     /// Reads a run's dataset again, as the run did.
     ///
     /// # Errors
-    /// When it cannot be read; [`Error::Stopped`] when `progress` breaks it off.
+    /// When it cannot be read; [`crate::Error::Stopped`] when `progress` breaks it off.
     pub fn read(
         config: &RunConfig,
         files: &ModelFiles,

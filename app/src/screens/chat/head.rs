@@ -2,17 +2,16 @@
 
 use egui::{Align, Layout, Ui, vec2};
 
-use super::super::Actions;
 use super::super::model_menu::{self, ModelMenu, Wanted};
+use super::super::{Actions, beside_a_run};
 use super::{act, variants};
+use crate::state::State;
 use crate::state::chat::session::Stage;
 use crate::state::chat::{Beside, ChatAction, Shown};
-use crate::state::runs::RunsAction;
-use crate::state::{Action, State};
 use crate::text::{excerpt, visible};
 use crate::theme::size::CHAT_MODEL_WIDTH;
 use crate::theme::{CONTROL_HEIGHT, Type, icons, palette, space};
-use crate::widgets::{Tone, banner, button, caption, icon_button, link_button, one_line, styled};
+use crate::widgets::{Tone, banner, button, icon_button, link_button, one_line, styled};
 use crate::words::chat as words;
 
 /// Characters of the engine's own words.
@@ -100,23 +99,8 @@ fn standing(ui: &mut Ui, state: &State, actions: &mut Actions) {
 
 fn troubles(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let chat = &state.chat;
-    match chat.beside {
-        Beside::Nothing => {}
-        Beside::Slower => {
-            caption(ui, words::SLOWER);
-        }
-        Beside::NotNow => banner(
-            ui,
-            Tone::Warning,
-            words::NOT_NOW,
-            words::NOT_NOW_HELP,
-            |ui| {
-                if button(ui, icons::PAUSE, words::PAUSE).clicked() {
-                    actions.push(Action::Runs(RunsAction::PauseAll));
-                }
-            },
-        ),
-    }
+    let told = (words::SLOWER, words::NOT_NOW_HELP);
+    beside_a_run::show(ui, chat.beside, told, actions);
     if let Stage::Failed(problem) = &chat.session.stage {
         let message = excerpt(&problem.message, MOST);
         banner(ui, Tone::Danger, &message, &words::hint(problem), |ui| {

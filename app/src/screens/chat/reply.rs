@@ -1,6 +1,6 @@
 //! One reply: who says it, what it thought (folded), what it answered, and its figures.
 
-use egui::{Button, Frame, Label, Margin, Role, Stroke, Ui, WidgetInfo};
+use egui::{Frame, Label, Margin, Stroke, Ui};
 use stepladder_protocol::FinishReason;
 
 use super::super::Actions;
@@ -13,10 +13,10 @@ use crate::state::chat::session::{Place, Stage as Session};
 use crate::state::{Action, State};
 use crate::text::{excerpt, visible_lines};
 use crate::theme::size::QUOTE_LINE;
-use crate::theme::{CONTROL_HEIGHT, Type, icons, palette, space};
+use crate::theme::{Type, icons, palette, space};
 use crate::widgets::{
-    MarkdownPressed, MarkdownWords, Tone, badge, banner, button, caption, icon_button, markdown,
-    styled,
+    Fold, MarkdownPressed, MarkdownWords, Tone, badge, banner, button, caption, fold, icon_button,
+    markdown, styled,
 };
 use crate::words::chat as words;
 
@@ -100,27 +100,15 @@ fn reasoning(ui: &mut Ui, state: &State, place: Place, reply: &Reply, actions: &
             words::thought(tokens, reply.reasoning_secs)
         }
     };
-    let chevron = match unfolded {
-        true => icons::DOWN,
-        false => icons::RIGHT,
+    let line = Fold {
+        icon: Some(icons::REASONING),
+        title: &title,
+        name: &title,
+        is_unfolded: unfolded,
     };
-    ui.horizontal(|ui| {
-        // It begins where the answer does.
-        ui.spacing_mut().button_padding.x = space::XS;
-        let label = (
-            styled(icons::REASONING, Type::Caption).color(colors.muted),
-            styled(&title, Type::Caption).color(colors.muted),
-            styled(chevron, Type::Caption).color(colors.faint),
-        );
-        let fold = Button::new(label)
-            .frame_when_inactive(false)
-            .min_size(egui::vec2(0.0, CONTROL_HEIGHT - space::XS));
-        let response = ui.add(fold);
-        response.widget_info(|| WidgetInfo::selected(Role::Button, true, unfolded, &title));
-        if response.clicked() {
-            act(actions, ChatAction::Unfold(place));
-        }
-    });
+    if fold(ui, line).clicked() {
+        act(actions, ChatAction::Unfold(place));
+    }
     if !unfolded {
         return;
     }

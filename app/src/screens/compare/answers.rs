@@ -1,6 +1,6 @@
 //! The answers to one question side by side, with what each variant thought folded.
 
-use egui::{Button, Label, Role, ScrollArea, Ui, WidgetInfo, vec2};
+use egui::{Label, ScrollArea, Ui, vec2};
 use stepladder_protocol::{AnswerVerdict, ComparedAnswer};
 
 use super::super::Actions;
@@ -11,8 +11,8 @@ use crate::state::compare::found::Comparison;
 use crate::state::compare::view::ViewAction;
 use crate::text::{excerpt, visible, visible_lines};
 use crate::theme::size::REPLY_LEAST;
-use crate::theme::{CONTROL_HEIGHT, Palette, Type, icons, palette, space};
-use crate::widgets::{caption, card, one_line, styled};
+use crate::theme::{Palette, Type, icons, palette, space};
+use crate::widgets::{Fold, caption, card, fold, one_line, styled};
 use crate::words::compare as words;
 
 /// Characters of a final answer.
@@ -124,21 +124,13 @@ fn trace(ui: &mut Ui, state: &State, place: usize, answer: &ComparedAnswer, acti
     let colors = palette(ui);
     let unfolded = state.compare.view.unfolded.contains(&place);
     let title = words::thought(answer.reasoning_tokens);
-    let chevron = match unfolded {
-        true => icons::DOWN,
-        false => icons::RIGHT,
+    let line = Fold {
+        icon: Some(icons::REASONING),
+        title: &title,
+        name: &title,
+        is_unfolded: unfolded,
     };
-    let label = (
-        styled(icons::REASONING, Type::Caption).color(colors.muted),
-        styled(&title, Type::Caption).color(colors.muted),
-        styled(chevron, Type::Caption).color(colors.faint),
-    );
-    let fold = Button::new(label)
-        .frame_when_inactive(false)
-        .min_size(vec2(0.0, CONTROL_HEIGHT - space::XS));
-    let response = ui.add(fold);
-    response.widget_info(|| WidgetInfo::selected(Role::Button, true, unfolded, &title));
-    if response.clicked() {
+    if fold(ui, line).clicked() {
         act(actions, CompareAction::View(ViewAction::Unfold(place)));
     }
     if unfolded {

@@ -3,27 +3,27 @@
 use egui::emath::GuiRounding as _;
 use egui::{Align, Checkbox, Layout, Role, ScrollArea, Ui, UiBuilder, WidgetInfo};
 
-use super::super::Actions;
 use super::super::model_menu::{self, ModelMenu, Wanted};
+use super::super::{Actions, beside_a_run};
 use super::act;
-use crate::state::chat::Beside;
+use crate::state::State;
 use crate::state::chat::sampling::{SamplerField, SamplerWrong};
 use crate::state::compare::CompareAction;
 use crate::state::compare::asking::{AskingAction, Questions, Way, name_of};
 use crate::state::compare::matched::MatchedAction;
-use crate::state::runs::RunsAction;
 use crate::state::runs::run::Run;
-use crate::state::{Action, State};
 use crate::text::{excerpt, visible};
 use crate::theme::size::PRIMARY_HEIGHT;
 use crate::theme::{CONTROL_HEIGHT, Type, icons, palette, space};
 use crate::widgets::{
-    Choice, Hint, Tone, banner, button, caption, card, dropdown, field, follow_focus, number_field,
-    one_line, primary_button, quiet_button, segmented, styled, switch,
+    Choice, Hint, button, caption, card, dropdown, field, follow_focus, number_field, one_line,
+    primary_button, quiet_button, segmented, styled, switch,
 };
 use crate::words::chat::{sampler_empty, sampler_help, sampler_label, sampler_wrong};
 use crate::words::compare as words;
 
+/// What a run that trains means for a comparison.
+const BESIDE: (&str, &str) = (words::SLOWER, words::NOT_NOW_HELP);
 /// Runs of other models that are named.
 const OTHERS: usize = 12;
 /// Wider than this a line of text is hard to follow.
@@ -45,7 +45,7 @@ pub fn show(ui: &mut Ui, state: &State, actions: &mut Actions) {
                 ui.set_width((ui.available_width() - space::XS).min(WIDEST));
                 ui.spacing_mut().item_spacing.y = space::M;
                 caption(ui, words::TEXT);
-                beside(ui, state, actions);
+                beside_a_run::show(ui, state.compare.beside, BESIDE, actions);
                 way(ui, state, actions);
                 model(ui, state, actions);
                 match state.compare.asking.way {
@@ -83,26 +83,6 @@ fn part(ui: &mut Ui, name: &str, rect: egui::Rect, content: impl FnOnce(&mut Ui)
 
 fn set(actions: &mut Actions, action: AskingAction) {
     act(actions, CompareAction::Asking(action));
-}
-
-fn beside(ui: &mut Ui, state: &State, actions: &mut Actions) {
-    match state.compare.beside {
-        Beside::Nothing => {}
-        Beside::Slower => {
-            caption(ui, words::SLOWER);
-        }
-        Beside::NotNow => banner(
-            ui,
-            Tone::Warning,
-            words::NOT_NOW,
-            words::NOT_NOW_HELP,
-            |ui| {
-                if button(ui, icons::PAUSE, words::PAUSE).clicked() {
-                    actions.push(Action::Runs(RunsAction::PauseAll));
-                }
-            },
-        ),
-    }
 }
 
 fn way(ui: &mut Ui, state: &State, actions: &mut Actions) {

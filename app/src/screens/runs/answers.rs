@@ -1,7 +1,7 @@
 //! What a run's model says to held-out prompts, evaluation by evaluation: the newest unless another was
 //! stepped to.
 
-use egui::{Align, Button, Frame, Label, Layout, Margin, Role, Stroke, Ui, WidgetInfo};
+use egui::{Align, Frame, Label, Layout, Margin, Stroke, Ui};
 use stepladder_protocol::FinishReason;
 
 use super::{Actions, look};
@@ -13,8 +13,10 @@ use crate::state::runs::run::Run;
 use crate::state::runs::view::{Fold, ViewAction};
 use crate::text::{loss, visible_lines};
 use crate::theme::size::{QUOTE_LINE, READING_WIDTH};
-use crate::theme::{CONTROL_HEIGHT, Type, icons, palette, space};
-use crate::widgets::{Tone, banner, caption, card_with, icon_button, quiet_button, rows, styled};
+use crate::theme::{Type, icons, palette, space};
+use crate::widgets::{
+    self, Tone, banner, caption, card_with, icon_button, quiet_button, rows, styled,
+};
 use crate::words::runs as words;
 
 /// Draws it.
@@ -199,32 +201,14 @@ impl One<'_> {
         actions: &mut Actions,
     ) -> bool {
         let unfolded = self.state.runs.view.unfolded.contains(&(self.number, part));
-        let colors = palette(ui);
-        let chevron = match unfolded {
-            true => icons::DOWN,
-            false => icons::RIGHT,
+        let name = words::unfold(title, heading, self.number);
+        let line = widgets::Fold {
+            icon: None,
+            title,
+            name: &name,
+            is_unfolded: unfolded,
         };
-        let label = (
-            styled(title, Type::Caption).color(colors.muted),
-            styled(chevron, Type::Caption).color(colors.faint),
-        );
-        let response = ui
-            .scope(|ui| {
-                // It begins where the text does.
-                ui.spacing_mut().button_padding.x = space::XS;
-                let least = egui::vec2(0.0, CONTROL_HEIGHT - space::XS);
-                ui.add(
-                    Button::new(label)
-                        .frame_when_inactive(false)
-                        .min_size(least),
-                )
-            })
-            .inner;
-        response.widget_info(|| {
-            let name = words::unfold(title, heading, self.number);
-            WidgetInfo::selected(Role::Button, true, unfolded, name)
-        });
-        if response.clicked() {
+        if widgets::fold(ui, line).clicked() {
             actions.push(look(ViewAction::Unfold(self.number, part)));
         }
         unfolded

@@ -103,7 +103,7 @@ impl Charts {
         let lengths = { found.variants.iter().enumerate() }
             .map(|(place, variant)| {
                 let answers = { found.rows.iter() }.filter_map(|row| row.answers[place].as_ref());
-                let mut tokens: Vec<usize> = { answers.filter(|answer| is_answered(answer)) }
+                let mut tokens: Vec<usize> = { answers.filter(|answer| answer.is_answered()) }
                     .map(|answer| answer.reasoning_tokens)
                     .collect();
                 tokens.sort_unstable();
@@ -121,7 +121,7 @@ impl Charts {
         let dots = { found.rows.iter() }
             .filter_map(|row| {
                 let (this, baseline) = pair(row, against, found.baseline)?;
-                (is_answered(this) && is_answered(baseline)).then_some(Dot {
+                (this.is_answered() && baseline.is_answered()).then_some(Dot {
                     question: row.question.number,
                     baseline: baseline.reasoning_tokens,
                     this: this.reasoning_tokens,
@@ -147,15 +147,10 @@ pub fn pair(row: &Row, this: usize, baseline: usize) -> Option<(&ComparedAnswer,
     ))
 }
 
-/// Whether a reply came to an answer.
-pub fn is_answered(answer: &ComparedAnswer) -> bool {
-    answer.outcome == AnswerOutcome::Answered
-}
-
 /// Reasoning tokens of a variant minus the baseline's at a question that both answered.
 pub fn difference_at(row: &Row, this: usize, baseline: usize) -> Option<i64> {
     let (one, other) = pair(row, this, baseline)?;
-    (is_answered(one) && is_answered(other))
+    (one.is_answered() && other.is_answered())
         .then(|| one.reasoning_tokens as i64 - other.reasoning_tokens as i64)
 }
 
@@ -180,7 +175,7 @@ fn of_variant(
     let verdict = |wanted| count(&|answer| answer.verdict == wanted);
     let outcome = |wanted| count(&|answer| answer.outcome == wanted);
     let trace = |wanted| count(&|answer| answer.trace == wanted);
-    let mut lengths: Vec<f64> = { answers.iter().filter(|answer| is_answered(answer)) }
+    let mut lengths: Vec<f64> = { answers.iter().filter(|answer| answer.is_answered()) }
         .map(|answer| answer.reasoning_tokens as f64)
         .collect();
     lengths.sort_by(f64::total_cmp);
@@ -189,7 +184,7 @@ fn of_variant(
         .collect();
     let (right, wrong) = (verdict(AnswerVerdict::Right), verdict(AnswerVerdict::Wrong));
     let (empty_trace, missing_trace) = (trace(TraceState::Empty), trace(TraceState::Missing));
-    let paired = |keep: &dyn Fn(&ComparedAnswer) -> bool| {
+    let paired = |keep: fn(&ComparedAnswer) -> bool| {
         let differences: Vec<f64> = { rows.iter().filter(|_| place != baseline) }
             .filter_map(|row| pair(row, place, baseline))
             .filter(|(one, other)| keep(one) && keep(other))
@@ -202,8 +197,6 @@ fn of_variant(
             pairs: differences.len(),
         })
     };
-    let is_right =
-        |answer: &ComparedAnswer| is_answered(answer) && answer.verdict == AnswerVerdict::Right;
     VariantReport {
         name: variant.name.clone(),
         method: variant.method,
@@ -225,8 +218,8 @@ fn of_variant(
             .iter()
             .map(|answer| answer.total_tokens as u64)
             .sum(),
-        difference: paired(&is_answered),
-        difference_both_right: paired(&is_right),
+        difference: paired(ComparedAnswer::is_answered),
+        difference_both_right: paired(ComparedAnswer::is_right),
     }
 }
 

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use stepladder_protocol::ComparedAnswer;
 
-use super::figures::{difference_at, is_answered};
+use super::figures::difference_at;
 use super::found::{Comparison, Row};
 use crate::text::excerpt;
 
@@ -63,7 +63,7 @@ impl Cell {
         use stepladder_protocol::AnswerVerdict;
         Self {
             tokens: answer.reasoning_tokens,
-            answered: is_answered(answer),
+            answered: answer.is_answered(),
             right: match answer.verdict {
                 AnswerVerdict::Right => Some(true),
                 AnswerVerdict::Wrong => Some(false),

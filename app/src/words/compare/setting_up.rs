@@ -85,16 +85,12 @@ pub const STEPS_EMPTY: &str = "three passes";
 pub const QUICK: &str = "Quick";
 /// Its help.
 pub const QUICK_HELP: &str = "A third of the steps, and 100 questions. Off by default.";
-/// A run needs the device's memory.
-pub const NOT_NOW: &str = "A run is training and needs the device's memory.";
-/// What can be done.
+/// What can be done while a run needs the device.
 pub const NOT_NOW_HELP: &str =
     "Compare after this run, or pause it: it resumes exactly where it was.";
 /// Both share the processor.
 pub const SLOWER: &str =
     "A run is training on the same processor: it and the comparison are both slower.";
-/// Pauses the run.
-pub const PAUSE: &str = "Pause the run";
 /// Over the window while files are held above it.
 pub const DROP_HELP: &str = "A file or folder of questions, with reference answers or without";
 

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use stepladder_protocol::{AnswerOutcome, AnswerVerdict, ComparedAnswer, ComparisonDocument};
+use stepladder_protocol::{AnswerVerdict, ComparedAnswer, ComparisonDocument};
 
 use super::{add, escaped};
 
@@ -14,14 +14,10 @@ const BINS: usize = 40;
 const SQUARE: f64 = 420.0;
 const MARGIN: f64 = 46.0;
 
-fn is_answered(answer: &ComparedAnswer) -> bool {
-    answer.outcome == AnswerOutcome::Answered
-}
-
 /// A round number at or above the largest length.
 fn scale(document: &ComparisonDocument) -> f64 {
     let answers = document.rows.iter().flat_map(|row| &row.answers);
-    let lengths = { answers.filter(|answer| is_answered(answer)) }.map(|a| a.reasoning_tokens);
+    let lengths = { answers.filter(|answer| answer.is_answered()) }.map(|a| a.reasoning_tokens);
     let most = lengths.max().unwrap_or(0).max(1) as f64;
     let unit = 10f64.powf(most.log10().floor());
     let steps = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
@@ -45,7 +41,7 @@ pub(super) fn distributions(document: &ComparisonDocument) -> String {
         let mut bins = [0usize; BINS];
         for row in &document.rows {
             let answer = &row.answers[place];
-            if is_answered(answer) {
+            if answer.is_answered() {
                 let bin = answer.reasoning_tokens as f64 / most * BINS as f64;
                 bins[(bin as usize).min(BINS - 1)] += 1;
             }
@@ -156,7 +152,7 @@ fn scatter(document: &ComparisonDocument, place: usize, baseline: usize, most: f
     );
     for row in &document.rows {
         let (answer, base) = (&row.answers[place], &row.answers[baseline]);
-        if is_answered(answer) && is_answered(base) {
+        if answer.is_answered() && base.is_answered() {
             add!(
                 out,
                 "<circle class=\"{}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.5\" fill-opacity=\"0.75\"><title>question \

@@ -8,7 +8,7 @@ use stepladder_protocol::{
 use super::configs::METHODS;
 use super::{FinishedRun, MatchedSet};
 use crate::comparison::statistics::over_seeds_and_questions;
-use crate::comparison::summary::{is_answered, is_right, tokens_apart};
+use crate::comparison::summary::tokens_apart;
 
 /// Figures of a method or of a pair; each has resamples of its own.
 const FIGURES: u64 = 8;
@@ -113,8 +113,8 @@ impl Answers<'_> {
                 1,
                 self.table(&variants, |row, variant| tokens(&row.answers[variant])),
             ),
-            difference: interval(2, beside_base(is_answered)),
-            difference_both_right: interval(3, beside_base(is_right)),
+            difference: interval(2, beside_base(ComparedAnswer::is_answered)),
+            difference_both_right: interval(3, beside_base(ComparedAnswer::is_right)),
             truncated: count(|answer| answer.outcome == AnswerOutcome::Truncated),
             no_trace: count(|answer| {
                 matches!(answer.trace, TraceState::Empty | TraceState::Missing)
@@ -149,9 +149,11 @@ impl Answers<'_> {
             accuracy: interval(0, &|one, other| {
                 Some(share_right(one)? - share_right(other)?)
             }),
-            reasoning_tokens: interval(1, &|one, other| difference(one, other, is_answered)),
+            reasoning_tokens: interval(1, &|one, other| {
+                difference(one, other, ComparedAnswer::is_answered)
+            }),
             reasoning_tokens_both_right: interval(2, &|one, other| {
-                difference(one, other, is_right)
+                difference(one, other, ComparedAnswer::is_right)
             }),
         }
     }
@@ -167,7 +169,9 @@ fn share_right(answer: &ComparedAnswer) -> Option<f64> {
 }
 
 fn tokens(answer: &ComparedAnswer) -> Option<f64> {
-    is_answered(answer).then_some(answer.reasoning_tokens as f64)
+    answer
+        .is_answered()
+        .then_some(answer.reasoning_tokens as f64)
 }
 
 /// Reasoning tokens of one minus another's, where both are as wished.
