@@ -5,6 +5,7 @@ use egui::{FocusDirection, Key, KeyboardShortcut, Modifiers, Popup, Ui};
 
 use super::Actions;
 use super::runs::row_id;
+use crate::state::compare::{CompareAction, Shown};
 use crate::state::runs::RunsAction;
 use crate::state::runs::run::{Offer, RunKey};
 use crate::state::runs::view::ViewAction;
@@ -95,6 +96,11 @@ impl Shortcut {
             Self::Start if state.page == Page::FineTune => {
                 let is_ready = matches!(state.setup.ready(), Ready::Go(_));
                 let start = is_ready.then_some(Action::Setup(SetupAction::Start));
+                Some(start.into_iter().collect())
+            }
+            Self::Start if state.page == Page::Compare && state.compare.shown == Shown::Asking => {
+                let is_ready = state.compare.ready().is_ok();
+                let start = is_ready.then_some(Action::Compare(CompareAction::Start));
                 Some(start.into_iter().collect())
             }
             Self::AddFiles => {

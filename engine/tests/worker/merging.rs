@@ -29,7 +29,7 @@ fn stages_are_merged_and_each_is_told_to_its_end() {
 #[test]
 fn events_of_different_kinds_do_not_replace_each_other() {
     let mut worker = Worker::start();
-    worker.train("t", "stages", 10_000);
+    worker.train("t", "kinds", 10_000);
     let lines = worker.until_end("t");
     let told: Vec<_> = { lines.iter() }
         .filter_map(|line| match &line.event {

@@ -29,16 +29,14 @@ pub fn show(ui: &mut Ui, state: &State, found: &Comparison, actions: &mut Action
         );
         return;
     }
-    if let Some(matched) = found
-        .report
-        .as_ref()
-        .and_then(|report| report.matched.as_ref())
-    {
+    let matched = { found.report.as_ref() }.and_then(|report| report.matched.as_ref());
+    if let Some(matched) = matched {
         methods::show(ui, matched);
     }
     card(ui, icons::TABLE, words::FIGURES, |ui| {
         sentences(ui, found);
-        if found.sizes_differ() {
+        // Of methods it is said above.
+        if found.sizes_differ() && matched.is_none() {
             banner(ui, Tone::Warning, words::SIZES_DIFFER, "", |_| {});
         }
         table(ui, found);

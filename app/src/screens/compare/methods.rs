@@ -1,7 +1,7 @@
 //! What methods did that were trained alike, over all their seeds.
 
 use egui::{Grid, ScrollArea, Ui, vec2};
-use stepladder_protocol::{MatchedReport, MethodReport};
+use stepladder_protocol::{MatchedReport, MethodReport, Switch};
 
 use crate::text::{bytes, thousands};
 use crate::theme::{Type, icons, palette, space};
@@ -26,9 +26,11 @@ pub fn show(ui: &mut Ui, matched: &MatchedReport) {
                     words::interval(method.reasoning_tokens.as_ref()),
                     words::difference_interval(method.difference.as_ref()),
                     words::difference_interval(method.difference_both_right.as_ref()),
-                    peak(method),
                 ] {
                     ui.label(styled(text, Type::Body));
+                }
+                for way in [Switch::Off, Switch::On] {
+                    peak(ui, method, way);
                 }
                 ui.end_row();
             }
@@ -54,10 +56,19 @@ pub fn show(ui: &mut Ui, matched: &MatchedReport) {
     });
 }
 
-/// As it was trained.
-fn peak(method: &MethodReport) -> String {
-    let measured = method.peaks.first().and_then(|peak| peak.measured_bytes);
-    measured.map_or_else(|| words::UNKNOWN.to_owned(), bytes)
+/// The memory of training with activations kept or recomputed; that of its runs comes first.
+fn peak(ui: &mut Ui, method: &MethodReport, recompute: Switch) {
+    let found = method
+        .peaks
+        .iter()
+        .position(|peak| peak.recompute == recompute);
+    let measured = found.and_then(|place| method.peaks[place].measured_bytes);
+    let text = measured.map_or_else(|| words::UNKNOWN.to_owned(), bytes);
+    let style = match found {
+        Some(0) => Type::Strong,
+        _ => Type::Body,
+    };
+    ui.label(styled(text, style));
 }
 
 fn table(ui: &mut Ui, name: &str, columns: &[&str], rows: impl FnOnce(&mut Ui)) {

@@ -3,10 +3,11 @@
 use stepladder_protocol::{Interval, Method};
 
 use super::{UNKNOWN, percent, signed};
+
 /// What methods did that were trained alike.
 pub const METHODS: &str = "Methods, over all seeds";
 /// What the intervals are.
-pub const METHODS_HELP: &str = "Each figure is a mean over seeds and questions; the interval holds it in 95 % of resamples of both.";
+pub const METHODS_HELP: &str = "Each figure is a mean over seeds and questions; the interval holds it in 95 % of resamples of both. A peak is the most memory that training took, with activations kept or recomputed; the bold one is how a method was trained.";
 /// One method against another.
 pub const METHOD_PAIRS: &str = "One method minus another";
 /// The adapters are of equal size.
@@ -15,14 +16,15 @@ pub const SIZES_MATCH: &str =
 /// They are not.
 pub const SIZES_DO_NOT_MATCH: &str = "The methods do not train the same number of parameters: a difference may come from size as well.";
 /// Columns of the table of methods.
-pub const METHOD_COLUMNS: [&str; 7] = [
+pub const METHOD_COLUMNS: [&str; 8] = [
     "Method",
     "Parameters",
     "Accuracy",
     "Reasoning tokens",
     "Minus base",
     "Minus base, both right",
-    "Peak memory",
+    "Peak, kept",
+    "Peak, recomputed",
 ];
 /// Columns of the table of pairs.
 pub const PAIR_COLUMNS: [&str; 4] = ["", "Accuracy", "Reasoning tokens", "Where both are right"];

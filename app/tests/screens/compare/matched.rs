@@ -75,11 +75,18 @@ fn methods() -> MatchedReport {
         truncated: 4,
         no_trace: 0,
         best_evaluation_loss: vec![Some(0.3)],
-        peaks: vec![MethodPeak {
-            recompute: Switch::Off,
-            measured_bytes: Some(33_505_060),
-            estimated_bytes: 33_460_992,
-        }],
+        peaks: vec![
+            MethodPeak {
+                recompute: Switch::Off,
+                measured_bytes: Some(33_505_060),
+                estimated_bytes: 33_460_992,
+            },
+            MethodPeak {
+                recompute: Switch::On,
+                measured_bytes: Some(15 << 20),
+                estimated_bytes: 15 << 20,
+            },
+        ],
     };
     MatchedReport {
         data: vec!["builtin".to_owned()],
@@ -187,6 +194,7 @@ fn methods_stand_beside_each_other_with_intervals_and_memory() {
         "61.0 [59.5, 62.5]",
         "−11.0 [−12.5, −9.5]",
         "32.0 MiB",
+        "15.0 MiB",
         "xLadder minus Ladder",
         "−8.7 [−10.2, −7.2]",
     ] {

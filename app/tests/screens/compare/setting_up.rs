@@ -23,6 +23,19 @@ fn the_button_says_what_is_missing_and_then_what_will_happen() {
 }
 
 #[test]
+fn control_and_enter_start_what_is_set_up() {
+    let mut window = page();
+    window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Enter);
+    window.run_steps(3);
+    assert!(begun(&mut window).is_none(), "no run is chosen");
+    click(&mut window, "Compare short-thoughts");
+    window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Enter);
+    window.run_steps(3);
+    let (command, _) = begun(&mut window).expect("a comparison");
+    assert_eq!(command.adapters, [folder().join("short-thoughts")]);
+}
+
+#[test]
 fn runs_that_cannot_be_compared_say_why() {
     let mut window = page();
     for said in [
