@@ -1,7 +1,9 @@
 //! What a comparison is to ask, in cards, with the one button below.
 
 use egui::emath::GuiRounding as _;
-use egui::{Align, Checkbox, Layout, Role, ScrollArea, Ui, UiBuilder, WidgetInfo};
+use egui::{
+    Align, Checkbox, Layout, Rect, Role, ScrollArea, Sense, Ui, UiBuilder, Vec2, WidgetInfo, vec2,
+};
 
 use super::super::model_menu::{self, ModelMenu, Wanted};
 use super::super::{Actions, beside_a_run};
@@ -153,7 +155,14 @@ fn tick(ui: &mut Ui, state: &State, run: &Run, actions: &mut Actions) {
         return;
     };
     let mut ticked = state.compare.asking.ticked.contains(folder);
+    // Wherever in the line it is pressed; by keyboard it is the box.
+    let place = Rect::from_min_size(ui.cursor().min, line_size(ui));
+    let pressed = ui.interact(place, ui.scope_id().with(("tick", folder)), Sense::CLICK);
+    if pressed.clicked() {
+        set(actions, AskingAction::Tick(folder.clone()));
+    }
     line(ui, |ui| {
+        ui.style_mut().interaction.selectable_labels = false;
         let label = words::tick(&run.name);
         let checkbox = ui.add(Checkbox::without_text(&mut ticked));
         checkbox.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, ticked, &label));
@@ -192,8 +201,12 @@ fn cannot(ui: &mut Ui, run: &Run, reason: &str) {
 }
 
 fn line(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
-    let size = egui::vec2(ui.available_width() - space::S, CONTROL_HEIGHT - 6.0);
-    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), content);
+    let layout = Layout::left_to_right(Align::Center);
+    ui.allocate_ui_with_layout(line_size(ui), layout, content);
+}
+
+fn line_size(ui: &Ui) -> Vec2 {
+    vec2(ui.available_width() - space::S, CONTROL_HEIGHT - 6.0)
 }
 
 fn baseline(ui: &mut Ui, state: &State, actions: &mut Actions) {

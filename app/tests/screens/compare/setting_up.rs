@@ -135,3 +135,19 @@ fn a_run_that_trains_on_a_card_comes_first() {
     assert!(button.accesskit_node().is_disabled());
     assert!(window.query_by_label("Pause the run").is_some());
 }
+
+#[test]
+fn a_run_is_ticked_by_its_name_as_well() {
+    let mut window = page();
+    let name = window.get_by_label("short-thoughts").rect().center();
+    for (expected, button) in [
+        (1, "Compare: 2 variants, 200 questions"),
+        (0, "Choose a run"),
+    ] {
+        window.drag_at(name);
+        window.drop_at(name);
+        window.run_steps(3);
+        assert_eq!(window.state().state().compare.asking.ticked.len(), expected);
+        assert!(shows(&window, button), "{button}");
+    }
+}
