@@ -233,6 +233,8 @@ pub enum Error {
         asked: String,
         /// Why it cannot be had.
         reason: String,
+        /// What to do.
+        hint: String,
     },
 }
 
@@ -365,9 +367,7 @@ impl Error {
             Self::Diverged { .. } => {
                 "lower --learning-rate, and look at the examples of that step".to_owned()
             }
-            Self::DeviceUnavailable { .. } => {
-                "leave --device out, or run `stepladder devices` to see what is here".to_owned()
-            }
+            Self::DeviceUnavailable { hint, .. } => hint.clone(),
         }
     }
 }
