@@ -1,6 +1,6 @@
 //! In-place element-by-element arithmetic, for tensors that the caller alone knows.
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 
 use super::cpu::{self, Real, by_float_type};
 
@@ -37,6 +37,22 @@ pub fn copy(x: &Tensor) -> Result<Tensor> {
     let copied = x.zeros_like()?;
     copied.slice_set(x, 0, 0)?;
     Ok(copied)
+}
+
+/// `x` in another float type.
+///
+/// # Errors
+/// When memory runs out.
+pub fn to_type(x: &Tensor, dtype: DType) -> Result<Tensor> {
+    x.to_dtype(dtype)
+}
+
+/// Rows of several tensors, one after the other.
+///
+/// # Errors
+/// When memory runs out.
+pub fn cat_rows(parts: &[Tensor]) -> Result<Tensor> {
+    Tensor::cat(parts, 0)
 }
 
 /// `target += addend`.

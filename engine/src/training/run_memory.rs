@@ -5,15 +5,10 @@ use stepladder_protocol::{MeasuredParts, RunConfig, RunMemory};
 
 use super::estimate::{BatchShape, EstimatedModel, ReportRequest, checked, parts, report};
 use crate::adapters::parameters::Parameters;
-use crate::device;
-use crate::memory::{DeviceClass, MemoryPlan, advice, probe};
+use crate::memory::{DeviceClass, MemoryPlan, Meter, advice};
 use crate::models::model::ModelFiles;
 use crate::ops::cpu::prepare_workers;
 use crate::{Error, Result};
-
-fn class() -> DeviceClass {
-    DeviceClass::cpu(device::threads())
-}
 
 /// Plan and measurements of one run.
 #[derive(Clone, Debug)]
@@ -21,6 +16,8 @@ pub struct MemoryWatch {
     model: EstimatedModel,
     /// What is asked for, in the shape of the largest micro-batch.
     asked: RunConfig,
+    device: DeviceClass,
+    meter: Meter,
     plan: MemoryPlan,
     /// Memory that was free when the run was planned.
     free_bytes: Option<u64>,
@@ -56,9 +53,13 @@ impl MemoryWatch {
             batch_size: shape.batch,
             ..config.clone()
         };
-        let (total_bytes, free_bytes) = device::memory();
+        let compute = files.compute();
+        let device = DeviceClass::of(compute)?;
+        let (total_bytes, free_bytes) = compute.memory()?;
         let watch = Self {
-            plan: checked(&asked, &model, class(), shape)?,
+            plan: checked(&asked, &model, device, shape)?,
+            device,
+            meter: Meter::of(compute.device())?,
             free_bytes,
             total_bytes,
             model,
@@ -72,9 +73,9 @@ impl MemoryWatch {
         let available = watch.asked.memory_bytes.or(watch.total_bytes);
         watch.refuse_above(available, watch.plan.total_bytes, "would need")?;
         prepare_workers();
-        probe::reset_peak();
+        watch.meter.reset_peak();
         Ok(Self {
-            program_bytes: probe::current_bytes(),
+            program_bytes: watch.meter.current_bytes(),
             ..watch
         })
     }
@@ -93,7 +94,7 @@ impl MemoryWatch {
 
     /// What was allocated since the last part was told.
     fn since(&self) -> u64 {
-        probe::current_bytes().saturating_sub(self.program_bytes + self.told())
+        { self.meter.current_bytes() }.saturating_sub(self.program_bytes + self.told())
     }
 
     /// The parts that were told so far.
@@ -112,7 +113,7 @@ impl MemoryWatch {
     pub fn weights_loaded(&mut self) {
         self.measured.weights = self.since();
         // Loading takes a little more than what it leaves, and is over.
-        probe::reset_peak();
+        self.meter.reset_peak();
     }
 
     /// The adapter was made.
@@ -137,20 +138,23 @@ impl MemoryWatch {
 
     /// Most bytes of the run at once, of this process; 0 where they are not counted.
     pub fn peak_bytes(&self) -> u64 {
-        let highest = self.highest_bytes.max(probe::peak_bytes());
-        highest.saturating_sub(self.program_bytes)
+        let highest = self.highest_bytes.max(self.meter.peak_bytes());
+        match highest {
+            0 => 0,
+            _ => highest.saturating_sub(self.program_bytes) + self.device.outside_bytes(),
+        }
     }
 
     /// An update begins, whose peak is measured by itself.
     pub fn update_begins(&mut self) {
-        self.highest_bytes = self.highest_bytes.max(probe::peak_bytes());
-        probe::reset_peak();
+        self.highest_bytes = self.highest_bytes.max(self.meter.peak_bytes());
+        self.meter.reset_peak();
     }
 
     /// Most bytes of the run at once since the update began; none where they are not counted.
     pub fn update_peak_bytes(&self) -> Option<u64> {
-        let peak = Some(probe::peak_bytes()).filter(|peak| *peak > 0)?;
-        Some(peak.saturating_sub(self.program_bytes))
+        let peak = Some(self.meter.peak_bytes()).filter(|peak| *peak > 0)?;
+        Some(peak.saturating_sub(self.program_bytes) + self.device.outside_bytes())
     }
 
     /// The plan's peak.
@@ -176,7 +180,7 @@ impl MemoryWatch {
         let request = ReportRequest {
             config: &self.asked,
             methods: &[],
-            device: class(),
+            device: self.device,
             memory_bytes: Some(available),
             other_programs_bytes: unseen.min(available.saturating_sub(1)),
             operations_per_second: None,

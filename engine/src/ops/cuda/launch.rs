@@ -165,6 +165,23 @@ pub fn kernel(device: &CudaDevice, kernels: Kernels, function: &str) -> Result<K
     })
 }
 
+/// The card's name.
+pub fn name(device: &CudaDevice) -> String {
+    let stream = device.cuda_stream();
+    { stream.context().name() }.unwrap_or_else(|_| "NVIDIA card".to_owned())
+}
+
+/// Bytes of the card's memory, all and free.
+///
+/// # Errors
+/// When the driver does not tell.
+pub fn memory(device: &CudaDevice) -> Result<(u64, u64)> {
+    let stream = device.cuda_stream();
+    let context = stream.context();
+    let (free, total) = context.mem_get_info().map_err(candle_core::Error::wrap)?;
+    Ok((total as u64, free as u64))
+}
+
 /// Compute capability, major and minor.
 ///
 /// # Errors

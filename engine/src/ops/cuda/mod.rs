@@ -11,9 +11,13 @@
 
 mod launch;
 
+pub mod frozen_linear;
+pub mod linear;
+pub mod matmul;
+pub mod pool;
 pub mod rms_norm;
 
 pub use launch::{
     Argument, Grid, Kernel, Kernels, address, capability, device_of, fresh, fresh_of, kernel,
-    type_name,
+    memory, name, type_name,
 };
