@@ -11,9 +11,10 @@
 
 mod launch;
 
+pub mod elementwise;
 pub mod rms_norm;
 
 pub use launch::{
     Argument, Grid, Kernel, Kernels, address, capability, device_of, fresh, fresh_of, kernel,
-    type_name,
+    same_kind, same_shape, type_name,
 };
