@@ -1,10 +1,11 @@
 //! The operations, a file for each.
 
+mod elementwise;
 mod rms_norm;
 
 use super::Case;
 
 /// Every case.
 pub(super) fn cases() -> Vec<Case> {
-    [rms_norm::CASES].concat()
+    [elementwise::CASES, rms_norm::CASES].concat()
 }

@@ -149,6 +149,29 @@ pub fn type_name(dtype: DType) -> Result<&'static str> {
     }
 }
 
+/// Checks that `tensor` has the shape of another.
+///
+/// # Errors
+/// When it has not.
+pub fn same_shape(what: &str, tensor: &Tensor, other: &Tensor) -> Result<()> {
+    if tensor.shape() != other.shape() {
+        bail!("{what} {:?} for {:?}", tensor.shape(), other.shape());
+    }
+    Ok(())
+}
+
+/// Checks that `tensor` has the shape and type of another.
+///
+/// # Errors
+/// When it has not.
+pub fn same_kind(what: &str, tensor: &Tensor, other: &Tensor) -> Result<()> {
+    same_shape(what, tensor, other)?;
+    if tensor.dtype() != other.dtype() {
+        bail!("{what} of {:?} for {:?}", tensor.dtype(), other.dtype());
+    }
+    Ok(())
+}
+
 /// The kernel `function` of a source file.
 ///
 /// # Errors

@@ -11,6 +11,7 @@
 
 mod launch;
 
+pub mod elementwise;
 pub mod frozen_linear;
 pub mod linear;
 pub mod matmul;
@@ -19,5 +20,5 @@ pub mod rms_norm;
 
 pub use launch::{
     Argument, Grid, Kernel, Kernels, address, capability, device_of, fresh, fresh_of, kernel,
-    memory, name, type_name,
+    memory, name, same_kind, same_shape, type_name,
 };
