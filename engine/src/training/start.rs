@@ -83,6 +83,9 @@ pub fn start(
     let refused = match &outcome {
         Ok(_) => false,
         Err(Error::MemoryTooLittle { .. }) => true,
+        Err(Error::OutOfMemory {
+            before_first_step, ..
+        }) => *before_first_step,
         Err(_) => !attempt.has_begun,
     };
     if let (RunTarget::Fresh(path), true) = (&target, refused) {
@@ -188,12 +191,14 @@ fn load_and_train(
         go_on(stop)
     };
     let backbone = match &config.quantized_copy {
-        None => files.load_decoder_telling(quantization, &mut told)?,
+        None => files.load_decoder_telling(quantization, &mut told),
         Some(folder) => {
             let folder = Path::new(folder);
-            files.load_decoder_from_copy(quantization, &base, folder, &mut told)?
+            files.load_decoder_from_copy(quantization, &base, folder, &mut told)
         }
     };
+    let moment = "while the weights were loaded";
+    let backbone = backbone.map_err(|error| memory.explained(error, moment))?;
     memory.weights_loaded();
 
     let fresh = CheckpointState {

@@ -122,8 +122,9 @@ impl Trainer<'_> {
             };
             self.refuse_divergence(step, &sums)?;
             let learning_rate = self.plan.schedule.at(step);
-            self.optimizer
-                .update(self.network.parameters(), &gradients, learning_rate)?;
+            let parameters = self.network.parameters();
+            let updated = self.optimizer.update(parameters, &gradients, learning_rate);
+            updated.map_err(|error| self.memory.explained(error, "for the optimizer"))?;
             self.state.loss_scale = self.state.loss_scale.map(LossScale::after_update);
 
             (saved, evaluated) = (false, false);
@@ -209,7 +210,9 @@ impl Trainer<'_> {
             folder: self.folder,
             state: &self.state,
         };
-        if !self.rehearsal.run(&stage, progress, stop)? {
+        let rehearsed = self.rehearsal.run(&stage, progress, stop);
+        let moment = "while the longest step was rehearsed";
+        if !rehearsed.map_err(|error| self.memory.explained(error, moment))? {
             return Ok(());
         }
         let peak_bytes = self.memory.peak_bytes();
@@ -228,7 +231,9 @@ impl Trainer<'_> {
         stop: &StopFlag,
     ) -> Result<Option<StepSums>> {
         loop {
-            let sums = self.gather_gradients(step, gradients, stop)?;
+            let sums = self.gather_gradients(step, gradients, stop);
+            let moment = || format!("in step {step}");
+            let sums = sums.map_err(|error| self.memory.explained(error, &moment()))?;
             let overflows = { sums.as_ref() }
                 .is_some_and(|sums| sums.loss.is_finite() && !sums.gradient_norm.is_finite());
             let smaller = self.state.loss_scale.and_then(LossScale::after_overflow);
@@ -333,7 +338,7 @@ impl Trainer<'_> {
         let evaluation = &self.evaluation;
         let loss = match evaluation.loss(backbone, network, settings, progress, stop) {
             Err(Error::Stopped) => return Ok(()),
-            other => other?,
+            other => other.map_err(|error| self.memory.explained(error, "in an evaluation"))?,
         };
         self.state.evaluation_due = false;
         let best = loss.is_finite()
@@ -355,11 +360,12 @@ impl Trainer<'_> {
             .append_metrics(&MetricsRow::Evaluation(EvaluationRow::from(&metrics)))?;
         progress.evaluation(&metrics);
         let (answers, folder) = (&self.answers, &mut *self.folder);
-        answers.answer(step, self.backbone, &self.network, stop, &mut |row| {
+        let told = answers.answer(step, self.backbone, &self.network, stop, &mut |row| {
             folder.append_sample(&row)?;
             progress.sample(&row);
             Ok(())
-        })?;
+        });
+        told.map_err(|error| self.memory.explained(error, "for a held-out answer"))?;
         progress.phase(Phase::Training);
         Ok(())
     }

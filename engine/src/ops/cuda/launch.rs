@@ -1,6 +1,7 @@
 //! How a kernel is found, given its arguments and started. All unsafe code of the card's operations is
 //! here and in the matrix products.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use candle_core::cuda_backend::cudarc::driver::{
@@ -258,9 +259,44 @@ impl Kernel {
 /// # Errors
 /// When memory runs out.
 pub fn fresh_of(shape: impl Into<Shape>, dtype: DType, device: &Device) -> Result<Tensor> {
+    let shape = shape.into();
     // SAFETY: every bit pattern is a number of these types, and the caller's kernel writes them all
     // before anything reads them.
-    unsafe { Tensor::empty(shape, dtype, device) }
+    noting_refusal(&shape, dtype, || unsafe {
+        Tensor::empty(&shape, dtype, device)
+    })
+}
+
+/// A tensor of zeros.
+///
+/// # Errors
+/// When memory runs out.
+pub fn zeros(shape: impl Into<Shape>, dtype: DType, device: &Device) -> Result<Tensor> {
+    let shape = shape.into();
+    noting_refusal(&shape, dtype, || Tensor::zeros(&shape, dtype, device))
+}
+
+thread_local! {
+    static REFUSED_BYTES: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Notes how large a tensor was that there was no room for: the driver's error does not say.
+fn noting_refusal(
+    shape: &Shape,
+    dtype: DType,
+    make: impl FnOnce() -> Result<Tensor>,
+) -> Result<Tensor> {
+    let made = make();
+    if made.is_err() {
+        let bytes = shape.elem_count() * dtype.size_in_bytes();
+        REFUSED_BYTES.set(Some(bytes as u64));
+    }
+    made
+}
+
+/// Bytes of the last tensor that could not be made on this thread.
+pub fn last_refused_bytes() -> Option<u64> {
+    REFUSED_BYTES.get()
 }
 
 /// The same on the device and in the type of another.

@@ -20,5 +20,5 @@ pub mod rms_norm;
 
 pub use launch::{
     Argument, Grid, Kernel, Kernels, address, capability, device_of, fresh, fresh_of, kernel,
-    memory, name, same_kind, same_shape, type_name,
+    last_refused_bytes, memory, name, same_kind, same_shape, type_name, zeros,
 };
