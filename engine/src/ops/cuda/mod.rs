@@ -9,14 +9,18 @@
 //! Everything runs in order on the device's one stream, so memory that is given back while a kernel is
 //! still to run is used by later ones alone.
 
+mod gated;
 mod launch;
 
 pub mod elementwise;
 pub mod frozen_linear;
+pub mod geglu;
 pub mod linear;
 pub mod matmul;
 pub mod pool;
 pub mod rms_norm;
+pub mod rope;
+pub mod swiglu;
 
 pub use launch::{
     Argument, Grid, Kernel, Kernels, address, capability, device_of, fresh, fresh_of, kernel,
