@@ -256,6 +256,8 @@ pub enum Error {
         asked: String,
         /// Why it cannot be had.
         reason: String,
+        /// What to do.
+        hint: String,
     },
 }
 
@@ -391,9 +393,7 @@ impl Error {
             Self::Diverged { .. } => {
                 "lower --learning-rate, and look at the examples of that step".to_owned()
             }
-            Self::DeviceUnavailable { .. } => {
-                "leave --device out, or run `stepladder devices` to see what is here".to_owned()
-            }
+            Self::DeviceUnavailable { hint, .. } => hint.clone(),
         }
     }
 }
