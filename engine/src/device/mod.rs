@@ -110,7 +110,16 @@ fn open_card(asked: &str, number: usize) -> Result<Device> {
     let cuda = presence::here().as_ref();
     let cuda = cuda.map_err(|missing| unavailable(asked, &missing.to_string(), &missing.hint()))?;
     card_of(cuda, asked, number)?;
-    Device::new_cuda_with_stream(number).map_err(|error| {
+    let used_bytes = || {
+        let cards = presence::cards_now(cuda);
+        let card = cards.iter().find(|card| card.number == number)?;
+        Some(
+            card.memory
+                .total_bytes
+                .saturating_sub(card.memory.free_bytes),
+        )
+    };
+    crate::ops::cuda::opened::opened(number, used_bytes).map_err(|error| {
         let problem = error.to_string();
         let first_line = problem.lines().next().unwrap_or_default();
         unavailable(asked, first_line, "see whether nvidia-smi shows the card")

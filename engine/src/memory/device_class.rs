@@ -59,6 +59,8 @@ impl DeviceClass {
             Device::Cpu => Ok(Self::cpu(crate::device::threads())),
             _ => Ok(Self {
                 float_bytes: compute.activations().size_in_bytes() as u64,
+                constant_bytes: compute.own_bytes().unwrap_or(CUDA_BYTES),
+                constant_is_measured: compute.own_bytes().is_some(),
                 ..Self::cuda()
             }),
         }

@@ -90,6 +90,15 @@ impl Compute {
         }
     }
 
+    /// Bytes that a card takes for context and libraries; none where that is not known.
+    pub fn own_bytes(&self) -> Option<u64> {
+        match &self.device {
+            #[cfg(feature = "cuda")]
+            Device::Cuda(card) => crate::ops::cuda::opened::own_bytes(card),
+            _ => None,
+        }
+    }
+
     /// The type of activations.
     pub fn activations(&self) -> DType {
         self.activations

@@ -17,6 +17,7 @@ pub mod frozen_linear;
 pub mod geglu;
 pub mod linear;
 pub mod matmul;
+pub mod opened;
 pub mod pool;
 pub mod rms_norm;
 pub mod rope;

@@ -62,6 +62,11 @@ impl Pool {
         self.get(Attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH)
     }
 
+    /// Bytes that the pool has of the card now.
+    pub fn reserved_bytes(&self) -> u64 {
+        self.get(Attribute::CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT)
+    }
+
     /// Most bytes that the pool took of the card.
     pub fn highest_reserved_bytes(&self) -> u64 {
         self.get(Attribute::CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH)
