@@ -126,6 +126,17 @@ fn open_card(asked: &str, number: usize) -> Result<Device> {
     })
 }
 
+/// The card that a job asked for in this way computes on, if it computes on one: as it is now.
+pub fn card_here(asked: DeviceRequest) -> Option<Card> {
+    let cuda = presence::here().as_ref().ok()?;
+    let cards = presence::cards_now(cuda);
+    match asked {
+        DeviceRequest::Cpu => None,
+        DeviceRequest::Auto => cards.into_iter().next(),
+        DeviceRequest::Cuda(number) => cards.into_iter().find(|card| card.number == number),
+    }
+}
+
 /// The card that a number names.
 ///
 /// # Errors
