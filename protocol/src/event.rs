@@ -129,8 +129,11 @@ pub struct Hello {
     pub protocol: u32,
     /// Stepladder's version.
     pub version: String,
-    /// What it was built for: "linux x86_64, CPU".
+    /// The sources it was built from: [`BUILD`](crate::BUILD).
     pub build: String,
+    /// What it was built for: "linux x86_64, CPU".
+    #[serde(default)]
+    pub platform: String,
 }
 
 /// The stage a run is in.

@@ -2,7 +2,7 @@
 //! behaviour. Commands go in, events come out, one JSON object per line.
 //!
 //! A conversation: the worker's first line is [`Event::Hello`]; a client that does not speak
-//! [`PROTOCOL`] hangs up. The client names each job itself. A line the worker cannot accept is
+//! [`PROTOCOL`], or is of another [`BUILD`], hangs up. The client names each job itself. A line the worker cannot accept is
 //! answered with [`Event::Rejected`]; every accepted job ends with exactly one of
 //! [`Event::Finished`], [`Event::Stopped`] and [`Event::Failed`]. When the worker's input ends, it
 //! stops its jobs at the next safe point, reports their ends and exits.
@@ -43,7 +43,7 @@ pub use dataset_preview::{
     DatasetFile, DatasetPreview, ExamplePreview, HeldOut, LengthRange, ReadingProgress,
     ReasonCount, Segment, SkippedRow, TokenLengths, TokenUse, TraceCounts,
 };
-pub use device_info::{DeviceInfo, DeviceReport};
+pub use device_info::{CardInfo, DeviceInfo, DeviceReport, ProgramOnCard};
 pub use error_report::ErrorReport;
 pub use event::{
     Event, EventLine, Finished, Hello, Phase, PhaseProgress, RunStarted, TrainSummary,
@@ -67,6 +67,10 @@ pub use run_status::{RunFailure, RunState, RunStatus};
 
 /// The version of these messages; it changes when an older peer would misunderstand a newer one.
 pub const PROTOCOL: u32 = 1;
+
+/// Which sources of protocol and engine this program was built from. Executables of one installation
+/// say the same.
+pub const BUILD: &str = env!("STEPLADDER_BUILD");
 
 /// The longest line either side may send, its newline included.
 pub const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;

@@ -72,6 +72,7 @@ mod tests {
                 threads: 8,
                 memory_total_bytes: 16 << 30,
                 memory_free_bytes: 12 << 30,
+                card: None,
             }],
             notices: vec!["No GPU.".to_owned()],
         };

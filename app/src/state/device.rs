@@ -75,6 +75,7 @@ mod tests {
                 threads: 2,
                 memory_total_bytes: 16 << 30,
                 memory_free_bytes: free,
+                card: None,
             }],
             notices: Vec::new(),
         };
@@ -104,6 +105,7 @@ mod tests {
             threads: 1,
             memory_total_bytes: 2,
             memory_free_bytes: 1,
+            card: None,
         };
         let device = Device {
             report: Some(DeviceReport {

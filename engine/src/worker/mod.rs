@@ -24,13 +24,14 @@ use std::thread::Builder;
 use std::time::Duration;
 
 use stepladder_protocol::{
-    Command, ErrorReport, Event, EventLine, Hello, JobId, MAX_LINE_BYTES, PROTOCOL,
+    BUILD, Command, ErrorReport, Event, EventLine, Hello, JobId, MAX_LINE_BYTES, PROTOCOL,
 };
 
 use self::jobs::{EngineJobs, Jobs};
 use self::lines::LineRead;
 use self::outbox::Outbox;
 use self::schedule::{Lane, Schedule};
+use crate::device;
 
 /// How long jobs have to save what they do once nobody listens any more. A step on a slow processor
 /// may take longer than anybody should wait for a device to be free; what is on disk is whole then.
@@ -72,7 +73,13 @@ pub fn hello() -> Hello {
     Hello {
         protocol: PROTOCOL,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        build: format!("{} {}, CPU", std::env::consts::OS, std::env::consts::ARCH),
+        build: BUILD.to_owned(),
+        platform: format!(
+            "{} {}, {}",
+            std::env::consts::OS,
+            std::env::consts::ARCH,
+            device::BUILT_FOR
+        ),
     }
 }
 

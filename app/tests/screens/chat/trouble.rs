@@ -123,6 +123,7 @@ fn device(window: &mut Window, id: &str) {
             threads: 2,
             memory_total_bytes: 12 << 30,
             memory_free_bytes: 8 << 30,
+            card: None,
         }],
         notices: Vec::new(),
     };

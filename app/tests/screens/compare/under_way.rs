@@ -16,6 +16,7 @@ pub fn train(window: &mut Window, device: &str) {
             threads: 2,
             memory_total_bytes: 12 << 30,
             memory_free_bytes: 10 << 30,
+            card: None,
         }],
         notices: Vec::new(),
     };

@@ -54,6 +54,7 @@ pub fn device(id: &str, name: &str, cores: Option<usize>) -> DeviceInfo {
         threads: 4,
         memory_total_bytes: 16 << 30,
         memory_free_bytes: 12 << 30,
+        card: None,
     }
 }
 
