@@ -186,6 +186,29 @@ pub enum Error {
         /// What would fit.
         advice: String,
     },
+    /// A card had no room for what a job needed next.
+    #[error(
+        "the card has no room{asked} {moment}: the run holds {held} and {free} are free",
+        asked = asked.map_or_else(String::new, |asked| {
+            format!(" for {} more", crate::memory::advice::bytes(asked))
+        }),
+        held = crate::memory::advice::bytes(*held),
+        free = crate::memory::advice::bytes(*free)
+    )]
+    OutOfMemory {
+        /// Bytes that were asked for, where that is known.
+        asked: Option<u64>,
+        /// Bytes that the job held.
+        held: u64,
+        /// Bytes that were free.
+        free: u64,
+        /// What was being done: "while the weights were loaded".
+        moment: String,
+        /// Whether nothing was trained yet.
+        before_first_step: bool,
+        /// What was planned, and what to do.
+        advice: String,
+    },
     /// An adapter file cannot be used.
     #[error("{}: {problem}", .path.display())]
     AdapterInvalid {
@@ -280,6 +303,7 @@ impl Error {
             Self::DatasetEmpty { .. } => "dataset_empty",
             Self::ConfigInvalid { .. } => "config_invalid",
             Self::MemoryTooLittle { .. } => "memory_too_little",
+            Self::OutOfMemory { .. } => "out_of_memory",
             Self::AdapterInvalid { .. } => "adapter_invalid",
             Self::AdapterForAnotherBase { .. } => "adapter_for_another_base",
             Self::RunInUse { .. } => "run_in_use",
@@ -354,7 +378,9 @@ impl Error {
             | Self::DatasetEmpty { hint, .. }
             | Self::ConfigInvalid { hint, .. }
             | Self::RunInvalid { hint, .. } => hint.clone(),
-            Self::MemoryTooLittle { advice, .. } => advice.clone(),
+            Self::MemoryTooLittle { advice, .. } | Self::OutOfMemory { advice, .. } => {
+                advice.clone()
+            }
             Self::AdapterInvalid { .. } => {
                 "point --adapter at a run folder or at its adapter folder".to_owned()
             }

@@ -16,6 +16,7 @@ use super::parameters::Parameters;
 use super::tensor_file;
 use crate::files::{Watched, create_atomically, write_atomically};
 use crate::models::chat_template::read_source;
+use crate::models::compute::Compute;
 use crate::models::config::DecoderConfig;
 use crate::models::fingerprint::{BaseFingerprint, Likeness};
 use crate::models::quantization::{BackboneQuantization, Quantization};
@@ -112,6 +113,19 @@ pub struct Adapter {
     pub network: Network,
     /// A sentence for the user, when the base model is stored in other types than it was trained on.
     pub warning: Option<String>,
+}
+
+impl Adapter {
+    /// The same where its backbone computes.
+    ///
+    /// # Errors
+    /// When memory runs out there.
+    pub fn computing_on(self, compute: &Compute) -> Result<Self> {
+        Ok(Self {
+            network: self.network.computing_on(compute)?,
+            ..self
+        })
+    }
 }
 
 /// Writes an adapter folder.

@@ -5,6 +5,8 @@ use candle_core::{DType, Device, Tensor};
 use stepladder_protocol::{Switch, TapDtype};
 
 use crate::Result;
+use crate::models::compute::Compute;
+use crate::ops::elementwise::to_type;
 
 /// How such states are stored.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,10 +17,10 @@ pub struct KeptStates {
     pub in_ram: Switch,
 }
 
-/// The candle type of a tap.
-fn stored_type(dtype: TapDtype) -> DType {
+/// The candle type of a tap. `f32` is as it was computed: on a card in 16 bits anyway.
+fn stored_type(dtype: TapDtype, computed: DType) -> DType {
     match dtype {
-        TapDtype::F32 => DType::F32,
+        TapDtype::F32 => computed,
         TapDtype::Bf16 => DType::BF16,
         TapDtype::F16 => DType::F16,
     }
@@ -30,10 +32,10 @@ impl KeptStates {
     /// # Errors
     /// When memory runs out.
     pub fn keep(self, x: &Tensor) -> Result<Tensor> {
-        let dtype = stored_type(self.dtype);
+        let dtype = stored_type(self.dtype, x.dtype());
         let kept = match x.dtype() == dtype {
             true => x.copy()?,
-            false => x.to_dtype(dtype)?,
+            false => to_type(x, dtype)?,
         };
         Ok(match self.in_ram {
             Switch::On => kept.to_device(&Device::Cpu)?,
@@ -45,8 +47,9 @@ impl KeptStates {
     ///
     /// # Errors
     /// When memory runs out.
-    pub fn read(self, kept: &Tensor, device: &Device) -> Result<Tensor> {
-        Ok(kept.to_device(device)?.to_dtype(DType::F32)?)
+    pub fn read(self, kept: &Tensor, compute: &Compute) -> Result<Tensor> {
+        let kept = kept.to_device(compute.device())?;
+        Ok(to_type(&kept, compute.activations())?)
     }
 }
 
@@ -55,7 +58,7 @@ impl KeptStates {
 /// # Errors
 /// When memory runs out.
 pub fn narrowed(x: &Tensor, dtype: TapDtype) -> Result<Tensor> {
-    Ok(x.to_dtype(stored_type(dtype))?)
+    Ok(to_type(x, stored_type(dtype, x.dtype()))?)
 }
 
 #[cfg(test)]
@@ -73,7 +76,7 @@ mod tests {
             let kept = states.keep(&x).unwrap();
             // What was kept does not change with what it was kept of.
             crate::ops::elementwise::scale(&x, 3.0).unwrap();
-            let read = states.read(&kept, &Device::Cpu).unwrap();
+            let read = states.read(&kept, &Compute::cpu()).unwrap();
             crate::ops::elementwise::scale(&x, 1.0 / 3.0).unwrap();
             let third = match dtype {
                 TapDtype::F32 => 1.0 / 3.0,

@@ -13,6 +13,7 @@ use super::lora::{Lora, LoraShape, LoraTraining};
 use super::parameters::Parameters;
 use super::targets::TargetedInput;
 use crate::Result;
+use crate::models::compute::Compute;
 use crate::models::config::DecoderConfig;
 use crate::models::decoder::Decoder;
 use crate::ops::linear_cross_entropy::Gradient;
@@ -110,6 +111,17 @@ impl Network {
                 Self::Side(SideNetwork::from_parameters(wiring, parameters)?)
             }
             AdapterShape::Lora(shape) => Self::Lora(Lora::from_parameters(shape, parameters)?),
+        })
+    }
+
+    /// The same where its backbone computes.
+    ///
+    /// # Errors
+    /// When memory runs out there.
+    pub fn computing_on(self, compute: &Compute) -> Result<Self> {
+        Ok(match self {
+            Self::Side(network) => Self::Side(network.computing_on(compute)?),
+            Self::Lora(lora) => Self::Lora(lora.computing_on(compute)?),
         })
     }
 

@@ -24,13 +24,14 @@ pub struct TargetedInput<'a> {
 
 /// Where the hidden states come from that predict targets, and where their gradients go.
 pub trait TargetRows {
-    /// The last block's output at these targets, `[targets, d_model]`.
+    /// The last block's output at these targets, with what the adapter adds to it, `[targets, d_model]`
+    /// in f32.
     ///
     /// # Errors
     /// When they cannot be made.
     fn hidden(&mut self, targets: Range<usize>) -> Result<Tensor>;
 
-    /// Takes the gradient of what [`Self::hidden`] gave last.
+    /// Takes the gradient of what [`Self::hidden`] gave last, in f32.
     ///
     /// # Errors
     /// When it does not fit.

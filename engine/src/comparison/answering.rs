@@ -20,7 +20,7 @@ use crate::models::model::ModelFiles;
 use crate::models::quantization::BackboneQuantization;
 use crate::models::tokenizer::SpecialTokenText;
 use crate::training::stop_flag::StopFlag;
-use crate::{Error, Result, device};
+use crate::{Error, Result};
 
 /// Stack of a thread that answers.
 const STACK_BYTES: usize = 16 << 20;
@@ -196,7 +196,7 @@ impl Answering for OneByOne<'_> {
         let next = AtomicUsize::new(0);
         let (sender, replies) = channel();
         std::thread::scope(|scope| {
-            for _ in 0..asked.len().min(device::threads()) {
+            for _ in 0..asked.len().min(self.files.compute().answers_at_once()) {
                 let (sender, next) = (sender.clone(), &next);
                 std::thread::Builder::new()
                     .name("answers".to_owned())

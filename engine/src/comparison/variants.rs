@@ -115,6 +115,7 @@ pub fn load(files: &ModelFiles, adapters: &[PathBuf]) -> Result<Vec<Variant>> {
 
 fn load_adapter(files: &ModelFiles, path: &Path) -> Result<Variant> {
     let adapter = adapter_folder::load(path, &files.fingerprint(), &files.config)?;
+    let adapter = adapter.computing_on(files.compute())?;
     let source = adapter.config.chat_template.as_deref();
     let chosen = files.template_of_adapter(path, source, &adapter.config.stop_tokens)?;
     Ok(Variant {

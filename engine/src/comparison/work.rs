@@ -18,9 +18,10 @@ use super::summary::summarize;
 use super::variants::{self, Variant};
 use super::wishes::{News, Outcome, Wishes};
 use super::{matched, report_files};
+use crate::models::compute::Compute;
 use crate::models::model::ModelFiles;
 use crate::training::stop_flag::StopFlag;
-use crate::{Error, Result, device, generation};
+use crate::{Error, Result, generation};
 
 /// Where the user names no seed.
 const SEED: u64 = 42;
@@ -32,9 +33,14 @@ const MAX_TOKENS: usize = 2048;
 /// # Errors
 /// When model, adapters or questions cannot be used, the folder holds something else, or the disk
 /// refuses; answers that were given are kept.
-pub fn compare(wishes: &Wishes, stop: &StopFlag, told: &mut dyn FnMut(News)) -> Result<Outcome> {
+pub fn compare(
+    wishes: &Wishes,
+    compute: Compute,
+    stop: &StopFlag,
+    told: &mut dyn FnMut(News),
+) -> Result<Outcome> {
     let rules = AnswerRules::new(wishes.answer_pattern.as_deref())?;
-    let files = ModelFiles::open(&wishes.model)?;
+    let files = ModelFiles::open(&wishes.model)?.computing_on(compute);
     let variants = variants::load(&files, &wishes.adapters)?;
     let baseline = variants::place_of(&variants, &wishes.baseline)?;
     let wish = Wish {
@@ -81,6 +87,7 @@ pub fn compare(wishes: &Wishes, stop: &StopFlag, told: &mut dyn FnMut(News)) -> 
         rules,
         baseline,
         kept: answers.len(),
+        device: files.compute().in_words(),
         efforts,
         answers,
         file,
@@ -182,6 +189,8 @@ struct Work<'a> {
     efforts: Vec<Effort>,
     /// How many of them an earlier call gave.
     kept: usize,
+    /// What it computes on, in words.
+    device: String,
     file: AnswerFile,
     /// When the first question of this call was asked.
     began: Option<Instant>,
@@ -213,7 +222,7 @@ impl Work<'_> {
         }
         told(News::Started(ComparisonStarted {
             out: self.wishes.out.display().to_string(),
-            device: device::in_words(),
+            device: self.device.clone(),
             variants: self.variants.clone(),
             baseline: self.wishes.baseline.clone(),
             question_source: self.selection.source.clone(),

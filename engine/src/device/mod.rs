@@ -110,11 +110,31 @@ fn open_card(asked: &str, number: usize) -> Result<Device> {
     let cuda = presence::here().as_ref();
     let cuda = cuda.map_err(|missing| unavailable(asked, &missing.to_string(), &missing.hint()))?;
     card_of(cuda, asked, number)?;
-    Device::new_cuda_with_stream(number).map_err(|error| {
+    let used_bytes = || {
+        let cards = presence::cards_now(cuda);
+        let card = cards.iter().find(|card| card.number == number)?;
+        Some(
+            card.memory
+                .total_bytes
+                .saturating_sub(card.memory.free_bytes),
+        )
+    };
+    crate::ops::cuda::opened::opened(number, used_bytes).map_err(|error| {
         let problem = error.to_string();
         let first_line = problem.lines().next().unwrap_or_default();
         unavailable(asked, first_line, "see whether nvidia-smi shows the card")
     })
+}
+
+/// The card that a job asked for in this way computes on, if it computes on one: as it is now.
+pub fn card_here(asked: DeviceRequest) -> Option<Card> {
+    let cuda = presence::here().as_ref().ok()?;
+    let cards = presence::cards_now(cuda);
+    match asked {
+        DeviceRequest::Cpu => None,
+        DeviceRequest::Auto => cards.into_iter().next(),
+        DeviceRequest::Cuda(number) => cards.into_iter().find(|card| card.number == number),
+    }
 }
 
 /// The card that a number names.

@@ -12,6 +12,7 @@ use super::reasoning::{ReasoningTracker, Stretch, split_reply};
 use super::sampler::{Sampler, SamplerSettings};
 use crate::adapters::adapter_folder::{self, Adapter};
 use crate::models::chat_template::{ChosenTemplate, Dialog, GenerationPrompt, Message, Role};
+use crate::models::compute::Compute;
 use crate::models::decoder::Decoder;
 use crate::models::model::ModelFiles;
 use crate::models::quantization::BackboneQuantization;
@@ -65,6 +66,8 @@ pub struct SessionInfo {
     pub model: String,
     /// The adapter's method.
     pub adapter: Option<String>,
+    /// What it computes on, in words.
+    pub device: String,
     /// The model's context length.
     pub context_length: usize,
     /// What the user should know, such as an adapter made for the model in another type.
@@ -104,6 +107,7 @@ impl LoadedAdapter {
 
     fn read(path: &Path, files: &ModelFiles, number: usize) -> Result<Self> {
         let adapter = adapter_folder::load(path, &files.fingerprint(), &files.config)?;
+        let adapter = adapter.computing_on(files.compute())?;
         let source = adapter.config.chat_template.as_deref();
         let template = files.template_of_adapter(path, source, &adapter.config.stop_tokens)?;
         Ok(Self {
@@ -134,8 +138,8 @@ impl ChatSession {
     ///
     /// # Errors
     /// When either cannot be used, or they do not belong together.
-    pub fn open(model: &str, adapter: Option<&Path>) -> Result<Self> {
-        let files = ModelFiles::open(model)?;
+    pub fn open(model: &str, adapter: Option<&Path>, compute: Compute) -> Result<Self> {
+        let files = ModelFiles::open(model)?.computing_on(compute);
         // The adapter is small and most mistakes are in its choice: check it before the weights.
         let adapter = match adapter {
             Some(path) => Some(LoadedAdapter::read(path, &files, 0)?),
@@ -220,6 +224,7 @@ impl ChatSession {
         SessionInfo {
             model: self.files.origin.display().to_string(),
             adapter: method,
+            device: self.files.compute().in_words(),
             context_length: self.files.config.max_positions,
             notices: self
                 .adapter()

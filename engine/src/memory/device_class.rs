@@ -1,5 +1,9 @@
 //! What a kind of device takes beside what the plan counts, and in which type it computes.
 
+use candle_core::Device;
+
+use crate::Result;
+use crate::models::compute::Compute;
 use crate::ops::frozen_matrix::TILE_ROWS;
 
 /// Constants of a kind of device.
@@ -44,6 +48,27 @@ impl DeviceClass {
             constant_is_measured: true,
             has_own_memory: false,
         }
+    }
+
+    /// The one that a job computes on.
+    ///
+    /// # Errors
+    /// When the driver does not tell what it needs for itself.
+    pub fn of(compute: &Compute) -> Result<Self> {
+        match compute.device() {
+            Device::Cpu => Ok(Self::cpu(crate::device::threads())),
+            _ => Ok(Self {
+                float_bytes: compute.activations().size_in_bytes() as u64,
+                constant_bytes: compute.own_bytes().unwrap_or(CUDA_BYTES),
+                constant_is_measured: compute.own_bytes().is_some(),
+                ..Self::cuda()
+            }),
+        }
+    }
+
+    /// Bytes that are taken whatever the run, and that no tensor's allocator counts.
+    pub fn outside_bytes(&self) -> u64 {
+        self.constant_bytes
     }
 
     /// An NVIDIA card that computes in 16 bits.

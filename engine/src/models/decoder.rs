@@ -3,9 +3,10 @@
 
 use std::ops::ControlFlow;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::checkpoint::Checkpoint;
+use super::compute::Compute;
 use super::config::DecoderConfig;
 use super::kv_cache::KvCache;
 use super::layers::{Additions, Block, BlockActivations, Pass, Weights};
@@ -46,13 +47,14 @@ pub struct Decoder {
     blocks: Vec<Block>,
     final_norm: Tensor,
     head: FrozenLinear,
+    compute: Compute,
     /// Tokens that went through, for tests that count them.
     #[cfg(test)]
     tokens_run: std::sync::atomic::AtomicUsize,
 }
 
 impl Decoder {
-    /// Loads the backbone's weights.
+    /// Loads the backbone's weights into RAM, where it computes in f32.
     ///
     /// # Errors
     /// When a tensor is missing or does not fit the configuration.
@@ -61,12 +63,16 @@ impl Decoder {
         checkpoint: &Checkpoint,
         quantization: BackboneQuantization,
     ) -> Result<Self> {
-        Self::load_telling(config, checkpoint, quantization, &mut |_| {
-            ControlFlow::Continue(())
-        })
+        Self::load_telling(
+            config,
+            checkpoint,
+            quantization,
+            &Compute::cpu(),
+            &mut |_| ControlFlow::Continue(()),
+        )
     }
 
-    /// The same, telling how far it has come.
+    /// The same where it is to compute, telling how far it has come.
     ///
     /// # Errors
     /// As [`Self::load`], and [`crate::Error::Stopped`] when it is told to end.
@@ -74,10 +80,11 @@ impl Decoder {
         config: DecoderConfig,
         checkpoint: &Checkpoint,
         quantization: BackboneQuantization,
+        compute: &Compute,
         told: Told<'_>,
     ) -> Result<Self> {
         let loading = Loading::begin(checkpoint, told)?;
-        let weights = Weights::new(&config, checkpoint, quantization, &loading);
+        let weights = Weights::new(&config, checkpoint, (quantization, compute), &loading);
         let (embedding, head) = weights.embedding_and_head()?;
         let blocks = (0..config.layers)
             .map(|layer| Block::load(&config, &weights, layer))
@@ -93,10 +100,11 @@ impl Decoder {
                 .map(|rope| rope.rotary_embedding(config.head_dim)),
             blocks,
             final_norm,
-            head: FrozenLinear::new(head, None)?,
+            head: FrozenLinear::new(head, None)?.computing_in(compute.activations()),
             embedding_scale,
             embedding,
             config,
+            compute: compute.clone(),
             #[cfg(test)]
             tokens_run: Default::default(),
         })
@@ -111,6 +119,11 @@ impl Decoder {
     /// Sizes and switches.
     pub fn config(&self) -> &DecoderConfig {
         &self.config
+    }
+
+    /// Where it computes, and in which type.
+    pub fn compute(&self) -> &Compute {
+        &self.compute
     }
 
     /// Runs all blocks and returns the last one's output `[batch * seq, d_model]`, before the final
@@ -245,7 +258,7 @@ impl Decoder {
                 .is_some_and(|rope| rope.changes_between(before, after))
     }
 
-    /// The rows of the embedding for these tokens, widened to f32: `[tokens, d_model]`.
+    /// The rows of the embedding for these tokens, in the type of activations: `[tokens, d_model]`.
     ///
     /// # Errors
     /// When an id lies outside the vocabulary.
@@ -273,6 +286,8 @@ impl Decoder {
     /// # Errors
     /// When the width does not fit.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
+        // On a card the sum of the last block and what an adapter adds is not rounded further.
+        let hidden = &elementwise::to_type(hidden, DType::F32)?;
         let normed = rms_norm(hidden, Some(&self.final_norm), self.config.norm_eps)?;
         let logits = self.head.forward(&normed)?;
         Ok(match self.config.final_soft_cap {

@@ -4,6 +4,8 @@
 
 use candle_core::{Result, Tensor, bail};
 
+use crate::ops::elementwise::copy_blocks;
+
 /// Keys and values of every layer.
 #[derive(Debug, Default)]
 pub struct KvCache {
@@ -165,18 +167,15 @@ impl LayerCache {
                 let fresh = || Tensor::zeros((batch, capacity, width), keys.dtype(), keys.device());
                 let grown = (fresh()?, fresh()?);
                 if let Some((keys, values)) = previous.filter(|_| self.tokens > 0) {
-                    grown
-                        .0
-                        .slice_set(&keys.narrow(1, 0, self.tokens)?.contiguous()?, 1, 0)?;
-                    grown
-                        .1
-                        .slice_set(&values.narrow(1, 0, self.tokens)?.contiguous()?, 1, 0)?;
+                    set_rows(&grown.0, 0, &keys, self.tokens)?;
+                    set_rows(&grown.1, 0, &values, self.tokens)?;
                 }
                 grown
             }
         };
-        stored_keys.slice_set(&keys.reshape((batch, seq, width))?, 1, self.tokens)?;
-        stored_values.slice_set(&values.reshape((batch, seq, width))?, 1, self.tokens)?;
+        let new = |x: &Tensor| x.reshape((batch, seq, width));
+        set_rows(&stored_keys, self.tokens, &new(keys)?, seq)?;
+        set_rows(&stored_values, self.tokens, &new(values)?, seq)?;
         self.tokens = needed;
         let capacity = stored_keys.dim(1)?;
         let cached = Cached {
@@ -217,12 +216,14 @@ impl LayerCache {
             if row.tokens > source.tokens.min(tokens) {
                 bail!("{} tokens of a row that has {}", row.tokens, source.tokens);
             }
-            let piece = |stored: &Tensor| {
-                let row_of_all = stored.narrow(0, row.row, 1)?;
-                row_of_all.narrow(1, source.tokens - row.tokens, row.tokens)
+            let of = |stored: &Tensor| Piece {
+                stored: stored.clone(),
+                row: row.row,
+                first: source.tokens - row.tokens,
+                tokens: row.tokens,
             };
-            pieces.0.push(piece(keys)?);
-            pieces.1.push(piece(values)?);
+            pieces.0.push(of(keys));
+            pieces.1.push(of(values));
         }
         let keys = aligned(&pieces.0, tokens)?;
         let values = aligned(&pieces.1, tokens)?;
@@ -241,16 +242,52 @@ fn capacity_for(tokens: usize) -> usize {
     tokens.next_power_of_two().max(64)
 }
 
-/// `[rows, capacity, width]` of rows `[1, own tokens, width]` that end at `tokens`.
-fn aligned(rows: &[Tensor], tokens: usize) -> Result<Tensor> {
-    let (capacity, width) = (capacity_for(tokens), rows[0].dim(2)?);
-    let shape = (1, rows.len() * capacity, width);
-    let all = Tensor::zeros(shape, rows[0].dtype(), rows[0].device())?;
-    for (number, row) in rows.iter().enumerate() {
-        let own = row.dim(1)?;
-        all.slice_set(&row.contiguous()?, 1, number * capacity + tokens - own)?;
+/// Copies the first `tokens` of each row of `source` `[batch, its capacity, width]` to the rows of `target`
+/// `[batch, its capacity, width]`, from token `at` on.
+fn set_rows(target: &Tensor, at: usize, source: &Tensor, tokens: usize) -> Result<()> {
+    let (batch, capacity, width) = target.dims3()?;
+    let (source_batch, source_capacity, source_width) = source.dims3()?;
+    let fits = at + tokens <= capacity && tokens <= source_capacity;
+    if !fits || (batch, width) != (source_batch, source_width) {
+        bail!("{:?} for a cache of {:?}", source.shape(), target.shape());
     }
-    all.reshape((rows.len(), capacity, width))
+    copy_blocks(
+        (target, at * width, capacity * width),
+        (source, 0, source_capacity * width),
+        batch,
+        tokens * width,
+    )
+}
+
+/// Tokens of one row of a cache.
+struct Piece {
+    /// `[batch, capacity, width]`
+    stored: Tensor,
+    row: usize,
+    first: usize,
+    tokens: usize,
+}
+
+/// `[pieces, capacity, width]` of rows that end at `tokens`.
+fn aligned(pieces: &[Piece], tokens: usize) -> Result<Tensor> {
+    let like = &pieces[0].stored;
+    let (capacity, width) = (capacity_for(tokens), like.dim(2)?);
+    let all = Tensor::zeros((pieces.len(), capacity, width), like.dtype(), like.device())?;
+    for (number, piece) in pieces.iter().enumerate() {
+        let (batch, piece_capacity, piece_width) = piece.stored.dims3()?;
+        if piece.row >= batch || piece_width != width {
+            bail!("row {} of a cache of {:?}", piece.row, piece.stored.shape());
+        }
+        let at = number * capacity + tokens - piece.tokens;
+        let from = piece.row * piece_capacity + piece.first;
+        copy_blocks(
+            (&all, at * width, 0),
+            (&piece.stored, from * width, 0),
+            1,
+            piece.tokens * width,
+        )?;
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

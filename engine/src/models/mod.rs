@@ -5,6 +5,7 @@ mod builtin;
 pub mod catalogue;
 pub mod chat_template;
 pub mod checkpoint;
+pub mod compute;
 pub mod config;
 pub mod decoder;
 pub mod families;

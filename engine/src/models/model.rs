@@ -1,11 +1,13 @@
 //! A model's files together: what they say of themselves without loading a weight, and the decoder
 //! when it is needed.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::builtin;
 use super::chat_template::{ChatTemplate, Choosing, ChosenTemplate, Clock, find_source};
 use super::checkpoint::{Checkpoint, ModelSource};
+use super::compute::Compute;
 use super::config::DecoderConfig;
 use super::decoder::Decoder;
 use super::fingerprint::BaseFingerprint;
@@ -30,6 +32,7 @@ pub struct ModelFiles {
     template: Option<ChatTemplate>,
     /// The date that templates see, where it is not today's.
     clock: Option<Clock>,
+    compute: Compute,
 }
 
 /// The small files of a model.
@@ -145,6 +148,7 @@ impl ModelFiles {
             checkpoint,
             template,
             clock: None,
+            compute: Compute::cpu(),
         })
     }
 
@@ -205,7 +209,18 @@ impl ModelFiles {
     /// # Errors
     /// When a tensor is missing or does not fit config.json.
     pub fn load_decoder(&self, quantization: BackboneQuantization) -> Result<Decoder> {
-        Decoder::load(self.config.clone(), &self.checkpoint, quantization)
+        self.load_decoder_telling(quantization, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// Where backbones loaded from here on compute; in RAM if this is not called.
+    #[must_use]
+    pub fn computing_on(self, compute: Compute) -> Self {
+        Self { compute, ..self }
+    }
+
+    /// Where backbones of these files compute.
+    pub fn compute(&self) -> &Compute {
+        &self.compute
     }
 
     /// The same, telling how far it has come.
@@ -217,7 +232,8 @@ impl ModelFiles {
         quantization: BackboneQuantization,
         told: Told<'_>,
     ) -> Result<Decoder> {
-        Decoder::load_telling(self.config.clone(), &self.checkpoint, quantization, told)
+        let (config, compute) = (self.config.clone(), &self.compute);
+        Decoder::load_telling(config, &self.checkpoint, quantization, compute, told)
     }
 
     /// Loads the weights from a copy with its blocks in NF4 that is kept in `folder`, made if it is
@@ -238,7 +254,8 @@ impl ModelFiles {
         }
         let blocks = quantization.blocks;
         let copy = quantized_copy::open_or_make(&self.checkpoint, base, blocks, folder, told)?;
-        Decoder::load_telling(self.config.clone(), &copy, quantization, told)
+        let config = self.config.clone();
+        Decoder::load_telling(config, &copy, quantization, &self.compute, told)
     }
 
     /// What stands before `layers` in the names that transformers gives this model's modules.

@@ -2,12 +2,13 @@
 //! is no slot for a weight gradient, so none can be computed by mistake. The weight stays in the
 //! form it is stored in; rows are widened in tiles, never as a whole.
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 use num_traits::One;
 use rayon::prelude::*;
 
 use super::cpu::{self, Output, Real, Strides, Workers, by_float_type, matmul};
 use super::frozen_matrix::FrozenMatrix;
+use super::on_card;
 
 /// Up to this many tokens, rows are multiplied one by one: a matrix product would spend its time
 /// packing.
@@ -25,10 +26,17 @@ const PARALLEL_NUMBERS: usize = 1 << 16;
 pub struct FrozenLinear {
     weight: FrozenMatrix,
     bias: Option<Tensor>,
+    /// The type of the factors of its products, on a card.
+    #[cfg_attr(
+        not(feature = "cuda"),
+        allow(dead_code, reason = "cards alone have several")
+    )]
+    computes_in: DType,
 }
 
 impl FrozenLinear {
-    /// `weight` `[outputs, inputs]`, `bias` `[outputs]` in any float type.
+    /// `weight` `[outputs, inputs]`, `bias` `[outputs]` in any float type. On a card it multiplies in
+    /// f32; see [`Self::computing_in`].
     ///
     /// # Errors
     /// When the shapes do not fit together.
@@ -39,7 +47,26 @@ impl FrozenLinear {
         if let Some(bias) = bias.as_ref().filter(|bias| bias.dims() != [weight.rows()]) {
             bail!("bias of {:?} for weight {weight:?}", bias.shape());
         }
-        Ok(Self { weight, bias })
+        Ok(Self {
+            weight,
+            bias,
+            computes_in: DType::F32,
+        })
+    }
+
+    /// The same with the factors of its products in this type, where it lies on a card.
+    #[must_use]
+    pub fn computing_in(self, dtype: DType) -> Self {
+        Self {
+            computes_in: dtype,
+            ..self
+        }
+    }
+
+    /// The type that activations and their gradients are rounded to before they are multiplied: on a
+    /// card; the CPU computes in the type it is given.
+    pub fn computes_in(&self) -> DType {
+        self.computes_in
     }
 
     /// Width of the input.
@@ -96,6 +123,10 @@ impl FrozenLinear {
                 output.shape()
             );
         }
+        on_card!(x, {
+            let (weight, bias) = (&self.weight, self.bias.as_ref());
+            super::cuda::frozen_linear::forward_into(weight, bias, self.computes_in, x, output)
+        });
         by_float_type!(x, T => {
             let x_values = cpu::read::<T>(x)?;
             cpu::update::<T, _>(output, |output| {
@@ -134,6 +165,11 @@ impl FrozenLinear {
                 input_gradient.shape()
             );
         }
+        on_card!(grad, {
+            let (weight, dtype) = (&self.weight, self.computes_in);
+            let to = input_gradient;
+            super::cuda::frozen_linear::accumulate_backward_input(weight, dtype, grad, to)
+        });
         by_float_type!(grad, T => {
             let grads = cpu::read::<T>(grad)?;
             cpu::update::<T, _>(input_gradient, |output| {
@@ -245,8 +281,8 @@ fn transpose<T: Copy>(from: &[T], width: usize, to: &mut [T], stride: usize) {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
     use candle_core::quantized::{GgmlDType, QTensor};
-    use candle_core::{DType, Device};
 
     use super::*;
     use crate::ops::ggml_blocks::{GgmlBlocks, KINDS};

@@ -6,6 +6,7 @@ use candle_core::{Result, Tensor, bail};
 use num_traits::One;
 
 use super::cpu::{self, Real, by_float_type};
+use super::on_card;
 use super::swiglu::sigmoid;
 
 const CUBIC: f64 = 0.044_715;
@@ -18,6 +19,7 @@ pub fn geglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
     if gate.shape() != up.shape() {
         bail!("geglu of {:?} and {:?}", gate.shape(), up.shape());
     }
+    on_card!(gate, super::cuda::geglu::geglu(gate, up));
     by_float_type!(gate, T => {
         let (gates, ups) = (cpu::read::<T>(gate)?, cpu::read::<T>(up)?);
         let (gates, ups): (&[T], &[T]) = (&gates, &ups);
@@ -46,6 +48,7 @@ pub fn geglu_backward(gate: &Tensor, up: &Tensor, grad: &Tensor) -> Result<(Tens
             grad.shape()
         );
     }
+    on_card!(gate, super::cuda::geglu::geglu_backward(gate, up, grad));
     by_float_type!(gate, T => {
         let (gates, ups) = (cpu::read::<T>(gate)?, cpu::read::<T>(up)?);
         let (gates, ups): (&[T], &[T]) = (&gates, &ups);

@@ -5,13 +5,24 @@ use candle_core::{Result, Tensor, bail};
 use num_traits::One;
 
 use super::cpu::{self, Output, Real, Strides, Workers, by_float_type, matmul};
+use super::on_card;
 
 /// `x` `[tokens, inputs]`, `weight` `[outputs, inputs]`, `bias` `[outputs]` -> `[tokens, outputs]`.
 ///
 /// # Errors
 /// When the shapes do not fit together.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    on_card!(x, super::cuda::linear::linear(x, weight, bias));
     by_float_type!(x, T => forward::<T>(x, weight, bias))
+}
+
+/// The same with the result in f32, whatever the type of `x`.
+///
+/// # Errors
+/// When the shapes do not fit together.
+pub fn linear_wide(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    on_card!(x, super::cuda::linear::linear_wide(x, weight, bias));
+    linear(x, weight, bias)
 }
 
 /// Adds `factor * x W^T` to `output`.
@@ -19,6 +30,10 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
 /// # Errors
 /// When the shapes do not fit together.
 pub fn accumulate_linear(output: &Tensor, x: &Tensor, weight: &Tensor, factor: f64) -> Result<()> {
+    on_card!(
+        x,
+        super::cuda::linear::accumulate_linear(output, x, weight, factor)
+    );
     by_float_type!(x, T => {
         let (tokens, inputs) = x.dims2()?;
         let (outputs, weight_inputs) = weight.dims2()?;
@@ -60,6 +75,10 @@ pub fn accumulate_input_gradient(
     weight: &Tensor,
     grad: &Tensor,
 ) -> Result<()> {
+    on_card!(
+        grad,
+        super::cuda::linear::accumulate_input_gradient(input_gradient, weight, grad)
+    );
     by_float_type!(grad, T => {
         let (tokens, outputs) = grad.dims2()?;
         let (weight_outputs, inputs) = weight.dims2()?;
@@ -90,6 +109,10 @@ pub fn accumulate_weight_gradient(
     x: &Tensor,
     grad: &Tensor,
 ) -> Result<()> {
+    on_card!(
+        x,
+        super::cuda::linear::accumulate_weight_gradient(weight_gradient, x, grad)
+    );
     by_float_type!(grad, T => {
         let (tokens, inputs) = x.dims2()?;
         let (rows, outputs) = grad.dims2()?;

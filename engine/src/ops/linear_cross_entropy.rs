@@ -9,7 +9,9 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::cpu::{self, Real, by_float_type};
+use super::elementwise::cat_rows;
 use super::frozen_linear::FrozenLinear;
+use super::on_card;
 
 /// Numbers in one chunk of logits.
 const CHUNK_NUMBERS: usize = 1 << 21;
@@ -38,7 +40,8 @@ pub fn chunk_tokens(vocabulary: usize) -> usize {
     (CHUNK_NUMBERS / vocabulary.max(1)).clamp(*CHUNK_TOKENS.start(), *CHUNK_TOKENS.end())
 }
 
-/// `hidden` `[tokens, d_model]` after the final norm, `targets` one id per token.
+/// `hidden` `[tokens, d_model]` after the final norm, `targets` one id per token. On a card `hidden` is
+/// f32, and so are the logits and the gradient that is returned; the products round their factors.
 ///
 /// # Errors
 /// When shapes do not fit together or a target lies outside the vocabulary.
@@ -67,21 +70,48 @@ pub fn linear_cross_entropy(
         let count = chunk.min(tokens - first);
         let logits = head.forward(&hidden.narrow(0, first, count)?)?;
         let targets = &targets[first..first + count];
-        loss_sum += by_float_type!(logits, T => cpu::update::<T, _>(&logits, |logits| {
-            reduce(logits, vocabulary, targets, soft_cap, gradient)
-        }))?;
-        if let Gradient::Scaled(_) = gradient {
-            gradients.push(head.backward_input(&logits)?);
+        let (loss, d_logits) = reduce_logits(logits, head, targets, soft_cap, gradient)?;
+        loss_sum += loss;
+        if let Some(d_logits) = d_logits {
+            let d_hidden = Tensor::zeros((count, head.inputs()), hidden.dtype(), hidden.device())?;
+            head.accumulate_backward_input(&d_logits, &d_hidden)?;
+            gradients.push(d_hidden);
         }
     }
     let hidden_gradient = match gradient {
         Gradient::Skip => None,
         Gradient::Scaled(_) if gradients.is_empty() => Some(hidden.zeros_like()?),
-        Gradient::Scaled(_) => Some(Tensor::cat(&gradients, 0)?),
+        Gradient::Scaled(_) => Some(cat_rows(&gradients)?),
     };
     Ok(CrossEntropy {
         loss_sum,
         hidden_gradient,
+    })
+}
+
+/// The loss sum of logits `[tokens, vocabulary]`, and their gradient if it is wanted.
+fn reduce_logits(
+    logits: Tensor,
+    head: &FrozenLinear,
+    targets: &[u32],
+    soft_cap: Option<f64>,
+    gradient: Gradient,
+) -> Result<(f64, Option<Tensor>)> {
+    on_card!(logits, {
+        let factor = match gradient {
+            Gradient::Skip => None,
+            Gradient::Scaled(factor) => Some(factor),
+        };
+        let to = head.computes_in();
+        super::cuda::linear_cross_entropy::reduce(&logits, targets, soft_cap, factor, to)
+    });
+    let vocabulary = head.outputs();
+    let loss = by_float_type!(logits, T => cpu::update::<T, _>(&logits, |logits| {
+        reduce(logits, vocabulary, targets, soft_cap, gradient)
+    }))?;
+    Ok(match gradient {
+        Gradient::Skip => (loss, None),
+        Gradient::Scaled(_) => (loss, Some(logits)),
     })
 }
 

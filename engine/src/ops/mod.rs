@@ -7,6 +7,8 @@
 
 pub mod attention;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod dynamic_map;
 pub mod elementwise;
 pub mod frozen_linear;
@@ -20,3 +22,14 @@ pub mod rms_norm;
 pub mod rope;
 pub mod swiglu;
 pub mod token_tiles;
+
+/// Returns what the operation's twin on the card makes, if the tensor lies on one.
+macro_rules! on_card {
+    ($tensor:expr, $operation:expr) => {
+        #[cfg(feature = "cuda")]
+        if $tensor.device().is_cuda() {
+            return $operation;
+        }
+    };
+}
+pub(crate) use on_card;

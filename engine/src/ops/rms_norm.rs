@@ -5,12 +5,14 @@
 use candle_core::{Result, Tensor};
 
 use super::cpu::{self, Real, by_float_type};
+use super::on_card;
 
 /// `x` `[rows, width]` (or any shape whose last axis is normalized), `weight` `[width]`.
 ///
 /// # Errors
 /// When shapes or types do not fit together.
 pub fn rms_norm(x: &Tensor, weight: Option<&Tensor>, eps: f64) -> Result<Tensor> {
+    on_card!(x, super::cuda::rms_norm::rms_norm(x, weight, eps));
     by_float_type!(x, T => forward::<T>(x, weight, eps))
 }
 
@@ -24,6 +26,10 @@ pub fn rms_norm_backward(
     eps: f64,
     grad: &Tensor,
 ) -> Result<Tensor> {
+    on_card!(
+        x,
+        super::cuda::rms_norm::rms_norm_backward(x, weight, eps, grad)
+    );
     by_float_type!(x, T => backward::<T>(x, weight, eps, grad))
 }
 

@@ -6,6 +6,7 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::cpu::{self, Real, by_float_type};
+use super::on_card;
 
 /// Which way to turn.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,9 @@ pub struct Angles {
     /// `[tokens, pairs]`
     sines: Vec<f64>,
     half: usize,
+    /// The same on the card where they were first used, in f32.
+    #[cfg(feature = "cuda")]
+    on_card: std::sync::Arc<std::sync::OnceLock<Tensor>>,
 }
 
 impl Frequencies {
@@ -133,7 +137,34 @@ impl RotaryEmbedding {
             cosines,
             sines,
             half,
+            #[cfg(feature = "cuda")]
+            on_card: std::sync::Arc::default(),
         }
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl Angles {
+    /// Pairs that are turned in each head.
+    pub fn half(&self) -> usize {
+        self.half
+    }
+
+    /// Cosines, then sines, `[2, tokens, pairs]` of f32 on the card; kept for the next who asks.
+    ///
+    /// # Errors
+    /// When the card has no room.
+    pub fn on_card(&self, device: &candle_core::Device) -> Result<Tensor> {
+        let kept = self.on_card.get();
+        if let Some(kept) = kept.filter(|kept| kept.device().same_device(device)) {
+            return Ok(kept.clone());
+        }
+        let numbers = self.cosines.iter().chain(&self.sines);
+        let numbers: Vec<f32> = numbers.map(|&number| number as f32).collect();
+        let tokens = self.cosines.len() / self.half.max(1);
+        let table = Tensor::from_vec(numbers, (2, tokens, self.half), device)?;
+        self.on_card.get_or_init(|| table.clone());
+        Ok(table)
     }
 }
 
@@ -143,6 +174,7 @@ impl RotaryEmbedding {
 /// # Errors
 /// When `x` does not have one row per token of `angles`.
 pub fn rotate(x: &Tensor, head_dim: usize, angles: &Angles, rotation: Rotation) -> Result<()> {
+    on_card!(x, super::cuda::rope::rotate(x, head_dim, angles, rotation));
     by_float_type!(x, T => rotate_typed::<T>(x, head_dim, angles, rotation))
 }
 

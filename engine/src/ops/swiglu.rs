@@ -5,12 +5,14 @@ use candle_core::{Result, Tensor, bail};
 use num_traits::One;
 
 use super::cpu::{self, Real, by_float_type};
+use super::on_card;
 
 /// `silu(gate) * up`, element by element.
 ///
 /// # Errors
 /// When the shapes differ.
 pub fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+    on_card!(gate, super::cuda::swiglu::swiglu(gate, up));
     by_float_type!(gate, T => forward::<T>(gate, up))
 }
 
@@ -19,6 +21,7 @@ pub fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// When the shapes differ.
 pub fn swiglu_backward(gate: &Tensor, up: &Tensor, grad: &Tensor) -> Result<(Tensor, Tensor)> {
+    on_card!(gate, super::cuda::swiglu::swiglu_backward(gate, up, grad));
     by_float_type!(gate, T => backward::<T>(gate, up, grad))
 }
 
@@ -27,6 +30,7 @@ pub fn swiglu_backward(gate: &Tensor, up: &Tensor, grad: &Tensor) -> Result<(Ten
 /// # Errors
 /// When the tensor cannot be read.
 pub fn silu(x: &Tensor) -> Result<Tensor> {
+    on_card!(x, super::cuda::swiglu::silu(x));
     by_float_type!(x, T => {
         let input = cpu::read::<T>(x)?;
         let mut output = input.to_vec();
@@ -42,6 +46,7 @@ pub fn silu(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// When the shapes differ.
 pub fn silu_backward(x: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    on_card!(x, super::cuda::swiglu::silu_backward(x, grad));
     by_float_type!(x, T => {
         let input = cpu::read::<T>(x)?;
         let input: &[T] = &input;

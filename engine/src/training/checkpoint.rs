@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
+use super::loss_scale::LossScale;
 use super::optimizer::moments::{CodedMoment, Moments, TensorMoments};
 use crate::adapters::parameters::Parameters;
 use crate::adapters::tensor_file::{self, Entry, Numbers};
@@ -37,6 +38,9 @@ pub struct CheckpointState {
     pub elapsed_secs: f64,
     /// Most bytes in use at once so far.
     pub peak_bytes: u64,
+    /// What the loss is multiplied by, where gradients are in f16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<LossScale>,
     /// The date that the chat template saw, in seconds since 1970: with another one, examples of
     /// templates that print it would change.
     pub template_unix_secs: i64,

@@ -56,7 +56,7 @@ pub fn checked(
 }
 
 /// On a card side networks have four bits beside them whatever the model's size.
-fn on_device(config: &RunConfig, device: DeviceClass) -> RunConfig {
+pub fn on_device(config: &RunConfig, device: DeviceClass) -> RunConfig {
     let is_side = matches!(config.method, Method::Ladder | Method::Xladder);
     let quantize = match config.quantize {
         Quantize::Auto if device.has_own_memory && is_side => Quantize::Nf4,

@@ -6,6 +6,7 @@ pub mod estimate;
 pub mod evaluation;
 pub mod example_stream;
 pub mod held_out_answers;
+pub mod loss_scale;
 pub mod lr_schedule;
 pub mod optimizer;
 pub mod plan;

@@ -37,6 +37,8 @@ pub struct StageProgress {
 /// Sizes of a run, known before its first step.
 #[derive(Clone, Debug)]
 pub struct RunStarted {
+    /// What it computes on, in words.
+    pub device: String,
     /// Optimizer updates in the whole run.
     pub total_steps: usize,
     /// The step the run continues after (0 for a fresh run).

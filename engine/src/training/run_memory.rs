@@ -1,19 +1,15 @@
 //! A run's memory, planned and measured side by side. What the program held before the run's model
 //! was loaded (the dataset, the tokenizer) is counted apart.
 
-use stepladder_protocol::{MeasuredParts, RunConfig, RunMemory};
+use stepladder_protocol::{MeasuredParts, MemoryParts, RunConfig, RunMemory};
 
 use super::estimate::{BatchShape, EstimatedModel, ReportRequest, checked, parts, report};
 use crate::adapters::parameters::Parameters;
-use crate::device;
-use crate::memory::{DeviceClass, MemoryPlan, advice, probe};
+use crate::memory::{DeviceClass, MemoryPlan, Meter, Refused, advice};
+use crate::models::compute::Compute;
 use crate::models::model::ModelFiles;
 use crate::ops::cpu::prepare_workers;
 use crate::{Error, Result};
-
-fn class() -> DeviceClass {
-    DeviceClass::cpu(device::threads())
-}
 
 /// Plan and measurements of one run.
 #[derive(Clone, Debug)]
@@ -21,6 +17,9 @@ pub struct MemoryWatch {
     model: EstimatedModel,
     /// What is asked for, in the shape of the largest micro-batch.
     asked: RunConfig,
+    compute: Compute,
+    device: DeviceClass,
+    meter: Meter,
     plan: MemoryPlan,
     /// Memory that was free when the run was planned.
     free_bytes: Option<u64>,
@@ -30,6 +29,8 @@ pub struct MemoryWatch {
     measured: MeasuredParts,
     /// Most bytes at once before the update under way, the program's own included.
     highest_bytes: u64,
+    /// Whether a first update began.
+    is_training: bool,
 }
 
 impl MemoryWatch {
@@ -56,9 +57,14 @@ impl MemoryWatch {
             batch_size: shape.batch,
             ..config.clone()
         };
-        let (total_bytes, free_bytes) = device::memory();
+        let compute = files.compute().clone();
+        let device = DeviceClass::of(&compute)?;
+        let (total_bytes, free_bytes) = compute.memory()?;
         let watch = Self {
-            plan: checked(&asked, &model, class(), shape)?,
+            plan: checked(&asked, &model, device, shape)?,
+            device,
+            meter: Meter::of(compute.device())?,
+            compute,
             free_bytes,
             total_bytes,
             model,
@@ -66,15 +72,16 @@ impl MemoryWatch {
             program_bytes: 0,
             measured: MeasuredParts::default(),
             highest_bytes: 0,
+            is_training: false,
         };
         // What is free may be held by files that were read and can be dropped; so a run is refused
         // for a limit it was given, or for what the machine has.
         let available = watch.asked.memory_bytes.or(watch.total_bytes);
         watch.refuse_above(available, watch.plan.total_bytes, "would need")?;
         prepare_workers();
-        probe::reset_peak();
+        watch.meter.reset_peak();
         Ok(Self {
-            program_bytes: probe::current_bytes(),
+            program_bytes: watch.meter.current_bytes(),
             ..watch
         })
     }
@@ -93,7 +100,7 @@ impl MemoryWatch {
 
     /// What was allocated since the last part was told.
     fn since(&self) -> u64 {
-        probe::current_bytes().saturating_sub(self.program_bytes + self.told())
+        { self.meter.current_bytes() }.saturating_sub(self.program_bytes + self.told())
     }
 
     /// The parts that were told so far.
@@ -112,7 +119,7 @@ impl MemoryWatch {
     pub fn weights_loaded(&mut self) {
         self.measured.weights = self.since();
         // Loading takes a little more than what it leaves, and is over.
-        probe::reset_peak();
+        self.meter.reset_peak();
     }
 
     /// The adapter was made.
@@ -137,20 +144,24 @@ impl MemoryWatch {
 
     /// Most bytes of the run at once, of this process; 0 where they are not counted.
     pub fn peak_bytes(&self) -> u64 {
-        let highest = self.highest_bytes.max(probe::peak_bytes());
-        highest.saturating_sub(self.program_bytes)
+        let highest = self.highest_bytes.max(self.meter.peak_bytes());
+        match highest {
+            0 => 0,
+            _ => highest.saturating_sub(self.program_bytes) + self.device.outside_bytes(),
+        }
     }
 
     /// An update begins, whose peak is measured by itself.
     pub fn update_begins(&mut self) {
-        self.highest_bytes = self.highest_bytes.max(probe::peak_bytes());
-        probe::reset_peak();
+        self.is_training = true;
+        self.highest_bytes = self.highest_bytes.max(self.meter.peak_bytes());
+        self.meter.reset_peak();
     }
 
     /// Most bytes of the run at once since the update began; none where they are not counted.
     pub fn update_peak_bytes(&self) -> Option<u64> {
-        let peak = Some(probe::peak_bytes()).filter(|peak| *peak > 0)?;
-        Some(peak.saturating_sub(self.program_bytes))
+        let peak = Some(self.meter.peak_bytes()).filter(|peak| *peak > 0)?;
+        Some(peak.saturating_sub(self.program_bytes) + self.device.outside_bytes())
     }
 
     /// The plan's peak.
@@ -173,20 +184,48 @@ impl MemoryWatch {
         };
         // What would fit by plan must leave room for what the plan did not see.
         let unseen = needed.saturating_sub(self.plan.total_bytes);
-        let request = ReportRequest {
-            config: &self.asked,
-            methods: &[],
-            device: class(),
-            memory_bytes: Some(available),
-            other_programs_bytes: unseen.min(available.saturating_sub(1)),
-            operations_per_second: None,
-        };
         Err(Error::MemoryTooLittle {
             verb,
             needed,
             available,
-            advice: report(&self.model, request)?.advice.join(" "),
+            advice: self.what_fits(available, unseen)?,
         })
+    }
+
+    /// What would fit in so many bytes, of which `unseen` are taken by what the plan does not see.
+    fn what_fits(&self, available: u64, unseen: u64) -> Result<String> {
+        let request = ReportRequest {
+            config: &self.asked,
+            methods: &[],
+            device: self.device,
+            memory_bytes: Some(available),
+            other_programs_bytes: unseen.min(available.saturating_sub(1)),
+            operations_per_second: None,
+        };
+        Ok(report(&self.model, request)?.advice.join(" "))
+    }
+
+    /// What went wrong, with the plan beside it if the card had no more room. `moment` says what was being
+    /// done.
+    pub fn explained(&self, error: Error, moment: &str) -> Error {
+        let Error::Tensor(tensor_error) = error else {
+            return error;
+        };
+        let Some(refused) = Refused::of(&tensor_error, &self.compute) else {
+            return Error::Tensor(tensor_error);
+        };
+        let available = self.meter.current_bytes() + refused.free + self.device.outside_bytes();
+        let would_fit = { self.what_fits(available, 0) }.unwrap_or_default();
+        let plan = parts_in_words(&parts(&self.plan));
+        let planned = advice::bytes(self.plan.total_bytes);
+        Error::OutOfMemory {
+            asked: refused.asked,
+            held: self.meter.current_bytes(),
+            free: refused.free,
+            moment: moment.to_owned(),
+            before_first_step: !self.is_training,
+            advice: format!("planned were {planned}: {plan}. {would_fit}"),
+        }
     }
 
     /// Both sides, with the highest peak so far (of earlier parts of a resumed run too).
@@ -205,6 +244,23 @@ impl MemoryWatch {
             available_bytes: self.asked.memory_bytes.or(self.free_bytes),
         }
     }
+}
+
+/// "weights 4.2 GiB, adapter 12 MiB, ...": what is not nothing.
+fn parts_in_words(parts: &MemoryParts) -> String {
+    let named = [
+        ("weights", parts.weights),
+        ("adapter", parts.adapter),
+        ("gradients", parts.gradients),
+        ("optimizer", parts.optimizer),
+        ("activations", parts.activations),
+        ("logits", parts.logits),
+        ("workspace", parts.workspace),
+    ];
+    let told = { named.iter() }
+        .filter(|(_, bytes)| *bytes > 0)
+        .map(|(name, bytes)| format!("{name} {}", advice::bytes(*bytes)));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

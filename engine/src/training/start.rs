@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use stepladder_protocol::RunConfig;
 
 use super::checkpoint::{self, Checkpoint, CheckpointState};
+use super::estimate::on_device;
 use super::evaluation::Evaluation;
 use super::held_out_answers::HeldOutAnswers;
+use super::loss_scale::LossScale;
 use super::optimizer::AdamW;
 use super::plan::{ModelPlan, RunPlan};
 use super::progress::{Phase, Progress, RunStarted, StageProgress};
@@ -28,7 +30,9 @@ use crate::datasets::example_set::ExampleSet;
 use crate::datasets::load::Dataset;
 use crate::datasets::recipe::ModelWords;
 use crate::datasets::split::{Split, split};
+use crate::memory::DeviceClass;
 use crate::models::chat_template::Clock;
+use crate::models::compute::Compute;
 use crate::models::loading::LoadedBytes;
 use crate::models::model::ModelFiles;
 use crate::{Error, Result};
@@ -79,6 +83,9 @@ pub fn start(
     let refused = match &outcome {
         Ok(_) => false,
         Err(Error::MemoryTooLittle { .. }) => true,
+        Err(Error::OutOfMemory {
+            before_first_step, ..
+        }) => *before_first_step,
         Err(_) => !attempt.has_begun,
     };
     if let (RunTarget::Fresh(path), true) = (&target, refused) {
@@ -115,10 +122,12 @@ fn load_and_train(
     };
 
     progress.phase(Phase::LoadingModel);
-    let mut files = ModelFiles::open(&config.model)?;
+    let compute = Compute::open(&config.device)?.with_embeddings_in_ram(config.offload_embeddings);
+    let mut files = ModelFiles::open(&config.model)?.computing_on(compute.clone());
     if let Some(saved) = &saved {
         files.set_clock(Clock::at_unix_secs(saved.template_unix_secs));
     }
+    config = on_device(&config, DeviceClass::of(&compute)?);
     let model_plan = ModelPlan::resolve(&config, &files.config)?;
     let words = ModelWords::of(&files, &config.data_options)?;
     for text in &words.notices {
@@ -182,12 +191,14 @@ fn load_and_train(
         go_on(stop)
     };
     let backbone = match &config.quantized_copy {
-        None => files.load_decoder_telling(quantization, &mut told)?,
+        None => files.load_decoder_telling(quantization, &mut told),
         Some(folder) => {
             let folder = Path::new(folder);
-            files.load_decoder_from_copy(quantization, &base, folder, &mut told)?
+            files.load_decoder_from_copy(quantization, &base, folder, &mut told)
         }
     };
+    let moment = "while the weights were loaded";
+    let backbone = backbone.map_err(|error| memory.explained(error, moment))?;
     memory.weights_loaded();
 
     let fresh = CheckpointState {
@@ -197,6 +208,7 @@ fn load_and_train(
         evaluations_since_best: 0,
         elapsed_secs: 0.0,
         peak_bytes: 0,
+        loss_scale: compute.needs_loss_scale().then(LossScale::default),
         template_unix_secs: { words.chosen.as_ref() }
             .map_or_else(Clock::now, |chosen| chosen.template.clock())
             .unix_secs(),
@@ -211,7 +223,7 @@ fn load_and_train(
     let (network, optimizer, state) = match saved {
         None => {
             folder.cut_back(0)?;
-            let network = Network::initialize(shape, config.seed)?;
+            let network = Network::initialize(shape, config.seed)?.computing_on(&compute)?;
             memory.adapter_made();
             let optimizer = AdamW::new(plan.optimizer, network.parameters())?;
             (network, optimizer, fresh)
@@ -223,7 +235,8 @@ fn load_and_train(
             folder.cut_back(saved.state.step)?;
             let updates = saved.state.step;
             let network = Network::from_parameters(shape, saved.parameters)
-                .map_err(|problem| does_not_fit(folder.path(), problem))?;
+                .map_err(|problem| does_not_fit(folder.path(), problem))?
+                .computing_on(&compute)?;
             memory.adapter_is(network.parameters());
             let optimizer =
                 AdamW::restore(plan.optimizer, updates, saved.moments, network.parameters())
@@ -244,6 +257,7 @@ fn load_and_train(
     }
     attempt.has_begun = true;
     progress.started(&RunStarted {
+        device: compute.in_words(),
         total_steps: steps,
         first_step: state.step,
         training_examples: examples.len(),

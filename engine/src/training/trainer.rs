@@ -10,6 +10,7 @@ use stepladder_protocol::{EvaluationRow, MetricsRow, StepRow};
 use super::checkpoint::{self, CheckpointState};
 use super::evaluation::Evaluation;
 use super::held_out_answers::HeldOutAnswers;
+use super::loss_scale::LossScale;
 use super::optimizer::AdamW;
 use super::plan::RunPlan;
 use super::progress::{EvaluationMetrics, Phase, Progress, StepMetrics};
@@ -116,13 +117,15 @@ impl Trainer<'_> {
             }
             let step_started = Instant::now();
             self.memory.update_begins();
-            let Some(sums) = self.gather_gradients(step, &gradients, stop)? else {
+            let Some(sums) = self.gather_finite_gradients(step, &gradients, stop)? else {
                 break;
             };
             self.refuse_divergence(step, &sums)?;
             let learning_rate = self.plan.schedule.at(step);
-            self.optimizer
-                .update(self.network.parameters(), &gradients, learning_rate)?;
+            let parameters = self.network.parameters();
+            let updated = self.optimizer.update(parameters, &gradients, learning_rate);
+            updated.map_err(|error| self.memory.explained(error, "for the optimizer"))?;
+            self.state.loss_scale = self.state.loss_scale.map(LossScale::after_update);
 
             (saved, evaluated) = (false, false);
             self.state.step = step;
@@ -207,7 +210,9 @@ impl Trainer<'_> {
             folder: self.folder,
             state: &self.state,
         };
-        if !self.rehearsal.run(&stage, progress, stop)? {
+        let rehearsed = self.rehearsal.run(&stage, progress, stop);
+        let moment = "while the longest step was rehearsed";
+        if !rehearsed.map_err(|error| self.memory.explained(error, moment))? {
             return Ok(());
         }
         let peak_bytes = self.memory.peak_bytes();
@@ -216,6 +221,27 @@ impl Trainer<'_> {
         self.folder.write_memory(&memory)?;
         progress.memory(&memory);
         Ok(())
+    }
+
+    /// The same again with a smaller factor on the loss as long as its gradients overflow for it.
+    fn gather_finite_gradients(
+        &mut self,
+        step: usize,
+        gradients: &Parameters,
+        stop: &StopFlag,
+    ) -> Result<Option<StepSums>> {
+        loop {
+            let sums = self.gather_gradients(step, gradients, stop);
+            let moment = || format!("in step {step}");
+            let sums = sums.map_err(|error| self.memory.explained(error, &moment()))?;
+            let overflows = { sums.as_ref() }
+                .is_some_and(|sums| sums.loss.is_finite() && !sums.gradient_norm.is_finite());
+            let smaller = self.state.loss_scale.and_then(LossScale::after_overflow);
+            match smaller.filter(|_| overflows) {
+                None => return Ok(sums),
+                smaller => self.state.loss_scale = smaller,
+            }
+        }
     }
 
     /// Mean loss and clipped gradients over a step's micro-batches; none if the flag was raised.
@@ -233,7 +259,8 @@ impl Trainer<'_> {
             .map(|rows| self.examples.batch(rows))
             .collect();
         let target_tokens: usize = batches.iter().map(|batch| batch.target_ids.len()).sum();
-        let gradient = Gradient::Scaled(1.0 / target_tokens as f64);
+        let scale = self.state.loss_scale.map_or(1.0, LossScale::factor);
+        let gradient = Gradient::Scaled(scale / target_tokens as f64);
         gradients.scale(0.0)?;
         let mut loss_sum = 0.0;
         for (number, batch) in batches.iter().enumerate() {
@@ -247,6 +274,9 @@ impl Trainer<'_> {
             loss_sum += self
                 .network
                 .loss(self.backbone, input, settings, gradient, gradients)?;
+        }
+        if self.state.loss_scale.is_some() {
+            gradients.scale(scale.recip())?;
         }
         let gradient_norm = gradients.norm()?;
         if self.plan.clip_norm > 0.0 && gradient_norm > self.plan.clip_norm {
@@ -308,7 +338,7 @@ impl Trainer<'_> {
         let evaluation = &self.evaluation;
         let loss = match evaluation.loss(backbone, network, settings, progress, stop) {
             Err(Error::Stopped) => return Ok(()),
-            other => other?,
+            other => other.map_err(|error| self.memory.explained(error, "in an evaluation"))?,
         };
         self.state.evaluation_due = false;
         let best = loss.is_finite()
@@ -330,11 +360,12 @@ impl Trainer<'_> {
             .append_metrics(&MetricsRow::Evaluation(EvaluationRow::from(&metrics)))?;
         progress.evaluation(&metrics);
         let (answers, folder) = (&self.answers, &mut *self.folder);
-        answers.answer(step, self.backbone, &self.network, stop, &mut |row| {
+        let told = answers.answer(step, self.backbone, &self.network, stop, &mut |row| {
             folder.append_sample(&row)?;
             progress.sample(&row);
             Ok(())
-        })?;
+        });
+        told.map_err(|error| self.memory.explained(error, "for a held-out answer"))?;
         progress.phase(Phase::Training);
         Ok(())
     }

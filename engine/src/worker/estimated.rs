@@ -10,16 +10,31 @@ use crate::{Error, Result};
 /// What a desktop and its browser usually take of a card.
 const OTHER_PROGRAMS_ON_A_CARD: u64 = (4 << 30) / 10;
 
-/// The report on a command. No device needs to be here for it.
+/// The report on a command. No device needs to be here for it; of a card that is, its memory and what
+/// other programs have of it are known.
 pub fn report(command: &EstimateCommand) -> Result<MemoryReport> {
-    let device = device_of(command)?;
-    let memory_bytes = match command.memory_bytes {
-        None if !device.has_own_memory => device::memory().1,
-        asked => asked,
+    let asked: DeviceRequest = command.config.device.parse()?;
+    let card = match command.memory_bytes {
+        None => device::card_here(asked),
+        // A memory that is named is that of a card elsewhere, of which nothing else is known.
+        Some(_) => None,
     };
-    let usual = match device.has_own_memory {
-        true => OTHER_PROGRAMS_ON_A_CARD,
-        false => 0,
+    let device = match (asked, command.memory_bytes, &card) {
+        (DeviceRequest::Cuda(_), ..) | (DeviceRequest::Auto, Some(_), _) => DeviceClass::cuda(),
+        (DeviceRequest::Auto, None, Some(_)) => DeviceClass::cuda(),
+        (DeviceRequest::Cpu, ..) | (DeviceRequest::Auto, None, None) => {
+            DeviceClass::cpu(device::threads())
+        }
+    };
+    let memory_bytes = match (command.memory_bytes, &card) {
+        (None, Some(card)) => Some(card.memory.total_bytes),
+        (None, None) if !device.has_own_memory => device::memory().1,
+        (asked, _) => asked,
+    };
+    let usual = match (device.has_own_memory, &card) {
+        (true, Some(card)) => card.memory.others_bytes,
+        (true, None) => OTHER_PROGRAMS_ON_A_CARD,
+        (false, _) => 0,
     };
     let other_programs_bytes = command.other_programs_bytes.unwrap_or(usual);
     if let Some(memory) = memory_bytes
@@ -47,18 +62,6 @@ pub fn report(command: &EstimateCommand) -> Result<MemoryReport> {
             memory_bytes,
             other_programs_bytes,
             operations_per_second,
-        },
-    )
-}
-
-/// A memory that is named without a device is a card's.
-fn device_of(command: &EstimateCommand) -> Result<DeviceClass> {
-    Ok(
-        match (command.config.device.parse()?, command.memory_bytes) {
-            (DeviceRequest::Cuda(_), _) | (DeviceRequest::Auto, Some(_)) => DeviceClass::cuda(),
-            (DeviceRequest::Cpu, _) | (DeviceRequest::Auto, None) => {
-                DeviceClass::cpu(device::threads())
-            }
         },
     )
 }

@@ -21,6 +21,7 @@ use crate::datasets::known_rows::KnownRows;
 use crate::datasets::reader::{find_sources, is_dataset_name};
 use crate::export::Written;
 use crate::models::checkpoint::ModelSource;
+use crate::models::compute::Compute;
 use crate::models::on_this_machine::{self, Places};
 use crate::training::{self, progress::Progress, stop_flag::StopFlag};
 use crate::{Result, device, export, generation};
@@ -131,8 +132,9 @@ impl Jobs for EngineJobs {
     }
 
     fn open_chat(&self, command: &ChatCommand) -> Result<Box<dyn Chat>> {
-        device::open(&command.device)?;
-        let session = generation::ChatSession::open(&command.model, command.adapter.as_deref())?;
+        let compute = Compute::open(&command.device)?;
+        let (model, adapter) = (&command.model, command.adapter.as_deref());
+        let session = generation::ChatSession::open(model, adapter, compute)?;
         Ok(Box::new(EngineChat(session)))
     }
 
@@ -167,8 +169,7 @@ impl Jobs for EngineJobs {
         stop: &StopFlag,
         told: &mut dyn FnMut(News),
     ) -> Result<Outcome> {
-        device::open(device)?;
-        comparison::compare(wishes, stop, told)
+        comparison::compare(wishes, Compute::open(device)?, stop, told)
     }
 
     fn export(
@@ -241,7 +242,7 @@ impl Chat for EngineChat {
         ChatReady {
             model: info.model,
             adapter: info.adapter,
-            device: device::in_words(),
+            device: info.device,
             context_length: info.context_length,
         }
     }

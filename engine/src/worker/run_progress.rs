@@ -11,7 +11,6 @@ use stepladder_protocol::{
 use super::outbox::Outbox;
 use crate::comparison::matched::Listener;
 use crate::datasets::load::LoadProgress;
-use crate::device;
 use crate::training::progress::{self, Progress};
 use crate::training::stop_flag::{Request, StopFlag};
 
@@ -127,7 +126,7 @@ impl Progress for RunProgress<'_> {
             held_out_examples: started.held_out_examples,
             trainable_parameters: started.trainable_parameters,
             backbone_parameters: started.backbone_parameters,
-            device: device::in_words(),
+            device: started.device.clone(),
         }));
     }
 

@@ -109,6 +109,7 @@ impl Jobs for FakeJobs {
             _ => {
                 progress.phase(Phase::LoadingModel);
                 progress.started(&RunStarted {
+                    device: "CPU".to_owned(),
                     total_steps: 1000,
                     first_step: 0,
                     training_examples: 9,

@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod kernels;
 mod texts;
 
 use std::collections::BTreeSet;

@@ -277,6 +277,7 @@ fn a_checkpoint_is_written_from_where_it_lies() {
         evaluations_since_best: 0,
         elapsed_secs: 0.0,
         peak_bytes: 0,
+        loss_scale: None,
         template_unix_secs: 0,
         dataset: String::new(),
         checksum: String::new(),

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 use stepladder_engine::generation::{ChatSession, SamplerSettings};
+use stepladder_engine::models::compute::Compute;
 use stepladder_engine::training::stop_flag::StopFlag;
 use stepladder_tests::root;
 
@@ -32,7 +33,7 @@ fn number(answer: &str) -> Option<String> {
 }
 
 fn score(adapter: Option<&Path>) -> Score {
-    let session = ChatSession::open("builtin", adapter).unwrap();
+    let session = ChatSession::open("builtin", adapter, Compute::cpu()).unwrap();
     let text = std::fs::read_to_string(root().join("assets/questions.jsonl")).unwrap();
     let questions: Vec<Value> = text
         .lines()

@@ -2,12 +2,13 @@
 //! with the side state, a tile of tokens at a time. Nothing flows back into the tap: the backbone is
 //! frozen.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 use stepladder_protocol::{Downsample, Inject};
 
 use super::wiring::Wiring;
 use crate::Result;
 use crate::adapters::parameters::Parameters;
+use crate::models::compute::Compute;
 use crate::ops::elementwise;
 use crate::ops::linear::{
     accumulate_bias_gradient, accumulate_weight_gradient, linear, linear_backward_input,
@@ -44,15 +45,6 @@ impl<'a> LadderConnection<'a> {
         format!("connections.{}.ladder_gate", self.layer)
     }
 
-    /// Where the network computes.
-    fn device(&self, parameters: &Parameters) -> Result<Device> {
-        let name = match self.wiring.downsample {
-            Downsample::Linear | Downsample::Shared => self.downsample_name(),
-            Downsample::Adapter => format!("{}.reduce", self.downsample_name()),
-        };
-        Ok(parameters.get(&format!("{name}.weight"))?.device().clone())
-    }
-
     /// `g = sigmoid(a / 0.1)`.
     fn gate(&self, parameters: &Parameters) -> Result<f64> {
         let a = parameters.get(&self.gate_name())?.to_vec1::<f32>()?;
@@ -66,13 +58,12 @@ impl<'a> LadderConnection<'a> {
         parameters: &Parameters,
         state: Option<&Tensor>,
         tap: &Tensor,
-        tiles: &[TokenTile],
+        (tiles, compute): (&[TokenTile], &Compute),
     ) -> Result<Tensor> {
         let shape = (tap.dim(0)?, self.wiring.d_side);
-        let device = self.device(parameters)?;
-        let joined = Tensor::zeros(shape, DType::F32, &device)?;
+        let joined = Tensor::zeros(shape, compute.activations(), compute.device())?;
         for tile in tiles {
-            let down = self.downsample(parameters, &self.normalized(&tile.of(tap)?, &device)?)?;
+            let down = self.downsample(parameters, &self.normalized(&tile.of(tap)?, &joined)?)?;
             elementwise::add(&tile.of(&joined)?, &down)?;
         }
         match self.wiring.inject {
@@ -117,7 +108,7 @@ impl<'a> LadderConnection<'a> {
             _ => 0.0,
         };
         for tile in tiles {
-            let normalized = self.normalized(&tile.of(tap)?, grad.device())?;
+            let normalized = self.normalized(&tile.of(tap)?, grad)?;
             let grad = tile.of(grad)?;
             let d_down = match gate {
                 None => grad,
@@ -147,9 +138,10 @@ impl<'a> LadderConnection<'a> {
         }
     }
 
-    /// A tile of a tap, brought to the device and widened; the whole may lie in RAM and in 16 bits.
-    fn normalized(&self, tap: &Tensor, device: &Device) -> Result<Tensor> {
-        let tap = tap.to_device(device)?.to_dtype(DType::F32)?;
+    /// A tile of a tap, brought to the device and into the type of `like`; the whole may lie in RAM and
+    /// in 16 bits.
+    fn normalized(&self, tap: &Tensor, like: &Tensor) -> Result<Tensor> {
+        let tap = elementwise::to_type(&tap.to_device(like.device())?, like.dtype())?;
         Ok(rms_norm(&tap, None, self.wiring.norm_eps)?)
     }
 
@@ -193,7 +185,7 @@ impl<'a> LadderConnection<'a> {
 }
 
 /// The linear map with bias of this name.
-pub(super) fn biased(parameters: &Parameters, name: &str, x: &Tensor) -> Result<Tensor> {
+fn biased(parameters: &Parameters, name: &str, x: &Tensor) -> Result<Tensor> {
     let weight = parameters.get(&format!("{name}.weight"))?;
     let bias = parameters.get(&format!("{name}.bias"))?;
     Ok(linear(x, weight, Some(bias))?)

@@ -10,14 +10,15 @@
 use candle_core::Tensor;
 
 use super::initialization;
-use super::ladder_connection::{LadderConnection, accumulate_biased, biased};
+use super::ladder_connection::{LadderConnection, accumulate_biased};
 use super::side_block::{SideActivations, SideBlock, SidePass};
 use super::wiring::{ROPE_THETA, Wiring};
 use crate::adapters::parameters::Parameters;
+use crate::models::compute::Compute;
 use crate::models::decoder::TokenInput;
 use crate::models::kv_cache::KvCache;
 use crate::ops::elementwise;
-use crate::ops::linear::linear_backward_input;
+use crate::ops::linear::{linear_backward_input, linear_wide};
 use crate::ops::rope::RotaryEmbedding;
 use crate::ops::token_tiles::token_tiles;
 use crate::{Error, Result};
@@ -26,6 +27,7 @@ use crate::{Error, Result};
 pub struct SideNetwork {
     wiring: Wiring,
     parameters: Parameters,
+    compute: Compute,
 }
 
 /// One forward pass, kept for its backward.
@@ -81,7 +83,11 @@ impl SideNetwork {
     /// When memory runs out.
     pub fn initialize(wiring: Wiring, seed: u64) -> Result<Self> {
         let parameters = initialization::initialize(&wiring, seed)?;
-        Ok(Self { wiring, parameters })
+        Ok(Self {
+            wiring,
+            parameters,
+            compute: Compute::cpu(),
+        })
     }
 
     /// A network with given parameters.
@@ -90,7 +96,23 @@ impl SideNetwork {
     /// Names the first tensor that is missing, unknown or of another shape.
     pub fn from_parameters(wiring: Wiring, parameters: Parameters) -> Result<Self, String> {
         parameters.expect(&initialization::shapes(&wiring))?;
-        Ok(Self { wiring, parameters })
+        Ok(Self {
+            wiring,
+            parameters,
+            compute: Compute::cpu(),
+        })
+    }
+
+    /// The same where its backbone computes.
+    ///
+    /// # Errors
+    /// When memory runs out there.
+    pub fn computing_on(self, compute: &Compute) -> Result<Self> {
+        Ok(Self {
+            parameters: self.parameters.to_device(compute.device())?,
+            compute: compute.clone(),
+            ..self
+        })
     }
 
     /// The network's shape.
@@ -211,12 +233,15 @@ impl SideNetwork {
         )
     }
 
-    /// `x + W_up s + b_up` for rows of the last hidden state and of the side output.
+    /// `x + W_up s + b_up` for rows of the last hidden state and of the side output, in f32: the sum is
+    /// rounded no further.
     ///
     /// # Errors
     /// When shapes do not fit.
     pub fn upsample(&self, hidden: &Tensor, side: &Tensor) -> Result<Tensor> {
-        let shifted = biased(&self.parameters, "upsample", side)?;
+        let (weight, bias) = ("upsample.weight", "upsample.bias");
+        let (weight, bias) = (self.parameters.get(weight)?, self.parameters.get(bias)?);
+        let shifted = linear_wide(side, weight, Some(bias))?;
         elementwise::add(&shifted, hidden)?;
         Ok(shifted)
     }
@@ -231,6 +256,7 @@ impl SideNetwork {
         side: &Tensor,
         grad: &Tensor,
     ) -> Result<Tensor> {
+        let grad = &elementwise::to_type(grad, side.dtype())?;
         accumulate_biased(gradients, "upsample", side, grad)?;
         Ok(linear_backward_input(
             self.parameters.get("upsample.weight")?,
@@ -252,10 +278,15 @@ impl SideRun<'_> {
     /// # Errors
     /// When shapes do not fit.
     pub fn tap(&mut self, tap: &Tensor) -> Result<()> {
-        let SideNetwork { wiring, parameters } = self.network;
+        let SideNetwork {
+            wiring,
+            parameters,
+            compute,
+        } = self.network;
         let connection = LadderConnection::new(wiring, self.layer);
         let state = self.state.take();
-        let joined = connection.forward(parameters, state.as_ref(), tap, &self.pass.tiles)?;
+        let place = (self.pass.tiles.as_slice(), compute);
+        let joined = connection.forward(parameters, state.as_ref(), tap, place)?;
         let state = state.filter(|_| connection.needs_state());
         self.run_layer(joined, state)
     }

@@ -21,6 +21,7 @@ pub use training_pass::LoraTraining;
 use super::ladder::initialization::stream;
 use super::parameters::Parameters;
 use crate::Result;
+use crate::models::compute::Compute;
 
 /// A LoRA adapter.
 pub struct Lora {
@@ -60,6 +61,17 @@ impl Lora {
     pub fn from_parameters(shape: LoraShape, parameters: Parameters) -> Result<Self, String> {
         parameters.expect(&shape.tensors())?;
         Ok(Self { shape, parameters })
+    }
+
+    /// The same where its backbone computes.
+    ///
+    /// # Errors
+    /// When memory runs out there.
+    pub fn computing_on(self, compute: &Compute) -> Result<Self> {
+        Ok(Self {
+            parameters: self.parameters.to_device(compute.device())?,
+            ..self
+        })
     }
 
     /// What is added where.

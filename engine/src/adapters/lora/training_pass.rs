@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use stepladder_protocol::Switch;
 
 use super::dropout::Dropout;
@@ -15,7 +15,7 @@ use crate::adapters::parameters::Parameters;
 use crate::adapters::targets::{TargetRows, TargetedInput, loss_of_targets};
 use crate::models::decoder::Decoder;
 use crate::models::layers::BlockActivations;
-use crate::ops::elementwise::{add_rows, gather_rows};
+use crate::ops::elementwise::{add_rows, gather_rows, to_type};
 use crate::ops::linear_cross_entropy::Gradient;
 
 /// How an adapter is trained.
@@ -48,12 +48,16 @@ struct HiddenRows<'a> {
 
 impl TargetRows for HiddenRows<'_> {
     fn hidden(&mut self, targets: Range<usize>) -> Result<Tensor> {
-        Ok(gather_rows(self.hidden, &self.target_rows[targets])?)
+        let rows = gather_rows(self.hidden, &self.target_rows[targets])?;
+        Ok(to_type(&rows, DType::F32)?)
     }
 
     fn take_gradient(&mut self, targets: Range<usize>, gradient: Tensor) -> Result<()> {
         match self.grad {
-            Some(grad) => Ok(add_rows(grad, &gradient, &self.target_rows[targets])?),
+            Some(grad) => {
+                let gradient = to_type(&gradient, grad.dtype())?;
+                Ok(add_rows(grad, &gradient, &self.target_rows[targets])?)
+            }
             None => Ok(()),
         }
     }
@@ -114,7 +118,6 @@ impl Lora {
             target_rows: input.target_rows,
         };
         let loss = loss_of_targets(backbone, &mut rows, input.target_ids, gradient)?;
-        let device = x.device().clone();
         drop(x);
         // A block's activations are dropped before those of the one below are recomputed.
         while let Some(block) = kept.pop() {
@@ -122,7 +125,7 @@ impl Lora {
             let (x, activations) = match block {
                 KeptBlock::Activations(x, activations) => (x, activations),
                 KeptBlock::Input(input) => {
-                    let x = training.inputs.read(&input, &device)?;
+                    let x = training.inputs.read(&input, backbone.compute())?;
                     drop(input);
                     let activations = backbone.recompute_block(layer, &x, &pass)?;
                     (x, activations)

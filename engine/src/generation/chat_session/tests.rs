@@ -48,7 +48,7 @@ fn the_head_is_kept_as_it_was_while_the_adapter_was_trained() {
         (None, &nf4, BackboneQuantization::AS_STORED, "BF16"),
     ] {
         let adapter = adapter.map(PathBuf::as_path);
-        let mut session = ChatSession::open("builtin", adapter).unwrap();
+        let mut session = ChatSession::open("builtin", adapter, Compute::cpu()).unwrap();
         let head = format!("{:?}", session.backbone.head().weight());
         assert!(head.starts_with(&format!("FrozenMatrix({form} ")), "{head}");
         if let Some(adapter) = session.adapter() {
@@ -76,7 +76,7 @@ fn an_adapter_answers_with_the_template_and_the_ends_it_was_trained_with() {
     let mut description = save(&adapter, Switch::Off);
     let own = "{{ raise_exception('the template of the adapter') }}";
     std::fs::write(adapter.join(CHAT_TEMPLATE), own).unwrap();
-    let mut session = ChatSession::open("builtin", Some(&adapter)).unwrap();
+    let mut session = ChatSession::open("builtin", Some(&adapter), Compute::cpu()).unwrap();
     let error = reply(&session).unwrap_err().to_string();
     assert!(error.ends_with("the template of the adapter"), "{error}");
     session.choose(&AdapterChoice::Base).unwrap();
@@ -89,7 +89,7 @@ fn an_adapter_answers_with_the_template_and_the_ends_it_was_trained_with() {
     let every: Vec<u32> = (0..session.files.tokenizer.vocabulary_size() as u32).collect();
     description["stop_tokens"] = serde_json::json!(every);
     std::fs::write(adapter.join(CONFIG), description.to_string()).unwrap();
-    let session = ChatSession::open("builtin", Some(&adapter)).unwrap();
+    let session = ChatSession::open("builtin", Some(&adapter), Compute::cpu()).unwrap();
     let stats = reply(&session).unwrap();
     assert_eq!((stats.total_tokens, stats.finish), (0, FinishReason::Stop));
 }
@@ -119,7 +119,7 @@ fn the_next_variant_and_the_next_turn_read_only_what_is_new() {
     let (first, second) = (folder.path().join("a"), folder.path().join("b"));
     save(&first, Switch::Off);
     save(&second, Switch::Off);
-    let mut session = ChatSession::open("builtin", Some(&first)).unwrap();
+    let mut session = ChatSession::open("builtin", Some(&first), Compute::cpu()).unwrap();
     let settings = SamplerSettings {
         temperature: Some(0.0),
         max_tokens: Some(3),
@@ -157,7 +157,7 @@ fn the_next_variant_and_the_next_turn_read_only_what_is_new() {
     let (again, _, run) = ask(&session, &messages);
     assert_eq!((again, run), (said, 2));
     // One that nobody had loaded then has to read it, and so do all.
-    let mut fresh = ChatSession::open("builtin", None).unwrap();
+    let mut fresh = ChatSession::open("builtin", None, Compute::cpu()).unwrap();
     ask(&fresh, &messages);
     fresh.choose(&opened).unwrap();
     fresh.choose(&AdapterChoice::At(first)).unwrap();

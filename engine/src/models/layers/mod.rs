@@ -5,13 +5,15 @@ mod attention;
 mod block;
 mod mlp;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
+use stepladder_protocol::Switch;
 
 pub use self::additions::{Additions, LinearMap, Place};
 pub(super) use self::block::Block;
 pub use self::block::BlockActivations;
 use super::checkpoint::{Checkpoint, FileFormat};
+use super::compute::Compute;
 use super::config::DecoderConfig;
 use super::decoder::TokenInput;
 use super::loading::Loading;
@@ -53,6 +55,7 @@ pub(super) struct Weights<'a> {
     config: &'a DecoderConfig,
     checkpoint: &'a Checkpoint,
     quantization: BackboneQuantization,
+    compute: &'a Compute,
     loading: &'a Loading<'a>,
     /// What stands before `layers.0...`: multimodal models keep their language model deeper down.
     root: &'static str,
@@ -92,13 +95,14 @@ impl<'a> Weights<'a> {
     pub(super) fn new(
         config: &'a DecoderConfig,
         checkpoint: &'a Checkpoint,
-        quantization: BackboneQuantization,
+        (quantization, compute): (BackboneQuantization, &'a Compute),
         loading: &'a Loading<'a>,
     ) -> Self {
         Self {
             config,
             checkpoint,
             quantization,
+            compute,
             loading,
             root: root(checkpoint),
         }
@@ -115,21 +119,38 @@ impl<'a> Weights<'a> {
         match head_name(self.config, self.checkpoint) {
             None => {
                 let both = self.vocabulary_matrix(&embedding, self.quantization.head)?;
+                let both = both.to_device(self.compute.device())?;
                 Ok((both.clone(), both))
             }
-            Some(head) => Ok((
-                self.vocabulary_matrix(&embedding, Quantization::AsStored)?,
-                self.vocabulary_matrix(head, self.quantization.head)?,
-            )),
+            Some(head) => {
+                let rows = self.vocabulary_matrix(&embedding, Quantization::AsStored)?;
+                let head = self.vocabulary_matrix(head, self.quantization.head)?;
+                let rows = match self.compute.embeddings_in_ram() {
+                    Switch::On => rows,
+                    Switch::Off => rows.to_device(self.compute.device())?,
+                };
+                Ok((rows, head.to_device(self.compute.device())?))
+            }
         }
     }
 
     fn vocabulary_matrix(&self, name: &str, quantization: Quantization) -> Result<FrozenMatrix> {
         let shape = [self.config.vocabulary, self.config.d_model];
-        self.matrix(name, shape, quantization)
+        self.matrix_in_ram(name, shape, quantization)
     }
 
+    /// A matrix where it is computed with.
     fn matrix(
+        &self,
+        name: &str,
+        shape: [usize; 2],
+        quantization: Quantization,
+    ) -> Result<FrozenMatrix> {
+        let matrix = self.matrix_in_ram(name, shape, quantization)?;
+        Ok(matrix.to_device(self.compute.device())?)
+    }
+
+    fn matrix_in_ram(
         &self,
         name: &str,
         shape: [usize; 2],
@@ -167,11 +188,11 @@ impl<'a> Weights<'a> {
     pub(super) fn norm(&self, name: &str, width: usize) -> Result<Tensor> {
         let weight = self.vector(&self.name(&format!("{name}.weight")), width)?;
         let weight = weight.to_dtype(DType::F32)?;
-        Ok(if self.config.norms_around_one {
-            (weight + 1.0)?
-        } else {
-            weight
-        })
+        let weight = match self.config.norms_around_one {
+            true => (weight + 1.0)?,
+            false => weight,
+        };
+        Ok(weight.to_device(self.compute.device())?)
     }
 
     fn linear(
@@ -190,7 +211,21 @@ impl<'a> Weights<'a> {
             true => Some(self.vector(&format!("{name}.bias"), outputs)?),
             false => None,
         };
-        Ok(FrozenLinear::new(weight, bias)?)
+        self.frozen(weight, bias)
+    }
+
+    /// A linear map where it computes. The bias is added in f32 on a card.
+    fn frozen(&self, weight: FrozenMatrix, bias: Option<Tensor>) -> Result<FrozenLinear> {
+        let moved = |bias: Tensor| {
+            let bias = match self.compute.device() {
+                Device::Cpu => bias,
+                _ => bias.to_dtype(DType::F32)?,
+            };
+            bias.to_device(self.compute.device())
+        };
+        let bias = bias.map(moved).transpose()?;
+        let linear = FrozenLinear::new(weight, bias)?;
+        Ok(linear.computing_in(self.compute.activations()))
     }
 
     /// Several linear maps of one input that are stored as one: their rows, one after the other.
@@ -209,7 +244,7 @@ impl<'a> Weights<'a> {
         let mut first = 0;
         let mut parts = Vec::with_capacity(N);
         for rows in outputs {
-            parts.push(FrozenLinear::new(all.view(first..first + rows)?, None)?);
+            parts.push(self.frozen(all.view(first..first + rows)?, None)?);
             first += rows;
         }
         parts.try_into().map_err(|_| {

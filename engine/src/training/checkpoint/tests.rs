@@ -25,6 +25,7 @@ fn save_empty(folder: &Path, step: usize) -> PathBuf {
         elapsed_secs: 0.0,
         peak_bytes: 0,
         template_unix_secs: 0,
+        loss_scale: None,
         dataset: String::new(),
         checksum: String::new(),
     };

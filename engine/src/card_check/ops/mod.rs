@@ -1,0 +1,19 @@
+//! The operations, a file for each.
+
+mod elementwise;
+mod gated;
+mod rms_norm;
+mod rope;
+
+use super::Case;
+
+/// Every case.
+pub(super) fn cases() -> Vec<Case> {
+    [
+        elementwise::CASES,
+        gated::CASES,
+        rms_norm::CASES,
+        rope::CASES,
+    ]
+    .concat()
+}

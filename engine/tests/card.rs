@@ -1,0 +1,48 @@
+//! Every operation on the card beside the CPU. Needs a card; where there is none, or the executable
+//! was built without `cuda`, it says so and checks nothing.
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn the_card_computes_what_the_cpu_computes() {
+    println!("skipped: built without the feature `cuda`");
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn the_card_computes_what_the_cpu_computes() {
+    use candle_core::{DType, Device};
+    use stepladder_engine::card_check::{Place, cases};
+
+    // `STEPLADDER_TEST_CARD=1` where a card, or a stand-in for one, is to be tested.
+    if std::env::var_os("STEPLADDER_TEST_CARD").is_none() {
+        println!("skipped: STEPLADDER_TEST_CARD is not set");
+        return;
+    }
+    let only = std::env::var("STEPLADDER_TEST_CASE").unwrap_or_default();
+    let device = Device::new_cuda_with_stream(0).unwrap();
+    let mut wrong = Vec::new();
+    for dtype in [DType::F32, DType::BF16, DType::F16] {
+        let place = Place {
+            device: device.clone(),
+            dtype,
+        };
+        for case in cases().iter().filter(|case| case.name.contains(&only)) {
+            match (case.run)(&place) {
+                Ok(results) => {
+                    for result in results {
+                        let line = format!(
+                            "{dtype:?} {}: {}: {:.2e} of {:.2e}",
+                            case.name, result.what, result.error, result.tolerance
+                        );
+                        println!("{line}");
+                        if !result.holds() {
+                            wrong.push(line);
+                        }
+                    }
+                }
+                Err(error) => wrong.push(format!("{dtype:?} {}: {error}", case.name)),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
