@@ -5,6 +5,7 @@ use candle_core::Device;
 use crate::Result;
 use crate::models::compute::Compute;
 use crate::ops::frozen_matrix::TILE_ROWS;
+use crate::ops::linear_cross_entropy::{CARD_CHUNK_NUMBERS, CHUNK_NUMBERS};
 
 /// Constants of a kind of device.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,6 +18,8 @@ pub struct DeviceClass {
     pub angle_bytes: u64,
     /// Rows of a weight that are widened at a time.
     pub widened_rows: u64,
+    /// Numbers in one chunk of logits.
+    pub chunk_numbers: usize,
     /// Tiles of attention that work at the same time and hold scores; 0 if they are never stored.
     pub attention_workers: u64,
     /// Rows, as wide as the model, that a matrix product packs.
@@ -42,6 +45,7 @@ impl DeviceClass {
             float_bytes: 4,
             angle_bytes: 8,
             widened_rows: TILE_ROWS as u64,
+            chunk_numbers: CHUNK_NUMBERS,
             attention_workers: threads.max(1) as u64,
             packed_rows: CPU_PACKED_ROWS,
             constant_bytes: 0,
@@ -78,6 +82,7 @@ impl DeviceClass {
             float_bytes: 2,
             angle_bytes: 4,
             widened_rows: 4096,
+            chunk_numbers: CARD_CHUNK_NUMBERS,
             attention_workers: 0,
             packed_rows: 0,
             constant_bytes: CUDA_BYTES,
