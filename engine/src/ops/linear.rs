@@ -5,6 +5,7 @@ use candle_core::{Result, Tensor, bail};
 use num_traits::One;
 
 use super::cpu::{self, Output, Real, Strides, Workers, by_float_type, matmul};
+use super::on_card;
 
 /// `x` `[tokens, inputs]`, `weight` `[outputs, inputs]`, `bias` `[outputs]` -> `[tokens, outputs]`.
 ///
@@ -116,6 +117,10 @@ pub fn accumulate_weight_gradient(
 /// # Errors
 /// When the shapes do not fit together.
 pub fn accumulate_bias_gradient(bias_gradient: &Tensor, grad: &Tensor) -> Result<()> {
+    on_card!(
+        grad,
+        super::cuda::bias::accumulate_bias_gradient(bias_gradient, grad)
+    );
     by_float_type!(grad, T => {
         let (_, outputs) = grad.dims2()?;
         if bias_gradient.dims() != [outputs] {

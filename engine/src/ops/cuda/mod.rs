@@ -12,8 +12,10 @@
 mod gated;
 mod launch;
 
+pub mod bias;
 pub mod elementwise;
 pub mod geglu;
+pub mod linear_cross_entropy;
 pub mod rms_norm;
 pub mod rope;
 pub mod swiglu;
