@@ -5,6 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use stepladder_protocol::{Switch, TapDtype};
 
 use crate::Result;
+use crate::ops::elementwise;
 
 /// How such states are stored.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,13 +32,13 @@ impl KeptStates {
     /// When memory runs out.
     pub fn keep(self, x: &Tensor) -> Result<Tensor> {
         let dtype = stored_type(self.dtype);
-        let kept = match x.dtype() == dtype {
-            true => x.copy()?,
-            false => x.to_dtype(dtype)?,
+        let device = match self.in_ram {
+            Switch::On => &Device::Cpu,
+            Switch::Off => x.device(),
         };
-        Ok(match self.in_ram {
-            Switch::On => kept.to_device(&Device::Cpu)?,
-            Switch::Off => kept,
+        Ok(match x.dtype() == dtype && x.device().same_device(device) {
+            true => x.copy()?,
+            false => elementwise::to_type(x, dtype)?.to_device(device)?,
         })
     }
 
@@ -45,8 +46,8 @@ impl KeptStates {
     ///
     /// # Errors
     /// When memory runs out.
-    pub fn read(self, kept: &Tensor, device: &Device) -> Result<Tensor> {
-        Ok(kept.to_device(device)?.to_dtype(DType::F32)?)
+    pub fn read(self, kept: &Tensor, device: &Device, dtype: DType) -> Result<Tensor> {
+        Ok(elementwise::to_type(&kept.to_device(device)?, dtype)?)
     }
 }
 
@@ -55,7 +56,7 @@ impl KeptStates {
 /// # Errors
 /// When memory runs out.
 pub fn narrowed(x: &Tensor, dtype: TapDtype) -> Result<Tensor> {
-    Ok(x.to_dtype(stored_type(dtype))?)
+    Ok(elementwise::to_type(x, stored_type(dtype))?)
 }
 
 #[cfg(test)]
@@ -72,9 +73,9 @@ mod tests {
             };
             let kept = states.keep(&x).unwrap();
             // What was kept does not change with what it was kept of.
-            crate::ops::elementwise::scale(&x, 3.0).unwrap();
-            let read = states.read(&kept, &Device::Cpu).unwrap();
-            crate::ops::elementwise::scale(&x, 1.0 / 3.0).unwrap();
+            elementwise::scale(&x, 3.0).unwrap();
+            let read = states.read(&kept, &Device::Cpu, DType::F32).unwrap();
+            elementwise::scale(&x, 1.0 / 3.0).unwrap();
             let third = match dtype {
                 TapDtype::F32 => 1.0 / 3.0,
                 TapDtype::Bf16 => 0.333_984_38,

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 
 use super::checkpoint::Checkpoint;
 use super::config::DecoderConfig;
@@ -267,14 +267,17 @@ impl Decoder {
         &self.head
     }
 
-    /// Logits `[tokens, vocabulary]` of hidden states before the final norm. For a few tokens only:
-    /// training uses `linear_cross_entropy`.
+    /// Logits `[tokens, vocabulary]` of hidden states before the final norm; a card's are brought to
+    /// RAM and to f32. For a few tokens only: training uses `linear_cross_entropy`.
     ///
     /// # Errors
     /// When the width does not fit.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
         let normed = rms_norm(hidden, Some(&self.final_norm), self.config.norm_eps)?;
-        let logits = self.head.forward(&normed)?;
+        let mut logits = self.head.forward(&normed)?;
+        if logits.device().is_cuda() {
+            logits = elementwise::to_type(&logits, DType::F32)?.to_device(&Device::Cpu)?;
+        }
         Ok(match self.config.final_soft_cap {
             Some(cap) => ((logits / cap)?.tanh()? * cap)?,
             None => logits,

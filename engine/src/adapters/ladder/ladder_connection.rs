@@ -70,9 +70,12 @@ impl<'a> LadderConnection<'a> {
     ) -> Result<Tensor> {
         let shape = (tap.dim(0)?, self.wiring.d_side);
         let device = self.device(parameters)?;
-        let joined = Tensor::zeros(shape, DType::F32, &device)?;
+        let dtype = compute_type(tap, &device);
+        let joined = Tensor::zeros(shape, dtype, &device)?;
         for tile in tiles {
-            let down = self.downsample(parameters, &self.normalized(&tile.of(tap)?, &device)?)?;
+            let normalized = self.normalized(&tile.of(tap)?, &device, dtype)?;
+            let down = self.downsample(parameters, &normalized)?;
+            drop(normalized);
             elementwise::add(&tile.of(&joined)?, &down)?;
         }
         match self.wiring.inject {
@@ -117,7 +120,7 @@ impl<'a> LadderConnection<'a> {
             _ => 0.0,
         };
         for tile in tiles {
-            let normalized = self.normalized(&tile.of(tap)?, grad.device())?;
+            let normalized = self.normalized(&tile.of(tap)?, grad.device(), grad.dtype())?;
             let grad = tile.of(grad)?;
             let d_down = match gate {
                 None => grad,
@@ -147,9 +150,10 @@ impl<'a> LadderConnection<'a> {
         }
     }
 
-    /// A tile of a tap, brought to the device and widened; the whole may lie in RAM and in 16 bits.
-    fn normalized(&self, tap: &Tensor, device: &Device) -> Result<Tensor> {
-        let tap = tap.to_device(device)?.to_dtype(DType::F32)?;
+    /// A tile of a tap, brought to the device and to the type that is computed in; the whole may lie
+    /// in RAM and in 16 bits.
+    fn normalized(&self, tap: &Tensor, device: &Device, dtype: DType) -> Result<Tensor> {
+        let tap = elementwise::to_type(&elementwise::to_device(tap, device)?, dtype)?;
         Ok(rms_norm(&tap, None, self.wiring.norm_eps)?)
     }
 
@@ -189,6 +193,14 @@ impl<'a> LadderConnection<'a> {
                 accumulate_biased(gradients, &reduce, normalized, &grad)
             }
         }
+    }
+}
+
+/// What a side network computes in: the type of its taps on a card, f32 in RAM.
+fn compute_type(tap: &Tensor, device: &Device) -> DType {
+    match device.is_cuda() {
+        true => tap.dtype(),
+        false => DType::F32,
     }
 }
 

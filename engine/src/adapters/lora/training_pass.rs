@@ -114,7 +114,7 @@ impl Lora {
             target_rows: input.target_rows,
         };
         let loss = loss_of_targets(backbone, &mut rows, input.target_ids, gradient)?;
-        let device = x.device().clone();
+        let (device, dtype) = (x.device().clone(), x.dtype());
         drop(x);
         // A block's activations are dropped before those of the one below are recomputed.
         while let Some(block) = kept.pop() {
@@ -122,7 +122,7 @@ impl Lora {
             let (x, activations) = match block {
                 KeptBlock::Activations(x, activations) => (x, activations),
                 KeptBlock::Input(input) => {
-                    let x = training.inputs.read(&input, &device)?;
+                    let x = training.inputs.read(&input, &device, dtype)?;
                     drop(input);
                     let activations = backbone.recompute_block(layer, &x, &pass)?;
                     (x, activations)
