@@ -27,7 +27,7 @@ pub struct Entry<'a> {
 /// Numbers to be written.
 #[derive(Clone, Debug)]
 pub enum Numbers<'a> {
-    /// An f32 tensor on the CPU.
+    /// An f32 tensor; from a card it is brought to RAM when it is written.
     Tensor(&'a Tensor),
     /// f32 numbers in one dimension.
     Floats(&'a [f32]),
@@ -54,6 +54,7 @@ impl Numbers<'_> {
     fn write(&self, to: &mut impl Write) -> io::Result<()> {
         match self {
             Self::Tensor(tensor) => {
+                let tensor = tensor.to_device(&Device::Cpu).map_err(io::Error::other)?;
                 let contiguous = tensor.contiguous().map_err(io::Error::other)?;
                 let floats = cpu::read::<f32>(&contiguous).map_err(io::Error::other)?;
                 write_floats(&floats, to)

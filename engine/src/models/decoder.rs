@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::checkpoint::Checkpoint;
 use super::compute::Compute;
@@ -280,8 +280,8 @@ impl Decoder {
         &self.head
     }
 
-    /// Logits `[tokens, vocabulary]` of hidden states before the final norm. For a few tokens only:
-    /// training uses `linear_cross_entropy`.
+    /// Logits `[tokens, vocabulary]` of hidden states before the final norm; a card's are brought to
+    /// RAM and to f32. For a few tokens only: training uses `linear_cross_entropy`.
     ///
     /// # Errors
     /// When the width does not fit.
@@ -289,7 +289,10 @@ impl Decoder {
         // On a card the sum of the last block and what an adapter adds is not rounded further.
         let hidden = &elementwise::to_type(hidden, DType::F32)?;
         let normed = rms_norm(hidden, Some(&self.final_norm), self.config.norm_eps)?;
-        let logits = self.head.forward(&normed)?;
+        let mut logits = self.head.forward(&normed)?;
+        if logits.device().is_cuda() {
+            logits = elementwise::to_type(&logits, DType::F32)?.to_device(&Device::Cpu)?;
+        }
         Ok(match self.config.final_soft_cap {
             Some(cap) => ((logits / cap)?.tanh()? * cap)?,
             None => logits,

@@ -139,6 +139,10 @@ pub fn accumulate_weight_gradient(
 /// # Errors
 /// When the shapes do not fit together.
 pub fn accumulate_bias_gradient(bias_gradient: &Tensor, grad: &Tensor) -> Result<()> {
+    on_card!(
+        grad,
+        super::cuda::bias::accumulate_bias_gradient(bias_gradient, grad)
+    );
     by_float_type!(grad, T => {
         let (_, outputs) = grad.dims2()?;
         if bias_gradient.dims() != [outputs] {

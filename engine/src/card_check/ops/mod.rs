@@ -1,5 +1,7 @@
 //! The operations, a file for each.
 
+mod bias;
+mod cross_entropy;
 mod elementwise;
 mod gated;
 mod rms_norm;
@@ -10,6 +12,8 @@ use super::Case;
 /// Every case.
 pub(super) fn cases() -> Vec<Case> {
     [
+        bias::CASES,
+        cross_entropy::CASES,
         elementwise::CASES,
         gated::CASES,
         rms_norm::CASES,

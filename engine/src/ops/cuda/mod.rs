@@ -12,10 +12,12 @@
 mod gated;
 mod launch;
 
+pub mod bias;
 pub mod elementwise;
 pub mod frozen_linear;
 pub mod geglu;
 pub mod linear;
+pub mod linear_cross_entropy;
 pub mod matmul;
 pub mod opened;
 pub mod pool;
