@@ -1,10 +1,11 @@
 //! The operations, a file for each.
 
+mod attention;
 mod rms_norm;
 
 use super::Case;
 
 /// Every case.
 pub(super) fn cases() -> Vec<Case> {
-    [rms_norm::CASES].concat()
+    [attention::CASES, rms_norm::CASES].concat()
 }

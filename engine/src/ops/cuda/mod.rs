@@ -11,6 +11,7 @@
 
 mod launch;
 
+pub mod attention;
 pub mod rms_norm;
 
 pub use launch::{
