@@ -1,5 +1,6 @@
 //! The operations, a file for each.
 
+mod attention;
 mod bias;
 mod cross_entropy;
 mod elementwise;
@@ -12,6 +13,7 @@ use super::Case;
 /// Every case.
 pub(super) fn cases() -> Vec<Case> {
     [
+        attention::CASES,
         bias::CASES,
         cross_entropy::CASES,
         elementwise::CASES,

@@ -12,6 +12,7 @@
 mod gated;
 mod launch;
 
+pub mod attention;
 pub mod bias;
 pub mod elementwise;
 pub mod frozen_linear;
