@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::checkpoint::Checkpoint;
 use super::config::DecoderConfig;
@@ -250,7 +250,7 @@ impl Decoder {
     /// # Errors
     /// When an id lies outside the vocabulary.
     pub fn embed(&self, ids: &[u32]) -> Result<Tensor> {
-        let rows = self.embedding.gather(ids)?;
+        let rows = self.embedding.gather(ids, DType::F32)?;
         if let Some(scale) = self.embedding_scale {
             elementwise::scale(&rows, scale)?;
         }

@@ -1,10 +1,11 @@
 //! The operations, a file for each.
 
+mod frozen_matrix;
 mod rms_norm;
 
 use super::Case;
 
 /// Every case.
 pub(super) fn cases() -> Vec<Case> {
-    [rms_norm::CASES].concat()
+    [frozen_matrix::CASES, rms_norm::CASES].concat()
 }
