@@ -13,7 +13,7 @@ mod product;
 mod random;
 pub mod settings;
 
-pub use product::{Operand as ProductOperand, Product, multiply};
+pub use product::{Operand as ProductOperand, Product, Stored, multiply};
 
 use device::Device;
 use std::io::Write;
