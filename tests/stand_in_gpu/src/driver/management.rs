@@ -40,6 +40,17 @@ struct Utilization {
     memory: c_uint,
 }
 
+#[repr(C)]
+struct PciInfo {
+    short_bus_id: [u8; 16],
+    domain: c_uint,
+    bus: c_uint,
+    device: c_uint,
+    device_id: c_uint,
+    subsystem_id: c_uint,
+    bus_id: [u8; 32],
+}
+
 fn given(answer: i32) -> Status {
     if answer == code::SUCCESS {
         SUCCESS
@@ -123,6 +134,37 @@ extern "C" fn nvmlDeviceGetHandleByIndex_v2(index: c_uint, handle: *mut u64) -> 
 #[unsafe(no_mangle)]
 extern "C" fn nvmlDeviceGetIndex(handle: u64, index: *mut c_uint) -> Status {
     of_device(handle, || given(put(index, 0)))
+}
+
+/// In the first slot; the device's number is that of no card.
+fn slot(handle: u64, place: *mut PciInfo) -> Status {
+    fn padded<const ROOM: usize>(text: &str) -> [u8; ROOM] {
+        std::array::from_fn(|at| text.as_bytes().get(at).copied().unwrap_or(0))
+    }
+    of_device(handle, || {
+        given(put(
+            place,
+            PciInfo {
+                short_bus_id: padded("0000:01:00.0"),
+                domain: 0,
+                bus: 1,
+                device: 0,
+                device_id: 0xFFFF_10DE,
+                subsystem_id: 0,
+                bus_id: padded("00000000:01:00.0"),
+            },
+        ))
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn nvmlDeviceGetPciInfo_v3(handle: u64, place: *mut PciInfo) -> Status {
+    slot(handle, place)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn nvmlDeviceGetPciInfo_v2(handle: u64, place: *mut PciInfo) -> Status {
+    slot(handle, place)
 }
 
 #[unsafe(no_mangle)]
