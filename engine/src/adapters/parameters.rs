@@ -71,7 +71,7 @@ impl Parameters {
         let zeros = |(name, tensor): (&String, &Tensor)| {
             Ok((
                 name.clone(),
-                Tensor::zeros(tensor.shape(), tensor.dtype(), tensor.device())?,
+                elementwise::zeros(tensor.shape(), tensor.dtype(), tensor.device())?,
             ))
         };
         Ok(Self(self.0.iter().map(zeros).collect::<Result<_>>()?))
