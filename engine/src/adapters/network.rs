@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use stepladder_protocol::Switch;
 
@@ -110,6 +111,17 @@ impl Network {
                 Self::Side(SideNetwork::from_parameters(wiring, parameters)?)
             }
             AdapterShape::Lora(shape) => Self::Lora(Lora::from_parameters(shape, parameters)?),
+        })
+    }
+
+    /// The same adapter with its tensors on a device.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        Ok(match self {
+            Self::Side(network) => Self::Side(network.to_device(device)?),
+            Self::Lora(lora) => Self::Lora(lora.to_device(device)?),
         })
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use crate::ops::elementwise;
 use crate::{Error, Result};
@@ -61,6 +61,16 @@ impl Parameters {
     /// Numbers in all tensors together.
     pub fn count(&self) -> usize {
         self.0.values().map(Tensor::elem_count).sum()
+    }
+
+    /// The same numbers on a device; tensors that lie there already are shared.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        let moved =
+            |(name, tensor): (&String, &Tensor)| Ok((name.clone(), tensor.to_device(device)?));
+        Ok(Self(self.0.iter().map(moved).collect::<Result<_>>()?))
     }
 
     /// Zeros of the same names and shapes.

@@ -7,7 +7,7 @@
 //! x_L' = x_L + W_up s_l + b_up
 //! ```
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use super::initialization;
 use super::ladder_connection::{LadderConnection, accumulate_biased, biased};
@@ -96,6 +96,17 @@ impl SideNetwork {
     /// The network's shape.
     pub fn wiring(&self) -> &Wiring {
         &self.wiring
+    }
+
+    /// The same network with its tensors on a device.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        Ok(Self {
+            wiring: self.wiring.clone(),
+            parameters: self.parameters.to_device(device)?,
+        })
     }
 
     /// The trained tensors.

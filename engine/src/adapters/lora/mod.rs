@@ -62,6 +62,17 @@ impl Lora {
         Ok(Self { shape, parameters })
     }
 
+    /// The same adapter with its tensors on a device.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        Ok(Self {
+            shape: self.shape.clone(),
+            parameters: self.parameters.to_device(device)?,
+        })
+    }
+
     /// What is added where.
     pub fn shape(&self) -> &LoraShape {
         &self.shape

@@ -1,5 +1,6 @@
 //! The operations, a file for each.
 
+mod adamw;
 mod frozen_matrix;
 mod rms_norm;
 
@@ -7,5 +8,5 @@ use super::Case;
 
 /// Every case.
 pub(super) fn cases() -> Vec<Case> {
-    [frozen_matrix::CASES, rms_norm::CASES].concat()
+    [adamw::CASES, frozen_matrix::CASES, rms_norm::CASES].concat()
 }

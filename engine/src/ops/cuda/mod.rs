@@ -11,6 +11,7 @@
 
 mod launch;
 
+pub mod adamw;
 pub mod frozen_matrix;
 pub mod rms_norm;
 
