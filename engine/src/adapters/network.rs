@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use stepladder_protocol::Switch;
 
