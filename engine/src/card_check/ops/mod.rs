@@ -4,6 +4,7 @@ mod attention;
 mod bias;
 mod cross_entropy;
 mod elementwise;
+mod frozen_matrix;
 mod gated;
 mod rms_norm;
 mod rope;
@@ -17,6 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
         bias::CASES,
         cross_entropy::CASES,
         elementwise::CASES,
+        frozen_matrix::CASES,
         gated::CASES,
         rms_norm::CASES,
         rope::CASES,
