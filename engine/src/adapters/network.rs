@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use stepladder_protocol::Switch;
 

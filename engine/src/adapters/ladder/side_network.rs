@@ -7,7 +7,7 @@
 //! x_L' = x_L + W_up s_l + b_up
 //! ```
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use super::initialization;
 use super::ladder_connection::{LadderConnection, accumulate_biased};
