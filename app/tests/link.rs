@@ -5,15 +5,17 @@
 use std::time::{Duration, Instant};
 
 use stepladder::link::{LinkError, WorkerOptions, WorkerProcess};
-use stepladder_protocol::{Command, Event, EventLine, JobId, JobRef};
+use stepladder_protocol::{BUILD, Command, Event, EventLine, JobId, JobRef};
 
-const HELLO: &str = r#"echo '{"event":"hello","protocol":1,"version":"0.1.0","build":"test"}'"#;
+const HELLO: &str =
+    r#"echo '{"event":"hello","protocol":1,"version":"0.1.0","build":"'$STEPLADDER_TEST_BUILD'"}'"#;
 
 fn start(script: &str) -> Result<WorkerProcess, LinkError> {
     WorkerProcess::start(&WorkerOptions {
         program: "/bin/sh".into(),
         arguments: vec!["-c".into(), script.into()],
         threads: Some(3),
+        variables: vec![("STEPLADDER_TEST_BUILD".into(), BUILD.into())],
     })
 }
 
@@ -125,6 +127,29 @@ fn another_version_is_refused() {
 }
 
 #[test]
+fn another_build_is_refused() {
+    let error = start(
+        r#"echo '{"event":"hello","protocol":1,"version":"0.1.0","build":"x"}'; exec sleep 600"#,
+    )
+    .unwrap_err();
+    let report = error.report();
+    assert_eq!(report.code, "worker_version");
+    let sentence = format!("sh is of another build (0.1.0, x) than this program ({BUILD})");
+    assert_eq!(report.message, sentence);
+    assert!(report.hint.contains("install Stepladder again"));
+}
+
+#[test]
+fn what_a_worker_says_before_it_ends_is_the_reason() {
+    let script = "echo 'error: cuBLAS 13 was not found' >&2; echo 'hint: install it' >&2; exit 1";
+    let report = start(script).unwrap_err().report();
+    assert_eq!(
+        (report.message.as_str(), report.hint.as_str()),
+        ("cuBLAS 13 was not found", "install it")
+    );
+}
+
+#[test]
 fn a_worker_that_is_none_is_refused() {
     let error = start("echo hi; exec sleep 600").unwrap_err();
     assert!(error.to_string().contains("\"hi\""), "{error}");
@@ -137,6 +162,7 @@ fn a_worker_that_is_none_is_refused() {
         program: "/no/such/program".into(),
         arguments: Vec::new(),
         threads: None,
+        variables: Vec::new(),
     };
     assert!(matches!(
         WorkerProcess::start(&nowhere),

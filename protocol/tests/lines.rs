@@ -176,11 +176,12 @@ fn events_of_a_run() {
             event: Event::Hello(Hello {
                 protocol: PROTOCOL,
                 version: "0.1.0".to_owned(),
-                build: "linux x86_64, CPU".to_owned(),
+                build: "0123456789abcdef".to_owned(),
+                platform: "linux x86_64, CPU".to_owned(),
             }),
             job: None,
         },
-        r#"{"event":"hello","protocol":1,"version":"0.1.0","build":"linux x86_64, CPU"}"#,
+        r#"{"event":"hello","protocol":1,"version":"0.1.0","build":"0123456789abcdef","platform":"linux x86_64, CPU"}"#,
     );
     line(
         Event::Rejected(report()).of(&job()),
@@ -398,6 +399,7 @@ fn ends_of_jobs() {
                 threads: 8,
                 memory_total_bytes: 16,
                 memory_free_bytes: 8,
+                card: None,
             }],
             notices: vec!["No GPU.".to_owned()],
         }))
@@ -406,6 +408,38 @@ fn ends_of_jobs() {
             r#"{"event":"finished","kind":"devices","devices":[{"id":"cpu","name":"A Processor","#,
             r#""cores":4,"threads":8,"memory_total_bytes":16,"memory_free_bytes":8}],"#,
             r#""notices":["No GPU."],"job":"j1"}"#
+        ),
+    );
+    line(
+        Event::Finished(Finished::Devices(DeviceReport {
+            devices: vec![DeviceInfo {
+                id: "cuda:0".to_owned(),
+                name: "A Card".to_owned(),
+                cores: None,
+                threads: 8,
+                memory_total_bytes: 16,
+                memory_free_bytes: 8,
+                card: Some(CardInfo {
+                    compute_capability: "8.9".to_owned(),
+                    driver: Some("580.65".to_owned()),
+                    cuda: "13.0".to_owned(),
+                    other_programs_bytes: 3,
+                    other_programs: vec![ProgramOnCard {
+                        name: "game".to_owned(),
+                        process: 7,
+                        bytes: None,
+                    }],
+                }),
+            }],
+            notices: Vec::new(),
+        }))
+        .of(&job()),
+        concat!(
+            r#"{"event":"finished","kind":"devices","devices":[{"id":"cuda:0","name":"A Card","#,
+            r#""cores":null,"threads":8,"memory_total_bytes":16,"memory_free_bytes":8,"#,
+            r#""card":{"compute_capability":"8.9","driver":"580.65","cuda":"13.0","#,
+            r#""other_programs_bytes":3,"other_programs":[{"name":"game","process":7,"bytes":null}]}}],"#,
+            r#""notices":[],"job":"j1"}"#
         ),
     );
     line(

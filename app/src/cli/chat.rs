@@ -87,7 +87,7 @@ fn chat(options: &ChatOptions, terminal: &Terminal) -> Result<Outcome, Failure> 
             .clone()
             .unwrap_or_else(|| "auto".to_owned()),
     };
-    let worker = options.common.start_worker()?;
+    let worker = options.common.start_worker(terminal)?;
     let replying = Replying::default();
     {
         let (job, replying) = (job.clone(), Arc::clone(&replying));
@@ -106,8 +106,7 @@ fn chat(options: &ChatOptions, terminal: &Terminal) -> Result<Outcome, Failure> 
     terminal.status("loading the model…");
     let notes = terminal.clone();
     let on_notice = move |notice: &str| {
-        let note = notes.style.bold("note:");
-        notes.line(&format!("{note} {}", visible(notice)));
+        notes.note(notice);
     };
     let session = ChatSession::open(worker, command, Box::new(on_notice))?;
     terminal.clear_status();

@@ -16,7 +16,7 @@ use super::{json_output, one_job};
 pub fn command(cells: Option<usize>, common: &CommonOptions) -> CheckCommand {
     CheckCommand {
         job: JobId::new("check"),
-        device: common.device.clone().unwrap_or_else(|| "auto".to_owned()),
+        device: common.device().to_owned(),
         cells,
     }
 }
@@ -36,7 +36,7 @@ fn check(
     common: &CommonOptions,
     terminal: &Terminal,
 ) -> Result<Outcome, Failure> {
-    let worker = common.start_worker()?;
+    let worker = common.start_worker(terminal)?;
     let told = "stopping after this cell… (Ctrl-C again ends at once)";
     stop_on_interrupt(worker.commands(), &command.job, terminal, told)?;
     worker.commands().send(&Command::Check(command))?;

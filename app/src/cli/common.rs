@@ -8,8 +8,8 @@ use stepladder_protocol::Event;
 
 use super::failure::{Failure, Outcome};
 use super::json_output;
-
-use crate::link::{LinkError, WorkerOptions, WorkerProcess};
+use super::terminal::Terminal;
+use crate::link::{self, LinkError, WorkerProcess};
 
 /// The common flags.
 #[derive(Args, Clone, Debug, Default)]
@@ -30,9 +30,20 @@ pub struct CommonOptions {
 }
 
 impl CommonOptions {
-    /// Starts a worker that computes with these flags' threads.
-    pub fn start_worker(&self) -> Result<WorkerProcess, LinkError> {
-        start_worker(self.threads)
+    /// The device that these flags ask for.
+    pub fn device(&self) -> &str {
+        self.device.as_deref().unwrap_or("auto")
+    }
+
+    /// Starts a worker that computes where these flags say, and says why it does not where that is to be
+    /// known.
+    pub fn start_worker(&self, terminal: &Terminal) -> Result<WorkerProcess, LinkError> {
+        start_worker(self.device(), self.threads, terminal)
+    }
+
+    /// Starts a worker for something that takes no card.
+    pub fn start_own_worker(&self) -> Result<WorkerProcess, LinkError> {
+        Ok(link::start_own(None, self.threads)?.worker)
     }
 
     /// Writes what went wrong to standard output too, where JSON is wanted there.
@@ -49,9 +60,17 @@ impl CommonOptions {
     }
 }
 
-/// Starts a worker that computes with so many threads.
-pub fn start_worker(threads: Option<usize>) -> Result<WorkerProcess, LinkError> {
-    WorkerProcess::start(&WorkerOptions::this_program(threads)?)
+/// Starts a worker that computes on a device with so many threads.
+pub fn start_worker(
+    device: &str,
+    threads: Option<usize>,
+    terminal: &Terminal,
+) -> Result<WorkerProcess, LinkError> {
+    let started = link::start_for(device, None, threads)?;
+    if let Some(notice) = started.notice {
+        terminal.note(&notice);
+    }
+    Ok(started.worker)
 }
 
 fn device(asked: &str) -> Result<String, String> {

@@ -116,7 +116,7 @@ fn compare(
     options: &CompareOptions,
     terminal: &Terminal,
 ) -> Result<Outcome, Failure> {
-    let worker = options.common.start_worker()?;
+    let worker = options.common.start_worker(terminal)?;
     let told = "stopping: the answers so far are kept… (Ctrl-C again ends at once)";
     stop_on_interrupt(worker.commands(), &command.job, terminal, told)?;
     let mut view = CompareView::new(terminal);

@@ -6,12 +6,13 @@ use std::io::Write;
 use clap::Args;
 use stepladder_protocol::{Command, EstimateCommand, Finished, JobId, Method};
 
-use super::common::{CommonOptions, at_least_one, start_worker, word};
+use super::common::{CommonOptions, at_least_one, word};
 use super::failure::{Failure, Outcome};
 use super::shape_options::{ShapeOptions, set, set_some};
 use super::terminal::{Style, Terminal};
 use super::train_options::absolute;
 use super::{byte_size, check, estimate_view, json_output, one_job};
+use crate::link::{self, LinkError, WorkerProcess};
 
 /// Flags of `estimate`.
 #[derive(Args, Debug)]
@@ -88,6 +89,16 @@ impl EstimateOptions {
     }
 }
 
+/// A card of another size than those here is not needed for its estimate, and cannot be measured.
+fn start_worker(command: &EstimateCommand) -> Result<WorkerProcess, LinkError> {
+    let config = &command.config;
+    let started = match command.memory_bytes {
+        Some(_) => link::start_own(None, config.threads)?,
+        None => link::start_for_if_possible(&config.device, config.threads)?,
+    };
+    Ok(started.worker)
+}
+
 /// Estimates.
 pub fn run(options: &EstimateOptions, terminal: &Terminal) -> Result<Outcome, Failure> {
     if options.check {
@@ -95,7 +106,7 @@ pub fn run(options: &EstimateOptions, terminal: &Terminal) -> Result<Outcome, Fa
         return check::run(asked, &options.common, terminal);
     }
     let command = options.command()?;
-    let worker = start_worker(command.config.threads)?;
+    let worker = start_worker(&command)?;
     let answer = one_job::ask(&worker, &Command::Estimate(Box::new(command)))?;
     let Finished::Memory(report) = answer else {
         return Err(one_job::unanswered());

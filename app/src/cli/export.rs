@@ -29,7 +29,7 @@ pub struct ExportOptions {
 
 /// Exports.
 pub fn run(options: &ExportOptions) -> Result<Outcome, Failure> {
-    let worker = options.common.start_worker()?;
+    let worker = options.common.start_own_worker()?;
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     let command = Command::Export(ExportCommand {
         job: JobId::new("export"),

@@ -46,7 +46,7 @@ pub struct InspectOptions {
 
 /// Inspects.
 pub fn run(options: &InspectOptions) -> Result<Outcome, Failure> {
-    let worker = options.common.start_worker()?;
+    let worker = options.common.start_own_worker()?;
     let mut data_options = DataOptions::default();
     options.data.override_in(&mut data_options)?;
     let command = Command::Inspect(InspectCommand {

@@ -30,7 +30,7 @@ pub struct ModelsOptions {
 
 /// Lists the models.
 pub fn run(options: &ModelsOptions) -> Result<Outcome, Failure> {
-    let worker = options.common.start_worker()?;
+    let worker = options.common.start_own_worker()?;
     // The worker may run in another folder one day.
     let absolute =
         |folder: &PathBuf| std::path::absolute(folder).unwrap_or_else(|_| folder.clone());

@@ -112,6 +112,15 @@ impl Terminal {
         }
     }
 
+    /// Writes a sentence that the user should know.
+    pub fn note(&self, sentence: &str) {
+        self.line(&format!(
+            "{} {}",
+            self.style.bold("note:"),
+            visible(sentence)
+        ));
+    }
+
     /// Replaces the status line; nothing where it cannot be rewritten.
     pub fn status(&self, text: &str) {
         if self.rewrites {

@@ -36,7 +36,7 @@ fn train(
         .or(resume.as_ref())
         .map(|run| run.display().to_string());
 
-    let worker = start_worker(config.threads)?;
+    let worker = start_worker(&config.device, config.threads, terminal)?;
     let told = "stopping: saving a checkpoint… (Ctrl-C again ends at once)";
     stop_on_interrupt(worker.commands(), &job, terminal, told)?;
     let mut view = TrainView::new(&config, run.unwrap_or_default(), terminal);

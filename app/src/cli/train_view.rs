@@ -144,10 +144,7 @@ impl TrainView {
                         thousands(started.held_out_examples as u64)
                     ),
                 ),
-                (
-                    "device",
-                    format!("{}; no GPU build yet", visible(&started.device)),
-                ),
+                ("device", visible(&started.device)),
                 ("export", exports(self.method)),
                 ("run", visible(&self.run)),
             ],
@@ -398,7 +395,7 @@ mod tests {
             "model   builtin · 3,145,728 parameters, frozen\n\
              method  Ladder · 98,304 parameters trained (3.1 %)\n\
              data    builtin · 570 examples, 30 held out\n\
-             device  CPU, 2 threads; no GPU build yet\n\
+             device  CPU, 2 threads\n\
              export  adapter (Stepladder, or transformers with the Python file that comes with it); \
              it cannot be merged into the model or become a LoRA\n\
              run     /runs/a\n\

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stepladder_protocol::{ErrorReport, JobId, MAX_LINE_BYTES, PROTOCOL};
+use stepladder_protocol::{BUILD, ErrorReport, JobId, MAX_LINE_BYTES, PROTOCOL};
 
 /// The worker cannot be talked to.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,32 @@ pub enum LinkError {
         version: String,
         /// Its protocol.
         protocol: u32,
+    },
+    /// It was built from other sources.
+    #[error("{program} is of another build ({version}, {build}) than this program ({BUILD})")]
+    Build {
+        /// Its file.
+        program: String,
+        /// Its version.
+        version: String,
+        /// Its build.
+        build: String,
+    },
+    /// It said why it cannot serve, and ended.
+    #[error("{message}")]
+    Said {
+        /// What it said.
+        message: String,
+        /// What it said is to be done.
+        hint: String,
+    },
+    /// The device that was asked for cannot be had.
+    #[error("{message}")]
+    Unavailable {
+        /// Which, and why.
+        message: String,
+        /// What to do.
+        hint: String,
     },
     /// A command did not reach it.
     #[error("the worker takes no more commands: {0}")]
@@ -64,7 +90,9 @@ impl LinkError {
                 "the machine may be very busy: try again",
                 None,
             ),
-            Self::Version { .. } => ("worker_version", REINSTALL, None),
+            Self::Version { .. } | Self::Build { .. } => ("worker_version", REINSTALL, None),
+            Self::Said { hint, .. } => ("worker_start", hint.as_str(), None),
+            Self::Unavailable { hint, .. } => ("device_unavailable", hint.as_str(), None),
             Self::Send(_) => (
                 "worker_died",
                 "try again; a run goes on with --resume",

@@ -1,5 +1,5 @@
-//! The engine in a process of its own: the same executable started as `stepladder worker`, JSON
-//! lines on its standard input and output.
+//! The engine in a process of its own: the same executable started as `stepladder worker`, or
+//! `stepladder-cuda` beside it, JSON lines on its standard input and output.
 //!
 //! A crash or an out-of-memory kill takes the worker and never the program; the link then tells the
 //! missing end of each open job itself, so that every job ends exactly once whatever happens. The
@@ -15,11 +15,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use stepladder_protocol::{Command, Event, EventLine, JobId, MAX_LINE_BYTES, PROTOCOL};
+use stepladder_protocol::{BUILD, Command, Event, EventLine, JobId, MAX_LINE_BYTES, PROTOCOL};
 
 use super::LinkError;
 use super::from_worker::{LAST_LINES_WITHIN, Shared, finishes, lock};
-use crate::installed;
 use crate::text::visible;
 
 /// Starting may have to wait for a virus scanner to read the executable.
@@ -37,6 +36,8 @@ pub struct WorkerOptions {
     pub arguments: Vec<OsString>,
     /// Threads to compute with; `None` takes every core.
     pub threads: Option<usize>,
+    /// Environment variables that it gets besides ours.
+    pub variables: Vec<(OsString, OsString)>,
 }
 
 impl WorkerOptions {
@@ -46,13 +47,14 @@ impl WorkerOptions {
             program,
             arguments: vec!["worker".into()],
             threads,
+            variables: Vec::new(),
         }
     }
 
-    /// This program as its own worker, or the command line beside the desktop program.
-    pub fn this_program(threads: Option<usize>) -> Result<Self, LinkError> {
-        let program = installed::worker().map_err(LinkError::Start)?;
-        Ok(Self::of_program(program, threads))
+    /// The same with another environment variable.
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
     }
 }
 
@@ -81,6 +83,9 @@ impl WorkerProcess {
         if let Some(threads) = options.threads {
             // Candle, gemm and rayon all settle their threads by this when they first compute.
             process.env("RAYON_NUM_THREADS", threads.to_string());
+        }
+        for (name, value) in &options.variables {
+            process.env(name, value);
         }
         own_group(&mut process);
         let mut child = process.spawn().map_err(LinkError::Start)?;
@@ -112,14 +117,16 @@ impl WorkerProcess {
             events: Some(events),
             reader: Some(reader),
         };
-        if let Err(error) = worker.expect_hello() {
+        let program = { options.program.file_name() }
+            .map_or_else(String::new, |name| visible(&name.to_string_lossy()));
+        if let Err(error) = worker.expect_hello(program) {
             worker.commands.kill();
             return Err(error);
         }
         Ok(worker)
     }
 
-    fn expect_hello(&self) -> Result<(), LinkError> {
+    fn expect_hello(&self, program: String) -> Result<(), LinkError> {
         let first = match &self.events {
             Some(events) => events.recv_timeout(HELLO_WITHIN),
             None => Err(RecvTimeoutError::Disconnected),
@@ -142,13 +149,20 @@ impl WorkerProcess {
                 let (problem, log) = ending.map_or_else(Default::default, |report| {
                     (report.message, report.details.unwrap_or_default())
                 });
-                return Err(LinkError::NoHello { problem, log });
+                return Err(said(&log).unwrap_or(LinkError::NoHello { problem, log }));
             }
         };
         if hello.protocol != PROTOCOL {
             return Err(LinkError::Version {
                 version: visible(&hello.version),
                 protocol: hello.protocol,
+            });
+        }
+        if hello.build != BUILD {
+            return Err(LinkError::Build {
+                program,
+                version: visible(&hello.version),
+                build: visible(&hello.build),
             });
         }
         Ok(())
@@ -228,6 +242,15 @@ impl Commands {
         self.0.killed.store(true, Ordering::Release);
         let _ = lock(&self.0.child).kill();
     }
+}
+
+/// What a worker that ended at once gave as its reason, as every program of ours does.
+fn said(log: &str) -> Option<LinkError> {
+    let line = |name: &str| log.lines().find_map(|line| line.strip_prefix(name));
+    Some(LinkError::Said {
+        message: line("error: ")?.to_owned(),
+        hint: line("hint: ").unwrap_or_default().to_owned(),
+    })
 }
 
 /// The job that a command starts; none if it is about one.

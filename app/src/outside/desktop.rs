@@ -16,7 +16,7 @@ use crate::state::compare::stored::CompareAnswer;
 use crate::state::runs::{DiskAnswer, DiskRequest};
 use crate::state::settings::Settings;
 use crate::state::{Desk, Effect, News};
-use crate::{data_folder, disk, picture, words};
+use crate::{data_folder, disk, link, picture, words};
 
 /// How long a closing window waits for the disk.
 const DISK_WITHIN: Duration = Duration::from_secs(3);
@@ -72,6 +72,9 @@ impl Desktop {
                 .name("disk".to_owned())
                 .spawn(move || serve_disk(&work, &mailbox))?
         };
+        if settings.device != "cpu" {
+            try_card(mailbox.clone(), program.clone())?;
+        }
         let looking = DeskWorker::new(Desk::Looking, mailbox.clone(), program.clone())?;
         let threads = Arc::new(Mutex::new(settings.threads));
         let devices = {
@@ -244,6 +247,19 @@ impl Drop for Desktop {
             }
         }
     }
+}
+
+/// Starts `stepladder-cuda` once, beside everything else, and ends it: whether it works is to be known
+/// before a run is planned for the card.
+fn try_card(mailbox: Mailbox, program: Option<PathBuf>) -> std::io::Result<()> {
+    std::thread::Builder::new()
+        .name("card".to_owned())
+        .spawn(move || {
+            if let Some(reason) = link::why_no_card(program.as_deref()) {
+                mailbox.put(News::CardsRefused(reason));
+            }
+        })?;
+    Ok(())
 }
 
 fn serve_disk(work: &Receiver<DiskWork>, mailbox: &Mailbox) {

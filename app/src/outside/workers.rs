@@ -1,4 +1,8 @@
-//! A worker process for each desk, started when it is first needed and again after it has ended.
+//! A worker process for each desk, started when it is first needed and again after it has ended, or
+//! where the next job computes on another device.
+//!
+//! The looking desk's never takes a card: it knows the cards' memory without, and would hold some of it
+//! for as long as the window is open.
 //!
 //! Each desk has a thread that starts its process and sends it commands, and while a process lives
 //! another that passes its events on. Neither makes the window wait.
@@ -12,7 +16,9 @@ use std::time::{Duration, Instant};
 use stepladder_protocol::{Command, ErrorReport, Event, EventLine};
 
 use super::device_watch::LastTold;
-use crate::link::{Commands, LinkError, WorkerOptions, WorkerProcess, job_started_by};
+use crate::link::{
+    Commands, LinkError, StartedWorker, device_of, job_started_by, start_for, start_own,
+};
 use crate::state::{Desk, News};
 
 /// How soon news is to be seen.
@@ -172,7 +178,22 @@ struct Serving {
     desk: Desk,
     mailbox: Mailbox,
     program: Option<PathBuf>,
-    process: Option<(Commands, JoinHandle<()>)>,
+    process: Option<Process>,
+}
+
+/// A worker and the thread that passes its events on.
+struct Process {
+    commands: Commands,
+    pump: JoinHandle<()>,
+    /// What it was started for; none: for no device.
+    device: Option<String>,
+}
+
+impl Process {
+    /// Whether it computes where a job is to be computed.
+    fn serves(&self, device: Option<&str>) -> bool {
+        device.is_none() || self.device.as_deref() == device
+    }
 }
 
 impl Serving {
@@ -196,9 +217,13 @@ impl Serving {
 
     fn deliver(&mut self, command: &Command, threads: Option<usize>) -> Result<(), LinkError> {
         let starts_job = job_started_by(command).is_some();
-        if let Some((commands, pump)) = &self.process {
-            if !pump.is_finished() {
-                match commands.send(command) {
+        let device = match self.desk {
+            Desk::Looking => None,
+            Desk::Training | Desk::Chatting | Desk::Comparing => device_of(command),
+        };
+        if let Some(process) = &self.process {
+            if !process.pump.is_finished() && process.serves(device) {
+                match process.commands.send(command) {
                     // It died a moment ago: another does the job.
                     Err(LinkError::Send(_)) if starts_job => {}
                     result => return result,
@@ -210,11 +235,16 @@ impl Serving {
             // The job it is about has ended with its process.
             return Ok(());
         }
-        let options = match &self.program {
-            Some(program) => WorkerOptions::of_program(program.clone(), threads),
-            None => WorkerOptions::this_program(threads)?,
+        let own = self.program.as_deref();
+        let StartedWorker {
+            worker, refused, ..
+        } = match device {
+            Some(device) => start_for(device, own, threads)?,
+            None => start_own(own, threads)?,
         };
-        let worker = WorkerProcess::start(&options)?;
+        if let Some(reason) = refused {
+            self.mailbox.put(News::CardsRefused(reason));
+        }
         let commands = worker.commands().clone();
         let (desk, mailbox) = (self.desk, self.mailbox.clone());
         let pump = Builder::new()
@@ -229,7 +259,11 @@ impl Serving {
             })
             .map_err(LinkError::Start)?;
         let sent = commands.send(command);
-        self.process = Some((commands, pump));
+        self.process = Some(Process {
+            commands,
+            pump,
+            device: device.map(str::to_owned),
+        });
         sent
     }
 
@@ -245,7 +279,7 @@ impl Serving {
     }
 
     fn end(&mut self, within: Duration) {
-        if let Some((commands, pump)) = self.process.take() {
+        if let Some(Process { commands, pump, .. }) = self.process.take() {
             commands.close();
             let began = Instant::now();
             while !pump.is_finished() && began.elapsed() < within {

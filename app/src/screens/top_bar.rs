@@ -4,7 +4,7 @@ use egui::{Align, CornerRadius, Frame, Layout, Margin, Role, Stroke, Ui, WidgetI
 
 use super::Actions;
 use crate::state::State;
-use crate::state::device::shown;
+use crate::state::device::{card_shown, shown};
 use crate::text::visible;
 use crate::theme::{Type, icons, palette};
 use crate::widgets::{share_bar, styled};
@@ -68,6 +68,8 @@ fn device(ui: &mut Ui, state: &State) {
     response.widget_info(|| WidgetInfo::labeled(Role::Status, true, &text));
     if let Some(problem) = &state.device.problem {
         response.on_hover_text(visible(&problem.message));
+    } else if let Some(card) = device.and_then(card_shown) {
+        response.on_hover_text(visible(&card));
     } else if let Some(report) = report
         && !report.notices.is_empty()
     {

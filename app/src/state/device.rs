@@ -3,6 +3,8 @@
 
 use stepladder_protocol::{DeviceInfo, DeviceReport, ErrorReport, Event, Finished};
 
+use crate::words;
+
 /// The name of its jobs, which follow one another.
 pub const JOBS: &str = "device";
 
@@ -13,6 +15,8 @@ pub struct Device {
     pub report: Option<DeviceReport>,
     /// Why there is none.
     pub problem: Option<ErrorReport>,
+    /// Why the cards that are here do not compute, where they do not.
+    refused: Option<String>,
 }
 
 impl Device {
@@ -36,9 +40,26 @@ impl Device {
             Event::Finished(Finished::Devices(report)) => {
                 self.report = Some(report);
                 self.problem = None;
+                self.without_refused();
             }
             Event::Failed(problem) | Event::Rejected(problem) => self.problem = Some(problem),
             _ => {}
+        }
+    }
+
+    /// Leaves the cards out from now on, for a reason; what is to be said about it, if that is new.
+    pub fn refuse(&mut self, reason: &str) -> Option<String> {
+        let notice = words::shell::no_card(reason);
+        let is_new = self.refused.as_ref() != Some(&notice);
+        self.refused = Some(notice.clone());
+        self.without_refused();
+        is_new.then_some(notice)
+    }
+
+    fn without_refused(&mut self) {
+        if let (Some(refused), Some(report)) = (&self.refused, &mut self.report) {
+            report.devices.retain(|device| device.card.is_none());
+            report.notices = vec![refused.clone()];
         }
     }
 }
@@ -48,6 +69,19 @@ pub fn shown(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / (1_u64 << 30) as f64)
 }
 
+/// What is shown of a card beside its memory; none for what is no card.
+pub fn card_shown(device: &DeviceInfo) -> Option<String> {
+    let card = device.card.as_ref()?;
+    Some(words::shell::card(
+        &card.compute_capability,
+        card.driver.as_deref(),
+        &shown(card.other_programs_bytes),
+        card.other_programs
+            .iter()
+            .map(|program| program.name.as_str()),
+    ))
+}
+
 /// Whether two reports are shown alike.
 pub fn looks_the_same(one: &DeviceReport, other: &DeviceReport) -> bool {
     let alike = |(one, other): (&DeviceInfo, &DeviceInfo)| {
@@ -55,6 +89,7 @@ pub fn looks_the_same(one: &DeviceReport, other: &DeviceReport) -> bool {
             == (&other.id, &other.name, other.cores, other.threads)
             && shown(one.memory_free_bytes) == shown(other.memory_free_bytes)
             && shown(one.memory_total_bytes) == shown(other.memory_total_bytes)
+            && card_shown(one) == card_shown(other)
     };
     one.notices == other.notices
         && one.devices.len() == other.devices.len()
@@ -64,6 +99,7 @@ pub fn looks_the_same(one: &DeviceReport, other: &DeviceReport) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use stepladder_protocol::CardInfo;
 
     #[test]
     fn reports_that_are_shown_alike_are_alike() {
@@ -97,19 +133,46 @@ mod tests {
     }
 
     #[test]
-    fn the_device_of_the_settings_is_found_by_its_name() {
-        let info = |id: &str| DeviceInfo {
+    fn cards_that_are_refused_stay_away_and_are_told_once() {
+        let report = || DeviceReport {
+            devices: ["cuda:0", "cpu"].map(of).into(),
+            notices: Vec::new(),
+        };
+        let mut device = Device::default();
+        assert!(device.refuse("it is of another build").is_some());
+        assert_eq!(device.refuse("it is of another build"), None);
+        for _ in 0..2 {
+            device.hear(Event::Finished(Finished::Devices(report())));
+            let told = device.report.as_ref().unwrap();
+            assert_eq!(told.devices.len(), 1);
+            assert_eq!(device.named("auto").unwrap().id, "cpu");
+            assert!(told.notices[0].contains("it is of another build"));
+        }
+    }
+
+    fn of(id: &str) -> DeviceInfo {
+        DeviceInfo {
             id: id.to_owned(),
             name: id.to_uppercase(),
             cores: None,
             threads: 1,
             memory_total_bytes: 2,
             memory_free_bytes: 1,
-            card: None,
-        };
+            card: id.starts_with("cuda").then(|| CardInfo {
+                compute_capability: "8.9".to_owned(),
+                driver: None,
+                cuda: "13.0".to_owned(),
+                other_programs_bytes: 0,
+                other_programs: Vec::new(),
+            }),
+        }
+    }
+
+    #[test]
+    fn the_device_of_the_settings_is_found_by_its_name() {
         let device = Device {
             report: Some(DeviceReport {
-                devices: vec![info("cuda:0"), info("cuda:1"), info("cpu")],
+                devices: ["cuda:0", "cuda:1", "cpu"].map(of).into(),
                 notices: Vec::new(),
             }),
             ..Device::default()

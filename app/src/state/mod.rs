@@ -107,6 +107,8 @@ pub enum News {
     Disk(DiskAnswer),
     /// The window is to be closed.
     CloseAsked,
+    /// Why no card computes, though the looking worker sees some.
+    CardsRefused(String),
     /// Something the user should know that belongs to no page.
     Notice(String),
 }
@@ -430,6 +432,11 @@ impl State {
                 }
             }
             News::CloseAsked => self.closing.asked(&self.runs, effects),
+            News::CardsRefused(reason) => {
+                if let Some(notice) = self.device.refuse(&reason) {
+                    self.notice(notice);
+                }
+            }
             News::Notice(text) => self.notice(text),
         }
     }

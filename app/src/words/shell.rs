@@ -43,6 +43,30 @@ pub fn memory(free: &str, total: &str) -> String {
     format!("{free} free of {total}")
 }
 
+/// What is said of a card under the pointer.
+pub fn card<'a>(
+    capability: &str,
+    driver: Option<&str>,
+    others: &str,
+    programs: impl Iterator<Item = &'a str>,
+) -> String {
+    let driver = driver.map_or_else(String::new, |driver| format!(", driver {driver}"));
+    let programs: Vec<_> = programs.take(MOST_PROGRAMS).collect();
+    let programs = match programs.is_empty() {
+        true => String::new(),
+        false => format!(": {}", programs.join(", ")),
+    };
+    format!("Compute capability {capability}{driver}. Other programs hold {others}{programs}.")
+}
+
+/// More programs than this are not named.
+const MOST_PROGRAMS: usize = 4;
+
+/// Cards that are here do not compute.
+pub fn no_card(reason: &str) -> String {
+    format!("Computing on the processor: {reason}.")
+}
+
 /// The device that was chosen under Settings is not here.
 pub fn device_gone(device: &str) -> String {
     format!("{device} is not here")

@@ -43,6 +43,15 @@ impl Compared {
     pub fn holds(&self) -> bool {
         self.error <= self.tolerance
     }
+
+    /// The same where both should agree to the last bit.
+    #[must_use]
+    pub fn exactly(self) -> Self {
+        Self {
+            tolerance: 0.0,
+            ..self
+        }
+    }
 }
 
 impl Place {

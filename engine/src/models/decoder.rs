@@ -263,11 +263,22 @@ impl Decoder {
     /// # Errors
     /// When an id lies outside the vocabulary.
     pub fn embed(&self, ids: &[u32]) -> Result<Tensor> {
-        let rows = self.embedding.gather(ids)?;
-        if let Some(scale) = self.embedding_scale {
-            elementwise::scale(&rows, scale)?;
+        let (device, dtype) = (self.compute.device(), self.compute.activations());
+        if self.embedding.device().same_device(device) {
+            let rows = self.embedding.gather(ids, dtype)?;
+            self.scale_embeddings(&rows)?;
+            return Ok(rows);
         }
-        Ok(rows)
+        let rows = self.embedding.gather(ids, DType::F32)?;
+        self.scale_embeddings(&rows)?;
+        Ok(rows.to_dtype(dtype)?.to_device(device)?)
+    }
+
+    fn scale_embeddings(&self, rows: &Tensor) -> Result<()> {
+        match self.embedding_scale {
+            Some(scale) => Ok(elementwise::scale(rows, scale)?),
+            None => Ok(()),
+        }
     }
 
     /// The final norm's weight, `[d_model]`.

@@ -375,14 +375,14 @@ mod tests {
             let view = matrix.view(5..9).unwrap().to_f32().unwrap();
             let rows = |tensor: &Tensor| tensor.to_vec2::<f32>().unwrap();
             assert_eq!(rows(&view), rows(&dense)[5..9]);
-            let gathered = rows(&matrix.gather(&[8, 0, 8]).unwrap());
+            let gathered = rows(&matrix.gather(&[8, 0, 8], DType::F32).unwrap());
             let dense = rows(&dense);
             assert_eq!(
                 gathered,
                 [&dense[8], &dense[0], &dense[8]].map(Clone::clone)
             );
             assert!(matrix.view(0..matrix.rows() + 1).is_err());
-            assert!(matrix.gather(&[matrix.rows() as u32]).is_err());
+            assert!(matrix.gather(&[matrix.rows() as u32], DType::F32).is_err());
         }
     }
 

@@ -1,10 +1,12 @@
 //! The device chip, whatever page is open.
 
 use egui_kittest::kittest::{NodeT, Queryable};
+use stepladder::state::News;
 use stepladder::state::settings::Settings;
-use stepladder_protocol::{ErrorReport, Event};
+use stepladder_protocol::{CardInfo, ErrorReport, Event};
 
 use super::{Role, Window, device, devices, page_of, say, settings};
+use crate::support::hear;
 
 /// What the chip says.
 fn chip(page: &Window) -> String {
@@ -78,4 +80,31 @@ fn no_device_and_no_answer_are_said() {
     let problem = ErrorReport::new("worker_start", "the worker cannot be started", "try again");
     say(&mut page, "device", Event::Failed(problem));
     assert_eq!(chip(&page), "No device");
+}
+
+#[test]
+fn cards_that_do_not_compute_are_left_out_and_the_reason_is_said() {
+    let mut page = chosen("auto");
+    let both = || {
+        let mut card = device("cuda:0", "RTX 4070", None);
+        card.card = Some(CardInfo {
+            compute_capability: "8.9".to_owned(),
+            driver: Some("580.65".to_owned()),
+            cuda: "13.0".to_owned(),
+            other_programs_bytes: 1 << 30,
+            other_programs: Vec::new(),
+        });
+        vec![card, device("cpu", "Ryzen 7", Some(8))]
+    };
+    devices(&mut page, both());
+    assert_eq!(chip(&page), "RTX 4070, 12.0 GiB free of 16.0 GiB");
+    let reason = "stepladder-cuda is of another build";
+    hear(&mut page, News::CardsRefused(reason.to_owned()));
+    assert!(super::shows(
+        &page,
+        &format!("Computing on the processor: {reason}.")
+    ));
+    assert!(chip(&page).starts_with("Ryzen 7"), "{}", chip(&page));
+    devices(&mut page, both());
+    assert!(chip(&page).starts_with("Ryzen 7"), "{}", chip(&page));
 }

@@ -184,14 +184,6 @@ impl<'a> LadderConnection<'a> {
     }
 }
 
-/// What a side network computes in: the type of its taps on a card, f32 in RAM.
-fn compute_type(tap: &Tensor, device: &Device) -> DType {
-    match device.is_cuda() {
-        true => tap.dtype(),
-        false => DType::F32,
-    }
-}
-
 /// The linear map with bias of this name.
 fn biased(parameters: &Parameters, name: &str, x: &Tensor) -> Result<Tensor> {
     let weight = parameters.get(&format!("{name}.weight"))?;

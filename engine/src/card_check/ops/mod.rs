@@ -1,8 +1,10 @@
 //! The operations, a file for each.
 
+mod attention;
 mod bias;
 mod cross_entropy;
 mod elementwise;
+mod frozen_matrix;
 mod gated;
 mod rms_norm;
 mod rope;
@@ -12,9 +14,11 @@ use super::Case;
 /// Every case.
 pub(super) fn cases() -> Vec<Case> {
     [
+        attention::CASES,
         bias::CASES,
         cross_entropy::CASES,
         elementwise::CASES,
+        frozen_matrix::CASES,
         gated::CASES,
         rms_norm::CASES,
         rope::CASES,
