@@ -1,7 +1,6 @@
 //! Stepladder's engine: all the work, no pixels.
 
 pub mod adapters;
-#[cfg(feature = "cuda")]
 pub mod card_check;
 pub mod comparison;
 pub mod datasets;

@@ -50,7 +50,8 @@ pub fn loss_of_targets(
 ) -> Result<f64> {
     let (eps, soft_cap) = (backbone.config().norm_eps, backbone.config().final_soft_cap);
     let norm = Some(backbone.final_norm());
-    let chunk = chunk_tokens(backbone.config().vocabulary);
+    let device = backbone.compute().device();
+    let chunk = chunk_tokens(backbone.config().vocabulary, device);
     let mut loss_sum = 0.0;
     for first in (0..target_ids.len()).step_by(chunk) {
         let targets = first..(first + chunk).min(target_ids.len());

@@ -9,6 +9,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
+use stepladder_engine::card_check;
 use stepladder_engine::device::{self, presence};
 use stepladder_engine::memory::probe::CountingAllocator;
 use stepladder_engine::worker;
@@ -22,9 +23,12 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     match arguments.as_slice() {
         [verb] if verb == "worker" => serve(),
+        [verb, asked @ ..] if verb == "check" => check(asked),
         _ => {
             say(
-                "usage: stepladder-cuda worker\n\nstepladder starts it; see `stepladder --help`.\n",
+                "usage: stepladder-cuda worker\n       stepladder-cuda check [--part PART] ...\n\n\
+                 stepladder starts the worker; see `stepladder --help`. The check is for this card: see\n\
+                 tests/gpu/README.md.\n",
             );
             ExitCode::from(WRONG_USAGE)
         }
@@ -32,15 +36,8 @@ fn main() -> ExitCode {
 }
 
 fn serve() -> ExitCode {
-    let (name, order) = device::CARD_ORDER;
-    // SAFETY: this process has one thread so far.
-    unsafe { std::env::set_var(name, order) };
-    let loaded = { presence::here().as_ref() }
-        .map_err(Clone::clone)
-        .and_then(device::load);
-    if let Err(missing) = loaded {
-        say(&format!("error: {missing}\nhint: {}\n", missing.hint()));
-        return ExitCode::FAILURE;
+    if let Err(code) = load() {
+        return code;
     }
     match worker::run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,6 +46,33 @@ fn serve() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Holds what the card computes against the processor, and measures. Joining reports takes no card.
+fn check(asked: &[OsString]) -> ExitCode {
+    let asked: Vec<String> = { asked.iter() }
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    if !asked.iter().any(|argument| argument == "--join")
+        && let Err(code) = load()
+    {
+        return code;
+    }
+    card_check::command::run(&asked)
+}
+
+/// Finds and loads what CUDA needs.
+fn load() -> Result<(), ExitCode> {
+    let (name, order) = device::CARD_ORDER;
+    // SAFETY: this process has one thread so far.
+    unsafe { std::env::set_var(name, order) };
+    let loaded = { presence::here().as_ref() }
+        .map_err(Clone::clone)
+        .and_then(device::load);
+    loaded.map_err(|missing| {
+        say(&format!("error: {missing}\nhint: {}\n", missing.hint()));
+        ExitCode::FAILURE
+    })
 }
 
 fn say(text: &str) {

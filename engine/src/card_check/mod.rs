@@ -1,9 +1,22 @@
 //! Whether a card computes what the CPU computes: every operation and whole training steps, on both,
 //! with the tolerance that the type of the numbers allows. `stepladder-cuda check` runs it on the card
-//! at hand.
+//! at hand, and measures there what a run takes of memory and time.
 
+mod arguments;
+mod bench;
+pub mod command;
+mod context;
+mod memory;
+mod model;
+#[cfg(feature = "cuda")]
 mod ops;
 mod random;
+pub mod report;
+mod speed;
+mod steps;
+mod table;
+
+use std::fmt;
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
@@ -36,13 +49,73 @@ pub struct Compared {
     pub error: f64,
     /// What it may be.
     pub tolerance: f64,
+    /// The first numbers that differ too much, of the card and of the CPU.
+    pub pairs: Vec<(f32, f32)>,
 }
 
+/// How many numbers are told that differ too much.
+const PAIRS: usize = 5;
+
 impl Compared {
+    /// Compares numbers of the card with the CPU's: `max |card - cpu| / scale`, where the scale is the
+    /// largest of the CPU's numbers, or `smallest_scale` where that is larger.
+    pub fn numbers(
+        what: &str,
+        (card, cpu): (&[f32], &[f32]),
+        smallest_scale: f64,
+        tolerance: f64,
+    ) -> Self {
+        let size = |size: f64, number: &f32| size.max(f64::from(*number).abs());
+        let scale = cpu.iter().fold(smallest_scale, size);
+        let error = |a: f32, b: f32| match f64::from(a - b).abs() {
+            _ if a == b => 0.0,
+            difference if difference.is_finite() => difference / scale,
+            _ => f64::INFINITY,
+        };
+        let pairs = || card.iter().copied().zip(cpu.iter().copied());
+        Self {
+            what: what.to_owned(),
+            error: pairs().map(|(a, b)| error(a, b)).fold(0.0, f64::max),
+            tolerance,
+            pairs: pairs()
+                .filter(|&(a, b)| error(a, b) > tolerance)
+                .take(PAIRS)
+                .collect(),
+        }
+    }
+
     /// Whether the error is within the tolerance.
     pub fn holds(&self) -> bool {
         self.error <= self.tolerance
     }
+
+    /// The same where both should agree to the last bit.
+    #[must_use]
+    pub fn exactly(self) -> Self {
+        Self {
+            tolerance: 0.0,
+            ..self
+        }
+    }
+}
+
+impl fmt::Display for Compared {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, error, tolerance) = (&self.what, self.error, self.tolerance);
+        write!(to, "{what}: {error:.2e} of {tolerance:.2e}")?;
+        let pairs = self.pairs.iter().filter(|_| !self.holds());
+        for (index, (card, cpu)) in pairs.enumerate() {
+            let before = if index == 0 { "; card, CPU: " } else { ", " };
+            write!(to, "{before}({card:e}, {cpu:e})")?;
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of a tensor, wherever it is and in whichever type.
+fn numbers(x: &Tensor) -> Result<Vec<f32>> {
+    let x = x.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
+    x.flatten_all()?.to_vec1::<f32>()
 }
 
 impl Place {
@@ -99,30 +172,21 @@ impl Place {
                 cpu.shape()
             );
         }
-        let numbers = |x: &Tensor| {
-            let x = x.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
-            x.flatten_all()?.to_vec1::<f32>()
-        };
         let (card, cpu) = (numbers(card)?, numbers(cpu)?);
-        let (mut largest, mut size) = (0f64, 1f64);
-        for (&a, &b) in card.iter().zip(&cpu) {
-            let difference = f64::from(a - b).abs();
-            largest = match difference.is_finite() || a == b {
-                true if a == b => largest,
-                true => largest.max(difference),
-                false => f64::INFINITY,
-            };
-            size = size.max(f64::from(b).abs());
-        }
-        Ok(Compared {
-            what: what.to_owned(),
-            error: largest / size,
-            tolerance: self.tolerance(factor),
-        })
+        let tolerance = self.tolerance(factor);
+        Ok(Compared::numbers(what, (&card, &cpu), 1.0, tolerance))
     }
 }
 
-/// Every case there is.
+/// Every case there is: the operations, then whole training steps.
 pub fn cases() -> Vec<Case> {
-    ops::cases()
+    // Some of the operations have no name where there is no card.
+    #[cfg(feature = "cuda")]
+    let operations = ops::cases();
+    #[cfg(not(feature = "cuda"))]
+    let operations = Vec::new();
+    [operations, steps::cases()].concat()
 }
+
+/// Cases whose names begin with this take long where a card is played by the CPU.
+pub const LARGE: &str = "large ";

@@ -19,6 +19,7 @@ use super::prefill::{Prefill, Readers};
 use super::sampler::{Sampler, SamplerSettings};
 use crate::models::decoder::Decoder;
 use crate::models::tokenizer::GenerationDefaults;
+use crate::ops::elementwise::cat_rows;
 use crate::training::stop_flag::StopFlag;
 use crate::{Error, Result};
 
@@ -273,7 +274,7 @@ impl Answering<'_, '_> {
                 });
                 place += usize::from(network.is_some());
             }
-            let logits = backbone.logits(&Tensor::cat(&hidden, 0)?)?;
+            let logits = backbone.logits(&cat_rows(&hidden)?)?;
             for (number, mut row) in begun.into_iter().enumerate() {
                 if self.take(&mut row, &logits.get(number)?)? == Further::GoesOn {
                     pass.join(row);

@@ -4,7 +4,8 @@ use candle_core::Device;
 
 use crate::Result;
 use crate::models::compute::Compute;
-use crate::ops::frozen_matrix::TILE_ROWS;
+use crate::ops::frozen_matrix::{TILE_ROWS, card_tile_rows};
+use crate::ops::linear_cross_entropy::{CARD_CHUNK_NUMBERS, CHUNK_NUMBERS};
 
 /// Constants of a kind of device.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,8 +16,8 @@ pub struct DeviceClass {
     pub float_bytes: u64,
     /// Bytes of a number in a table of rotary angles.
     pub angle_bytes: u64,
-    /// Rows of a weight that are widened at a time.
-    pub widened_rows: u64,
+    /// Numbers in one chunk of logits.
+    pub chunk_numbers: usize,
     /// Tiles of attention that work at the same time and hold scores; 0 if they are never stored.
     pub attention_workers: u64,
     /// Rows, as wide as the model, that a matrix product packs.
@@ -41,7 +42,7 @@ impl DeviceClass {
             name: "cpu",
             float_bytes: 4,
             angle_bytes: 8,
-            widened_rows: TILE_ROWS as u64,
+            chunk_numbers: CHUNK_NUMBERS,
             attention_workers: threads.max(1) as u64,
             packed_rows: CPU_PACKED_ROWS,
             constant_bytes: 0,
@@ -77,12 +78,36 @@ impl DeviceClass {
             name: "cuda",
             float_bytes: 2,
             angle_bytes: 4,
-            widened_rows: 4096,
+            chunk_numbers: CARD_CHUNK_NUMBERS,
             attention_workers: 0,
             packed_rows: 0,
             constant_bytes: CUDA_BYTES,
             constant_is_measured: false,
             has_own_memory: true,
         }
+    }
+
+    /// Rows of a weight `[rows, columns]` that are widened at a time.
+    pub fn widened_rows(&self, rows: u64, columns: u64) -> u64 {
+        match self.has_own_memory {
+            true => card_tile_rows(rows as usize, columns as usize) as u64,
+            false => rows.min(TILE_ROWS as u64),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_widens_sixteen_million_numbers_in_whole_rows() {
+        let card = DeviceClass::cuda();
+        assert_eq!(card.widened_rows(4096, 4096), 4096);
+        assert_eq!(card.widened_rows(151_936, 4096), 4096);
+        assert_eq!(card.widened_rows(896, 4864), 896);
+        assert_eq!(card.widened_rows(151_936, 3584), 4681);
+        assert_eq!(card.widened_rows(3, 1 << 25), 1);
+        assert_eq!(DeviceClass::cpu(2).widened_rows(4096, 4096), 256);
     }
 }

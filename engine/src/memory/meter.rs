@@ -55,4 +55,25 @@ impl Meter {
             Self::Card(pool) => pool.reset_highest(),
         }
     }
+
+    /// Most bytes that a card's pool took of the card since the last [`Self::reset_peak`].
+    pub fn reserved_peak_bytes(&self) -> Option<u64> {
+        match self {
+            Self::Ram => None,
+            #[cfg(feature = "cuda")]
+            Self::Card(pool) => Some(pool.highest_reserved_bytes()),
+        }
+    }
+
+    /// Gives back to the card what no tensor holds.
+    ///
+    /// # Errors
+    /// When the driver refuses.
+    pub fn trim(&self) -> Result<()> {
+        match self {
+            Self::Ram => Ok(()),
+            #[cfg(feature = "cuda")]
+            Self::Card(pool) => Ok(pool.trim()?),
+        }
+    }
 }

@@ -79,7 +79,7 @@ impl Sizes<'_> {
     /// Scratch of a product of `tokens` tokens with a frozen weight `[rows, columns]`.
     pub(super) fn widened(&self, form: &Form, tokens: u64, rows: u64, columns: u64) -> u64 {
         let tile = match form.is_widened(self.device.float_bytes) {
-            true => self.device.widened_rows.min(rows) * columns,
+            true => self.device.widened_rows(rows, columns) * columns,
             false => 0,
         };
         // With few tokens a product on the CPU gives its outputs transposed.

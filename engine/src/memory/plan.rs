@@ -12,7 +12,7 @@ use crate::adapters::ladder::Wiring;
 use crate::adapters::lora::LoraShape;
 use crate::adapters::network::{AdapterShape, TrainingSettings};
 use crate::models::config::DecoderConfig;
-use crate::ops::linear_cross_entropy::chunk_tokens;
+use crate::ops::linear_cross_entropy::chunk_of;
 use stepladder_protocol::{Switch, TapDtype};
 
 /// What a plan is made for.
@@ -173,7 +173,8 @@ impl<'a> Walk<'a> {
     fn loss(&mut self, sizes: Sizes<'_>, beside: u64) {
         let MemoryRequest { model, forms, .. } = *self.request;
         let (vocabulary, d) = (model.vocabulary as u64, sizes.d());
-        let chunk = chunk_tokens(model.vocabulary).min(self.request.targets) as u64;
+        let numbers = self.request.device.chunk_numbers;
+        let chunk = chunk_of(model.vocabulary, numbers).min(self.request.targets) as u64;
         let rows = |width: u64| sizes.floats(chunk * width);
         let head = forms.head.as_ref().unwrap_or(&forms.embedding);
         let product = sizes.widened(head, chunk, vocabulary, d);

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::checkpoint::Checkpoint;
 use super::compute::Compute;
@@ -263,11 +263,22 @@ impl Decoder {
     /// # Errors
     /// When an id lies outside the vocabulary.
     pub fn embed(&self, ids: &[u32]) -> Result<Tensor> {
-        let rows = self.embedding.gather(ids)?;
-        if let Some(scale) = self.embedding_scale {
-            elementwise::scale(&rows, scale)?;
+        let (device, dtype) = (self.compute.device(), self.compute.activations());
+        if self.embedding.device().same_device(device) {
+            let rows = self.embedding.gather(ids, dtype)?;
+            self.scale_embeddings(&rows)?;
+            return Ok(rows);
         }
-        Ok(rows)
+        let rows = self.embedding.gather(ids, DType::F32)?;
+        self.scale_embeddings(&rows)?;
+        Ok(rows.to_dtype(dtype)?.to_device(device)?)
+    }
+
+    fn scale_embeddings(&self, rows: &Tensor) -> Result<()> {
+        match self.embedding_scale {
+            Some(scale) => Ok(elementwise::scale(rows, scale)?),
+            None => Ok(()),
+        }
     }
 
     /// The final norm's weight, `[d_model]`.
@@ -280,8 +291,8 @@ impl Decoder {
         &self.head
     }
 
-    /// Logits `[tokens, vocabulary]` of hidden states before the final norm. For a few tokens only:
-    /// training uses `linear_cross_entropy`.
+    /// Logits `[tokens, vocabulary]` of hidden states before the final norm; a card's are brought to
+    /// RAM and to f32. For a few tokens only: training uses `linear_cross_entropy`.
     ///
     /// # Errors
     /// When the width does not fit.
@@ -289,7 +300,10 @@ impl Decoder {
         // On a card the sum of the last block and what an adapter adds is not rounded further.
         let hidden = &elementwise::to_type(hidden, DType::F32)?;
         let normed = rms_norm(hidden, Some(&self.final_norm), self.config.norm_eps)?;
-        let logits = self.head.forward(&normed)?;
+        let mut logits = self.head.forward(&normed)?;
+        if logits.device().is_cuda() {
+            logits = elementwise::to_type(&logits, DType::F32)?.to_device(&Device::Cpu)?;
+        }
         Ok(match self.config.final_soft_cap {
             Some(cap) => ((logits / cap)?.tanh()? * cap)?,
             None => logits,

@@ -10,6 +10,7 @@ use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::cpu::{self, Output, Real, Strides, Workers, by_float_type, matmul};
+use super::on_card;
 use super::token_tiles::TokenTile;
 
 /// Query rows whose scores exist at the same time, per thread.
@@ -67,6 +68,7 @@ impl Attention<'_> {
     /// When the shapes do not fit together.
     pub fn forward(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Attended> {
         self.check(q, k, v)?;
+        on_card!(q, super::cuda::attention::forward(self, q, k, v));
         by_float_type!(q, T => self.forward_typed::<T>(q, k, v))
     }
 
@@ -108,6 +110,10 @@ impl Attention<'_> {
         grad: &Tensor,
     ) -> Result<AttentionGradients> {
         self.check(q, k, v)?;
+        on_card!(
+            q,
+            super::cuda::attention::backward(self, (q, k, v), attended, grad)
+        );
         by_float_type!(q, T => self.backward_typed::<T>((q, k, v), attended, grad))
     }
 

@@ -161,4 +161,34 @@ mod tests {
         let largest = SIGNED.quantize_block(&[0.0, 1e-42, -1e-42], &mut codes);
         assert_eq!((largest, codes), (1e-42, [0, 255, 0]));
     }
+
+    /// What the card's kernels know of a map: its values, and for each code the first point of the grid
+    /// whose code is above it.
+    fn in_kernels(name: &str, map: &DynamicMap) -> String {
+        let values = map.values.map(|value| format!("{value:e}f"));
+        let above = (0..255).map(|code| {
+            let point = map.codes_of_grid.partition_point(|&other| other <= code);
+            point.to_string()
+        });
+        let above: Vec<String> = above.collect();
+        let lines = |numbers: &[String]| {
+            let lines: Vec<String> = numbers.chunks(8).map(|line| line.join(", ")).collect();
+            lines.join(",\n    ")
+        };
+        format!(
+            "static __constant__ float {name}_VALUES[256] = {{\n    {}}};\n\
+             static __constant__ unsigned short {name}_ABOVE[255] = {{\n    {}}};\n",
+            lines(&values),
+            lines(&above)
+        )
+    }
+
+    #[test]
+    fn the_kernels_of_the_card_know_the_same_maps() {
+        let source = include_str!("cuda/kernels/dynamic_map.cuh");
+        for (name, map) in [("SIGNED", &*SIGNED), ("UNSIGNED", &*UNSIGNED)] {
+            let expected = in_kernels(name, map);
+            assert!(source.contains(&expected), "it should have\n{expected}");
+        }
+    }
 }

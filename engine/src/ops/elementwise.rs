@@ -1,6 +1,6 @@
 //! In-place element-by-element arithmetic, for tensors that the caller alone knows, and copies.
 
-use candle_core::{DType, Result, Tensor, WithDType, bail};
+use candle_core::{DType, Device, Result, Shape, Tensor, WithDType, bail};
 
 use super::cpu::{self, Real, by_float_type};
 use super::on_card;
@@ -33,6 +33,26 @@ pub fn add_scaled(target: &Tensor, addend: &Tensor, factor: f64) -> Result<()> {
     })
 }
 
+/// A tensor of zeros.
+///
+/// # Errors
+/// When memory runs out; on a card it is noted how much was asked for.
+pub fn zeros(shape: impl Into<Shape>, dtype: DType, device: &Device) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        return super::cuda::zeros(shape, dtype, device);
+    }
+    Tensor::zeros(shape, dtype, device)
+}
+
+/// Zeros of the shape and type of `x`, where it lies.
+///
+/// # Errors
+/// As [`zeros`].
+pub fn zeros_like(x: &Tensor) -> Result<Tensor> {
+    zeros(x.shape(), x.dtype(), x.device())
+}
+
 /// The numbers of `x` in a tensor of their own. `Tensor::copy` would copy all of the storage that `x`
 /// may be a small view of.
 ///
@@ -55,6 +75,18 @@ pub fn to_type(x: &Tensor, dtype: DType) -> Result<Tensor> {
     }
     on_card!(x, super::cuda::elementwise::to_type(x, dtype));
     x.to_dtype(dtype)
+}
+
+/// The numbers of `x` on a device; `x` itself if it lies there. `Tensor::to_device` would move all of the
+/// storage that `x` may be a small view of.
+///
+/// # Errors
+/// When memory runs out.
+pub fn to_device(x: &Tensor, device: &Device) -> Result<Tensor> {
+    match x.device().same_device(device) {
+        true => Ok(x.clone()),
+        false => copy(x)?.to_device(device),
+    }
 }
 
 /// Copies the numbers of `source` to `target`, which is of the same type and count and shares no
@@ -116,7 +148,8 @@ fn copy_typed_blocks<T: WithDType>(
     })
 }
 
-/// The rows of tensors `[rows, width]` one below the other.
+/// The rows of tensors `[rows, width]` one below the other; on a card, where their types may differ, in
+/// f32 if they do.
 ///
 /// # Errors
 /// When there are none, or they do not fit together.
@@ -243,7 +276,7 @@ mod tests {
     use super::*;
 
     fn counted(shape: (usize, usize)) -> Tensor {
-        let numbers = Tensor::arange(0f32, (shape.0 * shape.1) as f32, &candle_core::Device::Cpu);
+        let numbers = Tensor::arange(0f32, (shape.0 * shape.1) as f32, &Device::Cpu);
         numbers.unwrap().reshape(shape).unwrap()
     }
 
@@ -285,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_copy_of_a_view_is_the_view_alone() {
-        let whole = Tensor::arange(0f32, 12.0, &candle_core::Device::Cpu).unwrap();
+        let whole = Tensor::arange(0f32, 12.0, &Device::Cpu).unwrap();
         let whole = whole.reshape((6, 2)).unwrap();
         let copied = copy(&whole.narrow(0, 2, 2).unwrap()).unwrap();
         assert_eq!(copied.to_vec2::<f32>().unwrap(), [[4.0, 5.0], [6.0, 7.0]]);

@@ -7,6 +7,7 @@ use num_traits::One;
 use rayon::prelude::*;
 
 use super::cpu::{self, Output, Real, Strides, Workers, by_float_type, matmul};
+use super::elementwise::zeros;
 use super::frozen_matrix::FrozenMatrix;
 use super::on_card;
 
@@ -104,7 +105,7 @@ impl FrozenLinear {
     /// When the width or type of `x` does not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (tokens, _) = x.dims2()?;
-        let output = Tensor::zeros((tokens, self.outputs()), x.dtype(), x.device())?;
+        let output = zeros((tokens, self.outputs()), x.dtype(), x.device())?;
         self.forward_into(x, &output)?;
         Ok(output)
     }
@@ -145,7 +146,7 @@ impl FrozenLinear {
     /// When the width or type of `grad` does not fit.
     pub fn backward_input(&self, grad: &Tensor) -> Result<Tensor> {
         let shape = (grad.dim(0)?, self.inputs());
-        let input_gradient = Tensor::zeros(shape, grad.dtype(), grad.device())?;
+        let input_gradient = zeros(shape, grad.dtype(), grad.device())?;
         self.accumulate_backward_input(grad, &input_gradient)?;
         Ok(input_gradient)
     }
@@ -375,14 +376,14 @@ mod tests {
             let view = matrix.view(5..9).unwrap().to_f32().unwrap();
             let rows = |tensor: &Tensor| tensor.to_vec2::<f32>().unwrap();
             assert_eq!(rows(&view), rows(&dense)[5..9]);
-            let gathered = rows(&matrix.gather(&[8, 0, 8]).unwrap());
+            let gathered = rows(&matrix.gather(&[8, 0, 8], DType::F32).unwrap());
             let dense = rows(&dense);
             assert_eq!(
                 gathered,
                 [&dense[8], &dense[0], &dense[8]].map(Clone::clone)
             );
             assert!(matrix.view(0..matrix.rows() + 1).is_err());
-            assert!(matrix.gather(&[matrix.rows() as u32]).is_err());
+            assert!(matrix.gather(&[matrix.rows() as u32], DType::F32).is_err());
         }
     }
 

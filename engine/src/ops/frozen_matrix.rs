@@ -9,11 +9,15 @@ use half::{bf16, f16};
 use rayon::prelude::*;
 
 use super::cpu::{self, Real};
+#[cfg(feature = "cuda")]
+use super::cuda::frozen_matrix::{self as card, CardMatrix};
 use super::ggml_blocks::GgmlBlocks;
 use super::nf4::Nf4;
 
 /// Rows that are widened at a time.
 pub(crate) const TILE_ROWS: usize = 256;
+/// Numbers in a tile of rows that is widened on a card, unless one row has more.
+const CARD_TILE_NUMBERS: usize = 1 << 24;
 /// Numbers below which one thread widens a tile alone.
 const PARALLEL_NUMBERS: usize = 1 << 14;
 
@@ -32,6 +36,14 @@ enum Storage {
     Blocks(GgmlBlocks),
     /// Blocks run across rows: `[rows * columns]`.
     Nf4(Nf4),
+    /// Any of these on a card.
+    #[cfg(feature = "cuda")]
+    Card(CardMatrix),
+}
+
+/// Rows of `[rows, columns]` that are widened at a time on a card.
+pub(crate) fn card_tile_rows(rows: usize, columns: usize) -> usize {
+    rows.min((CARD_TILE_NUMBERS / columns.max(1)).max(1))
 }
 
 impl FrozenMatrix {
@@ -45,11 +57,13 @@ impl FrozenMatrix {
             DType::F32 | DType::F64 | DType::BF16 | DType::F16 => {}
             other => bail!("a linear weight of type {other:?}"),
         }
-        Ok(Self::whole(
-            Storage::Dense(weight.contiguous()?),
-            rows,
-            columns,
-        ))
+        let weight = weight.contiguous()?;
+        #[cfg(feature = "cuda")]
+        if weight.device().is_cuda() {
+            let stored = CardMatrix::dense(&weight, weight.device())?;
+            return Ok(Self::whole(Storage::Card(stored), rows, columns));
+        }
+        Ok(Self::whole(Storage::Dense(weight), rows, columns))
     }
 
     /// A matrix of a GGUF file.
@@ -93,9 +107,40 @@ impl FrozenMatrix {
         })
     }
 
-    /// TODO
-    pub fn to_device(&self, _device: &Device) -> Result<Self> {
-        Ok(self.clone())
+    /// The same on a device; views are views of what is moved there, all of it. Views of one matrix that
+    /// are moved one by one share nothing any more: move the whole, then take views.
+    ///
+    /// # Errors
+    /// When the device cannot hold it, or does not compute with such numbers.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        if self.device().same_device(device) {
+            return Ok(self.clone());
+        }
+        Ok(Self {
+            storage: Arc::new(self.storage.to_device(device)?),
+            ..*self
+        })
+    }
+
+    /// Where it lies.
+    pub fn device(&self) -> Device {
+        match &*self.storage {
+            #[cfg(feature = "cuda")]
+            Storage::Card(stored) => stored.device().clone(),
+            _ => Device::Cpu,
+        }
+    }
+
+    /// What is stored on a card, and which of its rows is the first of this matrix.
+    ///
+    /// # Errors
+    /// When it lies in RAM.
+    #[cfg(feature = "cuda")]
+    pub(super) fn on_card(&self) -> Result<(&CardMatrix, usize)> {
+        match &*self.storage {
+            Storage::Card(stored) => Ok((stored, self.first_row)),
+            _ => bail!("{self:?} lies in RAM, not on the card"),
+        }
     }
 
     /// Number of rows.
@@ -116,11 +161,30 @@ impl FrozenMatrix {
         }
     }
 
-    /// Bytes of the tile that rows are widened into; none for a matrix of f32.
+    /// Bytes of the tile that rows are widened into on the CPU; none for a matrix of f32.
     pub(super) fn tile_bytes(&self) -> usize {
-        match &*self.storage {
-            Storage::Dense(weight) if weight.dtype() == DType::F32 => 0,
+        match self.stored_floats() {
+            Some(DType::F32) => 0,
             _ => TILE_ROWS.min(self.rows) * self.columns * size_of::<f32>(),
+        }
+    }
+
+    /// Bytes of the tile that rows are widened into on a card, for activations of this type; none for a
+    /// matrix that is stored in it.
+    pub fn card_tile_bytes(&self, dtype: DType) -> usize {
+        match self.stored_floats() == Some(dtype) {
+            true => 0,
+            false => card_tile_rows(self.rows, self.columns) * self.columns * dtype.size_in_bytes(),
+        }
+    }
+
+    /// The type of a matrix of floats.
+    fn stored_floats(&self) -> Option<DType> {
+        match &*self.storage {
+            Storage::Dense(weight) => Some(weight.dtype()),
+            #[cfg(feature = "cuda")]
+            Storage::Card(CardMatrix::Dense(weight)) => Some(weight.dtype()),
+            _ => None,
         }
     }
 
@@ -130,14 +194,20 @@ impl FrozenMatrix {
             Storage::Dense(weight) => (weight.elem_count() * weight.dtype().size_in_bytes()) as u64,
             Storage::Blocks(blocks) => blocks.bytes() as u64,
             Storage::Nf4(weight) => weight.bytes(),
+            #[cfg(feature = "cuda")]
+            Storage::Card(stored) => stored.stored_bytes(),
         }
     }
 
-    /// The rows of these indices in f32, `[indices, columns]`: an embedding.
+    /// The rows of these indices in this type, `[indices, columns]`, where the matrix lies: an embedding.
     ///
     /// # Errors
     /// When an index lies outside.
-    pub fn gather(&self, indices: &[u32]) -> Result<Tensor> {
+    pub fn gather(&self, indices: &[u32], dtype: DType) -> Result<Tensor> {
+        #[cfg(feature = "cuda")]
+        if let Storage::Card(_) = &*self.storage {
+            return card::gather(self, indices, dtype);
+        }
         if let Some(outside) = indices.iter().find(|&&row| row as usize >= self.rows) {
             bail!("row {outside} of a matrix of {}", self.rows);
         }
@@ -148,13 +218,13 @@ impl FrozenMatrix {
                 reader.read(index as usize, out);
             }
         })?;
-        Tensor::from_vec(values, (indices.len(), self.columns), &Device::Cpu)
+        Tensor::from_vec(values, (indices.len(), self.columns), &Device::Cpu)?.to_dtype(dtype)
     }
 
     /// All numbers in f32, `[rows, columns]`; for tests and exports of small matrices.
     ///
     /// # Errors
-    /// When the type is f64.
+    /// When the type is f64 or the matrix lies on a card.
     pub fn to_f32(&self) -> Result<Tensor> {
         let mut values = vec![0f32; self.rows * self.columns];
         self.with_rows(|reader| reader.read_parallel(0, &mut values))?;
@@ -165,7 +235,7 @@ impl FrozenMatrix {
     /// tile; a matrix that is stored in the compute type is handed over whole, where it lies.
     ///
     /// # Errors
-    /// When the compute type does not fit the stored one.
+    /// When the compute type does not fit the stored one, or the matrix lies on a card.
     pub(super) fn for_tiles<T: Real>(
         &self,
         mut work: impl FnMut(usize, usize, &[T]),
@@ -194,6 +264,9 @@ impl FrozenMatrix {
     }
 
     /// Calls `work` with a reader of this matrix's rows.
+    ///
+    /// # Errors
+    /// When the matrix is of f64 or lies on a card.
     pub(super) fn with_rows<R>(&self, work: impl FnOnce(RowReader<'_>) -> R) -> Result<R> {
         let reader = |rows| RowReader {
             rows,
@@ -203,6 +276,8 @@ impl FrozenMatrix {
         Ok(match &*self.storage {
             Storage::Blocks(blocks) => work(reader(Rows::Blocks(blocks))),
             Storage::Nf4(weight) => work(reader(Rows::Nf4(weight))),
+            #[cfg(feature = "cuda")]
+            Storage::Card(_) => bail!("{self:?} lies on the card, where the CPU cannot read it"),
             Storage::Dense(weight) => match weight.dtype() {
                 DType::F32 => work(reader(Rows::F32(&cpu::read::<f32>(weight)?))),
                 DType::BF16 => work(reader(Rows::BF16(&cpu::read::<bf16>(weight)?))),
@@ -213,12 +288,32 @@ impl FrozenMatrix {
     }
 }
 
+impl Storage {
+    fn to_device(&self, device: &Device) -> Result<Self> {
+        match (self, device) {
+            #[cfg(feature = "cuda")]
+            (Self::Dense(weight), Device::Cuda(_)) => {
+                CardMatrix::dense(weight, device).map(Self::Card)
+            }
+            #[cfg(feature = "cuda")]
+            (Self::Blocks(blocks), Device::Cuda(_)) => {
+                CardMatrix::blocks(blocks, device).map(Self::Card)
+            }
+            #[cfg(feature = "cuda")]
+            (Self::Nf4(weight), Device::Cuda(_)) => CardMatrix::nf4(weight, device).map(Self::Card),
+            _ => bail!("a frozen matrix is not moved to {:?}", device.location()),
+        }
+    }
+}
+
 impl std::fmt::Debug for FrozenMatrix {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let kind = match &*self.storage {
             Storage::Dense(weight) => format!("{:?}", weight.dtype()),
             Storage::Blocks(blocks) => format!("{:?}", blocks.kind()),
             Storage::Nf4(_) => "NF4".to_owned(),
+            #[cfg(feature = "cuda")]
+            Storage::Card(stored) => stored.form(),
         };
         write!(f, "FrozenMatrix({kind} [{}, {}])", self.rows, self.columns)
     }

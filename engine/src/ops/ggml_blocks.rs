@@ -17,13 +17,15 @@ pub struct GgmlBlocks {
 }
 
 trait Blocks: Send + Sync {
-    fn bytes(&self) -> usize;
+    fn as_bytes(&self) -> &[u8];
     fn dequantize(&self, first: usize, out: &mut [f32]);
 }
 
 impl<B: GgmlType> Blocks for Vec<B> {
-    fn bytes(&self) -> usize {
-        size_of_val(self.as_slice())
+    fn as_bytes(&self) -> &[u8] {
+        // SAFETY: a block is a repr(C) struct of numbers without padding (candle asserts their sizes),
+        // so each of its bytes is initialized.
+        unsafe { std::slice::from_raw_parts(self.as_ptr().cast(), size_of_val(self.as_slice())) }
     }
 
     fn dequantize(&self, first: usize, out: &mut [f32]) {
@@ -79,7 +81,12 @@ impl GgmlBlocks {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        self.blocks.bytes()
+        self.as_bytes().len()
+    }
+
+    /// The blocks as a file has them.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.blocks.as_bytes()
     }
 
     /// Dequantizes whole rows from `first_row` on, as many as `out` has room for.
@@ -113,9 +120,9 @@ fn copied<'a, B: GgmlType + 'static>(
     Ok(Box::new(blocks))
 }
 
-/// What candle can quantize to, for tests.
-#[cfg(test)]
-pub(super) const KINDS: [GgmlDType; 11] = [
+/// What candle can quantize to, for tests and for comparing a card with the CPU.
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) const KINDS: [GgmlDType; 11] = [
     GgmlDType::Q4_0,
     GgmlDType::Q4_1,
     GgmlDType::Q5_0,
@@ -155,6 +162,8 @@ mod tests {
             assert_eq!(out[..512], expected[3], "{kind:?}");
             assert_eq!(out[512..], expected[2], "{kind:?}");
             assert_eq!(blocks.bytes(), bytes.len());
+            let rows = bytes.chunks_exact(bytes.len() / 5).rev();
+            assert_eq!(blocks.as_bytes(), rows.collect::<Vec<_>>().concat());
         }
     }
 

@@ -6,15 +6,18 @@
 //! the loss of a token is `logsumexp(l) - l[target]`, and
 //! `dz = (softmax(l) - onehot(target)) (1 - (l / c)^2)`, `dh = dz W`.
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Device, Result, Tensor, bail};
 
 use super::cpu::{self, Real, by_float_type};
-use super::elementwise::cat_rows;
+use super::elementwise::{cat_rows, zeros};
 use super::frozen_linear::FrozenLinear;
 use super::on_card;
 
 /// Numbers in one chunk of logits.
-const CHUNK_NUMBERS: usize = 1 << 21;
+pub const CHUNK_NUMBERS: usize = 1 << 21;
+/// The same on a card, where the head is read anew for each chunk and a product of a few tokens takes as
+/// long as that of many.
+pub const CARD_CHUNK_NUMBERS: usize = 1 << 24;
 /// Tokens in one chunk, at most and at least.
 const CHUNK_TOKENS: std::ops::RangeInclusive<usize> = 16..=512;
 
@@ -35,9 +38,20 @@ pub enum Gradient {
     Scaled(f64),
 }
 
-/// Tokens per chunk for a vocabulary of this size.
-pub fn chunk_tokens(vocabulary: usize) -> usize {
-    (CHUNK_NUMBERS / vocabulary.max(1)).clamp(*CHUNK_TOKENS.start(), *CHUNK_TOKENS.end())
+/// Tokens per chunk for a vocabulary of this size, on this device.
+pub fn chunk_tokens(vocabulary: usize, device: &Device) -> usize {
+    chunk_of(
+        vocabulary,
+        match device {
+            Device::Cpu => CHUNK_NUMBERS,
+            _ => CARD_CHUNK_NUMBERS,
+        },
+    )
+}
+
+/// Tokens per chunk of so many numbers.
+pub fn chunk_of(vocabulary: usize, numbers: usize) -> usize {
+    (numbers / vocabulary.max(1)).clamp(*CHUNK_TOKENS.start(), *CHUNK_TOKENS.end())
 }
 
 /// `hidden` `[tokens, d_model]` after the final norm, `targets` one id per token. On a card `hidden` is
@@ -63,7 +77,7 @@ pub fn linear_cross_entropy(
     {
         bail!("target {target} outside a vocabulary of {vocabulary}");
     }
-    let chunk = chunk_tokens(vocabulary);
+    let chunk = chunk_tokens(vocabulary, hidden.device());
     let mut loss_sum = 0.0;
     let mut gradients = Vec::new();
     for first in (0..tokens).step_by(chunk) {
@@ -73,14 +87,16 @@ pub fn linear_cross_entropy(
         let (loss, d_logits) = reduce_logits(logits, head, targets, soft_cap, gradient)?;
         loss_sum += loss;
         if let Some(d_logits) = d_logits {
-            let d_hidden = Tensor::zeros((count, head.inputs()), hidden.dtype(), hidden.device())?;
+            let d_hidden = zeros((count, head.inputs()), hidden.dtype(), hidden.device())?;
             head.accumulate_backward_input(&d_logits, &d_hidden)?;
             gradients.push(d_hidden);
         }
     }
     let hidden_gradient = match gradient {
         Gradient::Skip => None,
-        Gradient::Scaled(_) if gradients.is_empty() => Some(hidden.zeros_like()?),
+        Gradient::Scaled(_) if gradients.is_empty() => {
+            Some(zeros(hidden.shape(), hidden.dtype(), hidden.device())?)
+        }
         Gradient::Scaled(_) => Some(cat_rows(&gradients)?),
     };
     Ok(CrossEntropy {

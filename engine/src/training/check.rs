@@ -5,6 +5,8 @@ mod grid;
 mod random_model;
 mod summary;
 
+use std::ops::ControlFlow;
+
 use stepladder_protocol::{CheckSummary, CheckedCell, Method, RunConfig, Switch};
 
 pub use self::grid::grid;
@@ -18,7 +20,8 @@ use super::stop_flag::StopFlag;
 use super::targeted_input;
 use crate::adapters::network::Network;
 use crate::datasets::batch::TokenBatch;
-use crate::memory::{AnswerShape, DeviceClass, MemoryPlan, Part, probe};
+use crate::memory::{AnswerShape, DeviceClass, MemoryPlan, Meter, Part};
+use crate::models::compute::Compute;
 use crate::models::decoder::Decoder;
 use crate::models::stored_type::StoredType;
 use crate::ops::cpu::prepare_workers;
@@ -68,9 +71,16 @@ impl Cell {
     /// # Errors
     /// Names the field of the config that cannot be.
     pub fn plan(&self, threads: usize) -> Result<MemoryPlan> {
+        self.plan_on(DeviceClass::cpu(threads))
+    }
+
+    /// The cell's plan on a device.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn plan_on(&self, device: DeviceClass) -> Result<MemoryPlan> {
         let model = EstimatedModel::new(self.model.config()?, StoredType::BF16);
         let resolved = ModelPlan::resolve(&self.config, &model.config)?;
-        let device = DeviceClass::cpu(threads);
         Ok(estimate_resolved(
             &self.config,
             &resolved,
@@ -85,33 +95,43 @@ impl Cell {
     /// # Errors
     /// When memory runs out.
     pub fn measure(&self) -> Result<Measured> {
+        self.measure_on(&Compute::cpu())
+    }
+
+    /// The same where it is to compute.
+    ///
+    /// # Errors
+    /// As [`Self::measure`].
+    pub fn measure_on(&self, compute: &Compute) -> Result<Measured> {
+        let meter = Meter::of(compute.device())?;
         let config = self.model.config()?;
         let checkpoint = self.model.checkpoint()?;
         let resolved = ModelPlan::resolve(&self.config, &config)?;
         let BatchShape { batch, seq } = self.shape;
         let plan = RunPlan::resolve(&self.config, &resolved, &[seq])?;
-        let taken = |from: u64| probe::current_bytes().saturating_sub(from);
+        let taken = |from: u64| meter.current_bytes().saturating_sub(from);
 
         prepare_workers();
-        let start = probe::current_bytes();
-        let backbone = Decoder::load(config, &checkpoint, resolved.quantization)?;
+        let start = meter.current_bytes();
+        let (form, told) = (resolved.quantization, &mut |_| ControlFlow::Continue(()));
+        let backbone = Decoder::load_telling(config, &checkpoint, form, compute, told)?;
         let weights = taken(start);
         // What is mapped from a file in a run is held here, and none of the run's.
-        let file = probe::current_bytes();
+        let file = meter.current_bytes();
         drop(checkpoint);
-        let start = start - (file - probe::current_bytes());
-        let before = probe::current_bytes();
-        let network = Network::initialize(resolved.shape, 1)?;
+        let start = start - (file - meter.current_bytes());
+        let before = meter.current_bytes();
+        let network = Network::initialize(resolved.shape, 1)?.computing_on(compute)?;
         let adapter = taken(before);
-        let before = probe::current_bytes();
+        let before = meter.current_bytes();
         let mut optimizer = AdamW::new(plan.optimizer, network.parameters())?;
         let moments = taken(before);
-        let before = probe::current_bytes();
+        let before = meter.current_bytes();
         let gradients = network.parameters().zeros_like()?;
         let gradient_bytes = taken(before);
 
         let batch = TokenBatch::of_length(batch, seq, backbone.config().vocabulary);
-        probe::reset_peak();
+        meter.reset_peak();
         let gradient = Gradient::Scaled(1.0 / batch.target_ids.len() as f64);
         let input = targeted_input(&batch);
         network.loss(&backbone, input, (plan.training, 0), gradient, &gradients)?;
@@ -126,7 +146,7 @@ impl Cell {
             adapter,
             gradients: gradient_bytes,
             optimizer: moments,
-            peak: probe::peak_bytes() - start,
+            peak: meter.peak_bytes() - start,
         })
     }
 

@@ -84,6 +84,10 @@ pub trait Jobs: Send + Sync + 'static {
         told: &mut dyn FnMut(Written) -> ControlFlow<()>,
     ) -> Result<ExportReport>;
 
+    /// Ends this process, after a job for which its device had no room: whoever computes next begins with
+    /// all of the memory.
+    fn leave(&self) {}
+
     /// Lists what can compute here.
     fn devices(&self) -> Result<DeviceReport>;
 
@@ -110,6 +114,9 @@ pub trait Chat {
         on_text: &mut dyn FnMut(&str, bool),
     ) -> Result<ReplyStats>;
 }
+
+/// The exit code of a worker whose device had no room for a job.
+const OUT_OF_MEMORY: i32 = 4;
 
 /// The engine's jobs.
 #[derive(Debug, Default)]
@@ -195,6 +202,10 @@ impl Jobs for EngineJobs {
             let preview = describe::dataset(command, &self.known_rows, told)?;
             Ok(Finished::Dataset(Box::new(preview)))
         }
+    }
+
+    fn leave(&self) {
+        std::process::exit(OUT_OF_MEMORY);
     }
 
     fn devices(&self) -> Result<DeviceReport> {

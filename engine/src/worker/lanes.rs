@@ -30,6 +30,9 @@ use crate::training::stop_flag::Request;
 const HEAVY_STACK_BYTES: usize = 256 << 20;
 const LIGHT_STACK_BYTES: usize = 16 << 20;
 
+/// The code of [`Error::OutOfMemory`].
+const OUT_OF_MEMORY: &str = "out_of_memory";
+
 /// Starts the thread of a lane; it ends when the schedule is closed and its job has ended.
 pub fn start(
     lane: Lane,
@@ -49,7 +52,13 @@ pub fn start(
             while let Some(job) = schedule.next(lane) {
                 let end = panics::catch(|| perform(&job, jobs.as_ref(), &outbox))
                     .unwrap_or_else(Event::Failed);
+                let had_no_room =
+                    matches!(&end, Event::Failed(report) if report.code == OUT_OF_MEMORY);
                 schedule.finish(lane, &job.id, end);
+                if had_no_room {
+                    outbox.settle();
+                    jobs.leave();
+                }
             }
         })
 }

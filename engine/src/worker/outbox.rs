@@ -28,10 +28,14 @@ pub struct Outbox {
 }
 
 #[derive(Debug)]
-struct Message {
-    line: EventLine,
-    /// Whether the line may be merged with its like, and the shortest time between two of them.
-    merge_within: Option<Duration>,
+enum Message {
+    Line {
+        line: EventLine,
+        /// Whether the line may be merged with its like, and the shortest time between two of them.
+        merge_within: Option<Duration>,
+    },
+    /// Somebody waits until everything before is written.
+    Settle(SyncSender<()>),
 }
 
 impl Outbox {
@@ -53,11 +57,19 @@ impl Outbox {
 
     /// Sends a line. `false` says that nobody listens any more.
     pub fn send(&self, line: EventLine) -> bool {
-        let _ = self.sender.send(Message {
+        let _ = self.sender.send(Message::Line {
             line,
             merge_within: None,
         });
         self.open.load(Ordering::Acquire)
+    }
+
+    /// Waits until everything that was sent is written.
+    pub fn settle(&self) {
+        let (done, waiting) = sync_channel(1);
+        if self.sender.send(Message::Settle(done)).is_ok() {
+            let _ = waiting.recv();
+        }
     }
 
     /// Sends a line that may be merged with the next ones; with no interval it is like any other.
@@ -65,7 +77,7 @@ impl Outbox {
         if interval.is_zero() {
             return self.send(line);
         }
-        match self.sender.try_send(Message {
+        match self.sender.try_send(Message::Line {
             line,
             merge_within: Some(interval),
         }) {
@@ -94,11 +106,15 @@ impl<W: Write> Writer<W> {
                 }
             };
             match next {
-                Ok(Message {
+                Ok(Message::Settle(done)) => {
+                    self.write_waiting();
+                    let _ = done.send(());
+                }
+                Ok(Message::Line {
                     line,
                     merge_within: Some(interval),
                 }) => self.merge(line, interval),
-                Ok(Message {
+                Ok(Message::Line {
                     line,
                     merge_within: None,
                 }) => {

@@ -1,6 +1,7 @@
 //! Jobs that need no model.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use stepladder_engine::comparison::matched::{Listener, MatchedWishes, Trained};
@@ -18,6 +19,9 @@ use stepladder_protocol::*;
 /// Jobs whose `model` says what they do.
 pub struct FakeJobs;
 
+/// Whether the process was told to end.
+pub static LEFT: AtomicBool = AtomicBool::new(false);
+
 pub fn step(step: usize) -> StepMetrics {
     StepMetrics {
         step,
@@ -34,6 +38,10 @@ pub fn step(step: usize) -> StepMetrics {
 }
 
 impl Jobs for FakeJobs {
+    fn leave(&self) {
+        LEFT.store(true, Ordering::Release);
+    }
+
     fn train(
         &self,
         config: &RunConfig,
@@ -58,6 +66,14 @@ impl Jobs for FakeJobs {
             "fails" => Err(Error::Diverged {
                 step: 3,
                 what: "the loss is NaN".to_owned(),
+            }),
+            "has no room" => Err(Error::OutOfMemory {
+                asked: Some(96 << 20),
+                held: 11 << 30,
+                free: 40 << 20,
+                moment: "in step 12".to_owned(),
+                before_first_step: false,
+                advice: "planned were 11.0 GiB".to_owned(),
             }),
             "until stopped" => {
                 progress.phase(Phase::Training);

@@ -12,12 +12,14 @@ mod merging;
 
 use std::io::{BufReader, Write, pipe};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use stepladder_engine::worker::serve;
 use stepladder_protocol::*;
 
 use client::{Worker, chat, job};
-use fake_jobs::FakeJobs;
+use fake_jobs::{FakeJobs, LEFT};
 
 #[test]
 fn every_step_is_told_to_whom_asks_for_it() {
@@ -46,6 +48,26 @@ fn every_step_is_told_to_whom_asks_for_it() {
     assert_eq!(summary.estimated_peak_bytes, Some(900));
     assert_eq!(summary.elapsed_secs, Some(1000.0));
     assert!(worker.close().is_empty());
+}
+
+#[test]
+fn a_device_without_room_ends_the_worker_once_all_is_told() {
+    let mut worker = Worker::start();
+    worker.train("r", "has no room", 0);
+    let Event::Failed(report) = worker.end_of("r") else {
+        panic!("it has no room")
+    };
+    assert_eq!(report.code, "out_of_memory");
+    assert_eq!(
+        report.message,
+        "the card has no room for 96 MiB more in step 12: the run holds 11.0 GiB and 40 MiB are free"
+    );
+    assert_eq!(report.hint, "planned were 11.0 GiB");
+    let told = Instant::now();
+    while !LEFT.load(Ordering::Acquire) {
+        assert!(told.elapsed() < Duration::from_secs(20), "it goes on");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]

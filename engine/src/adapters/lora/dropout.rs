@@ -8,7 +8,7 @@ use rand::Rng;
 use crate::Result;
 use crate::adapters::ladder::initialization::stream;
 use crate::models::layers::Place;
-use crate::ops::{cpu, elementwise};
+use crate::ops::elementwise;
 
 /// The dropout of one micro-batch.
 #[derive(Clone, Copy, Debug)]
@@ -26,15 +26,9 @@ impl Dropout {
         let (draw, module, start) = (self.draw, map.module(), tile.start);
         let name = format!("dropout.{draw}.{layer}.{module}.{start}");
         let mut random = stream(&name, self.seed);
-        let kept = elementwise::copy(x)?;
-        let scale = (1.0 - self.fraction).recip() as f32;
+        let scale = (1.0 - self.fraction).recip();
         let limit = (self.fraction * 2f64.powi(32)) as u32;
-        cpu::update::<f32, _>(&kept, |values| {
-            for value in values {
-                let zeroed = random.random::<u32>() < limit;
-                *value = if zeroed { 0.0 } else { *value * scale };
-            }
-        })?;
-        Ok(kept)
+        let kept = || random.random::<u32>() >= limit;
+        Ok(elementwise::masked(x, scale, kept)?)
     }
 }

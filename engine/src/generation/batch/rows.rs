@@ -11,6 +11,7 @@ use crate::Result;
 use crate::adapters::lora::Lora;
 use crate::models::decoder::{Decoder, TokenInput};
 use crate::models::kv_cache::{CachedRow, KvCache};
+use crate::ops::elementwise::cat_rows;
 
 /// An answer under way.
 pub(super) struct Row {
@@ -218,7 +219,7 @@ impl<'a> SharedPass<'a> {
                 },
             );
         }
-        self.backbone.logits(&Tensor::cat(&parts, 0)?)
+        self.backbone.logits(&cat_rows(&parts)?)
     }
 }
 

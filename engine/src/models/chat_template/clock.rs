@@ -56,6 +56,11 @@ impl Clock {
         self.unix_secs
     }
 
+    /// The moment as `2026-11-29 11:38 UTC`.
+    pub fn date_and_minute(self) -> String {
+        self.format("%Y-%m-%d %H:%M UTC")
+    }
+
     /// The moment in the notation of C's `strftime`; a directive that is not known stays as it is.
     pub(super) fn format(self, pattern: &str) -> String {
         let days = self.unix_secs.div_euclid(86_400);

@@ -73,6 +73,19 @@ struct Entry {
     layout: Layout,
 }
 
+/// A tensor in a buffer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BufferPart {
+    /// Its name.
+    pub name: String,
+    /// How its numbers are stored.
+    pub stored: StoredType,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Where it lies.
+    pub bytes: Range<usize>,
+}
+
 /// What a checkpoint says of one tensor.
 pub struct TensorView<'a> {
     /// Its name.
@@ -145,6 +158,50 @@ impl Checkpoint {
             bytes: Bytes::Owned(bytes),
         };
         Self::of_safetensors(origin.to_path_buf(), vec![file])
+    }
+
+    /// Tensors at these places of one buffer; several may be the same bytes.
+    ///
+    /// # Errors
+    /// When a place lies outside the buffer or is not as long as its tensor.
+    pub fn of_parts(origin: &Path, bytes: Vec<u8>, parts: Vec<BufferPart>) -> Result<Self> {
+        let tensors = { parts.into_iter() }
+            .map(|part| {
+                let numbers: usize = part.shape.iter().product();
+                let needed = part.stored.block_bytes().zip(part.stored.block_size());
+                let needed = needed.map(|(bytes, block)| numbers / block * bytes);
+                let found = bytes.get(part.bytes.clone()).map(<[u8]>::len);
+                if found.is_none() || found != needed {
+                    return Err(Error::ModelFileInvalid {
+                        path: origin.to_path_buf(),
+                        problem: format!(
+                            "tensor {} does not lie at {:?} of {} bytes",
+                            part.name,
+                            part.bytes,
+                            bytes.len()
+                        ),
+                    });
+                }
+                let entry = Entry {
+                    file: 0,
+                    stored: part.stored,
+                    shape: part.shape,
+                    bytes: part.bytes,
+                    layout: Layout::CHECKPOINT,
+                };
+                Ok((part.name, entry))
+            })
+            .collect::<Result<_>>()?;
+        let file = WeightFile {
+            path: origin.to_path_buf(),
+            bytes: Bytes::Owned(bytes),
+        };
+        Ok(Self {
+            origin: origin.to_path_buf(),
+            format: FileFormat::Safetensors,
+            files: vec![file],
+            tensors,
+        })
     }
 
     /// A GGUF file whose header was read.

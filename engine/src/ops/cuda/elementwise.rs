@@ -153,11 +153,15 @@ pub fn cat_rows(first: &Tensor, parts: &[Tensor]) -> Result<Tensor> {
         }
         rows += own;
     }
-    let all = fresh(first, (rows, width))?;
+    let dtype = match parts.iter().all(|part| part.dtype() == first.dtype()) {
+        true => first.dtype(),
+        false => DType::F32,
+    };
+    let all = fresh_of((rows, width), dtype, first.device())?;
     let mut row = 0;
     for part in parts {
-        let numbers = part.elem_count();
-        copy_blocks((&all, row * width, 0), (part, 0, 0), 1, numbers)?;
+        let part = crate::ops::elementwise::to_type(part, dtype)?;
+        copy_blocks((&all, row * width, 0), (&part, 0, 0), 1, part.elem_count())?;
         row += part.dim(0)?;
     }
     Ok(all)

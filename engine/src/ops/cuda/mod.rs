@@ -12,10 +12,15 @@
 mod gated;
 mod launch;
 
+pub mod adamw;
+pub mod attention;
+pub mod bias;
 pub mod elementwise;
 pub mod frozen_linear;
+pub mod frozen_matrix;
 pub mod geglu;
 pub mod linear;
+pub mod linear_cross_entropy;
 pub mod matmul;
 pub mod opened;
 pub mod pool;
