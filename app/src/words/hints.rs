@@ -204,7 +204,8 @@ mod tests {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() && name != "tests" {
+            // Programs of the engine's own have flags of their own, and say them to a terminal.
+            if path.is_dir() && !["tests", "bin", "card_check"].contains(&name.as_str()) {
                 sources(&path, found);
             } else if name.ends_with(".rs") && name != "tests.rs" {
                 let text = std::fs::read_to_string(&path).unwrap();
