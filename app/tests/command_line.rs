@@ -11,6 +11,7 @@ fn stepladder(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_stepladder"))
         .args(arguments)
         .env("STEPLADDER_HOME", home.path())
+        .env("STEPLADDER_NO_CUDA", "a test wants none")
         .stdin(Stdio::null())
         .output()
         .unwrap()
@@ -87,7 +88,10 @@ fn devices_are_listed_for_people_and_programs() {
         text.contains("2 threads") && text.contains(" free of "),
         "{text}"
     );
-    assert!(text.contains("Computing on the processor: "), "{text}");
+    assert!(
+        text.ends_with("\nComputing on the processor: a test wants none.\n"),
+        "{text}"
+    );
 
     let output = stepladder(&["devices", "--json", "--threads", "1"]);
     let report: Value = serde_json::from_str(&out(&output)).unwrap();
@@ -105,7 +109,8 @@ fn a_gpu_that_is_not_here_is_refused_and_the_failure_is_an_event() {
     assert_eq!(last["event"], "failed");
     assert_eq!(last["code"], "device_unavailable");
     assert!(last["job"].is_null());
-    assert!(err(&output).starts_with("error: device cuda:1 is not available: "));
+    let expected = "error: device cuda:1 is not available: a test wants none\nhint: ";
+    assert!(err(&output).starts_with(expected), "{}", err(&output));
 }
 
 #[test]

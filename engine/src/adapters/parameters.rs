@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use crate::ops::elementwise;
 use crate::{Error, Result};
@@ -63,6 +63,16 @@ impl Parameters {
         self.0.values().map(Tensor::elem_count).sum()
     }
 
+    /// The same numbers on a device; tensors that lie there already are shared.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        let moved =
+            |(name, tensor): (&String, &Tensor)| Ok((name.clone(), tensor.to_device(device)?));
+        Ok(Self(self.0.iter().map(moved).collect::<Result<_>>()?))
+    }
+
     /// Zeros of the same names and shapes.
     ///
     /// # Errors
@@ -71,7 +81,7 @@ impl Parameters {
         let zeros = |(name, tensor): (&String, &Tensor)| {
             Ok((
                 name.clone(),
-                Tensor::zeros(tensor.shape(), tensor.dtype(), tensor.device())?,
+                elementwise::zeros(tensor.shape(), tensor.dtype(), tensor.device())?,
             ))
         };
         Ok(Self(self.0.iter().map(zeros).collect::<Result<_>>()?))
@@ -84,11 +94,6 @@ impl Parameters {
     pub fn deep_copy(&self) -> Result<Self> {
         let copy = |(name, tensor): (&String, &Tensor)| Ok((name.clone(), tensor.copy()?));
         Ok(Self(self.0.iter().map(copy).collect::<Result<_>>()?))
-    }
-
-    /// TODO
-    pub fn to_device(self, _device: &candle_core::Device) -> Result<Self> {
-        Ok(self)
     }
 
     /// L2 norm over all numbers.

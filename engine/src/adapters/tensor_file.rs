@@ -20,47 +20,31 @@ const PIECE: usize = 16 << 10;
 pub struct Entry<'a> {
     /// Its name.
     pub name: String,
-    /// Its numbers.
-    pub numbers: Numbers<'a>,
+    /// Its numbers, f32 or u8. What lies on a card is copied to RAM when its turn comes, and that copy is
+    /// gone before the next.
+    pub numbers: &'a Tensor,
 }
 
-/// Numbers to be written.
-#[derive(Clone, Debug)]
-pub enum Numbers<'a> {
-    /// An f32 tensor; from a card it is brought to RAM when it is written.
-    Tensor(&'a Tensor),
-    /// f32 numbers in one dimension.
-    Floats(&'a [f32]),
-    /// Bytes in one dimension.
-    Bytes(&'a [u8]),
-}
-
-impl Numbers<'_> {
-    fn dtype(&self) -> Dtype {
-        match self {
-            Self::Tensor(_) | Self::Floats(_) => Dtype::F32,
-            Self::Bytes(_) => Dtype::U8,
-        }
-    }
-
-    fn shape(&self) -> Vec<usize> {
-        match self {
-            Self::Tensor(tensor) => tensor.dims().to_vec(),
-            Self::Floats(floats) => vec![floats.len()],
-            Self::Bytes(bytes) => vec![bytes.len()],
+impl Entry<'_> {
+    fn dtype(&self) -> io::Result<Dtype> {
+        match self.numbers.dtype() {
+            DType::F32 => Ok(Dtype::F32),
+            DType::U8 => Ok(Dtype::U8),
+            other => Err(io::Error::other(format!(
+                "tensor {} has type {other:?}, F32 and U8 are written",
+                self.name
+            ))),
         }
     }
 
     fn write(&self, to: &mut impl Write) -> io::Result<()> {
-        match self {
-            Self::Tensor(tensor) => {
-                let tensor = tensor.to_device(&Device::Cpu).map_err(io::Error::other)?;
-                let contiguous = tensor.contiguous().map_err(io::Error::other)?;
-                let floats = cpu::read::<f32>(&contiguous).map_err(io::Error::other)?;
-                write_floats(&floats, to)
-            }
-            Self::Floats(floats) => write_floats(floats, to),
-            Self::Bytes(bytes) => to.write_all(bytes),
+        let in_ram = self.numbers.to_device(&Device::Cpu);
+        let numbers = in_ram
+            .and_then(|numbers| numbers.contiguous())
+            .map_err(io::Error::other)?;
+        match numbers.dtype() {
+            DType::U8 => to.write_all(&cpu::read::<u8>(&numbers).map_err(io::Error::other)?),
+            _ => write_floats(&cpu::read::<f32>(&numbers).map_err(io::Error::other)?, to),
         }
     }
 }
@@ -77,35 +61,37 @@ fn write_floats(floats: &[f32], to: &mut impl Write) -> io::Result<()> {
 
 /// The tensors of `parameters` as entries.
 pub fn entries(parameters: &Parameters) -> Vec<Entry<'_>> {
-    let entry = |(name, tensor): (&str, _)| (name.to_owned(), Numbers::Tensor(tensor));
-    let entries = parameters.iter().map(entry);
-    entries
-        .map(|(name, numbers)| Entry { name, numbers })
-        .collect()
+    let entry = |(name, numbers): (&str, _)| Entry {
+        name: name.to_owned(),
+        numbers,
+    };
+    parameters.iter().map(entry).collect()
 }
 
 /// Writes a whole file; the same entries give the same bytes.
 ///
 /// # Errors
-/// When `to` refuses or a tensor is not of type f32.
+/// When `to` refuses, a tensor is of another type, or a card does not give its numbers.
 pub fn write(
-    mut entries: Vec<Entry<'_>>,
+    entries: Vec<Entry<'_>>,
     metadata: Option<HashMap<String, String>>,
     to: &mut impl Write,
 ) -> io::Result<()> {
     // The crate's order: wide types first, so that all numbers are aligned; then by name.
-    entries.sort_by(|a, b| {
-        let types = b.numbers.dtype().cmp(&a.numbers.dtype());
+    let types = entries.iter().map(Entry::dtype);
+    let types = types.collect::<io::Result<Vec<_>>>()?;
+    let mut entries: Vec<_> = types.into_iter().zip(entries).collect();
+    entries.sort_by(|(a_type, a), (b_type, b)| {
+        let types = b_type.cmp(a_type);
         types.then_with(|| a.name.cmp(&b.name))
     });
     let mut end = 0;
-    let infos = entries.iter().map(|entry| {
-        let (dtype, shape) = (entry.numbers.dtype(), entry.numbers.shape());
+    let infos = entries.iter().map(|(dtype, entry)| {
         let start = end;
-        end += shape.iter().product::<usize>() * dtype.bitsize() / 8;
+        end += entry.numbers.elem_count() * dtype.bitsize() / 8;
         let info = TensorInfo {
-            dtype,
-            shape,
+            dtype: *dtype,
+            shape: entry.numbers.dims().to_vec(),
             data_offsets: (start, end),
         };
         (entry.name.clone(), info)
@@ -115,7 +101,7 @@ pub fn write(
     header.resize(header.len().next_multiple_of(8), b' ');
     to.write_all(&(header.len() as u64).to_le_bytes())?;
     to.write_all(&header)?;
-    entries.iter().try_for_each(|entry| entry.numbers.write(to))
+    entries.iter().try_for_each(|(_, entry)| entry.write(to))
 }
 
 /// A tensor from a file.
@@ -180,18 +166,17 @@ mod tests {
             ("empty".to_owned(), tensor(0)),
         ]);
         let parameters = Parameters::new(tensors);
-        let (codes, scales) = (vec![3_u8, 1, 200], vec![0.5_f32, -1.0]);
+        let codes = Tensor::new(&[3_u8, 1, 200], &Device::Cpu).unwrap();
+        let scales = Tensor::new(&[0.5_f32, -1.0], &Device::Cpu).unwrap();
         let mut ours = entries(&parameters);
         ours.push(Entry {
             name: "codes".to_owned(),
-            numbers: Numbers::Bytes(&codes),
+            numbers: &codes,
         });
         ours.push(Entry {
             name: "scales".to_owned(),
-            numbers: Numbers::Floats(&scales),
+            numbers: &scales,
         });
-        let codes = Tensor::new(codes.as_slice(), &Device::Cpu).unwrap();
-        let scales = Tensor::new(scales.as_slice(), &Device::Cpu).unwrap();
         let mut theirs: Vec<(&str, &Tensor)> = parameters.iter().collect();
         theirs.extend([("codes", &codes), ("scales", &scales)]);
         for metadata in [

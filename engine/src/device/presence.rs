@@ -146,7 +146,13 @@ impl Missing {
 
     /// Said where something is computed on the processor instead.
     pub fn notice(&self) -> String {
-        format!("Computing on the processor: {self}.")
+        match self {
+            // Most who read this have no such card, and need not know where it was looked for.
+            Self::NoDriver { .. } => {
+                "Computing on the processor: there is no NVIDIA driver here.".to_owned()
+            }
+            _ => format!("Computing on the processor: {self}."),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use crate::ops::elementwise::copy_blocks;
+use crate::ops::elementwise::{copy_blocks, zeros};
 
 /// Keys and values of every layer.
 #[derive(Debug, Default)]
@@ -164,7 +164,7 @@ impl LayerCache {
                     true => self.room,
                     false => capacity_for(needed),
                 };
-                let fresh = || Tensor::zeros((batch, capacity, width), keys.dtype(), keys.device());
+                let fresh = || zeros((batch, capacity, width), keys.dtype(), keys.device());
                 let grown = (fresh()?, fresh()?);
                 if let Some((keys, values)) = previous.filter(|_| self.tokens > 0) {
                     set_rows(&grown.0, 0, &keys, self.tokens)?;
@@ -272,7 +272,7 @@ struct Piece {
 fn aligned(pieces: &[Piece], tokens: usize) -> Result<Tensor> {
     let like = &pieces[0].stored;
     let (capacity, width) = (capacity_for(tokens), like.dim(2)?);
-    let all = Tensor::zeros((pieces.len(), capacity, width), like.dtype(), like.device())?;
+    let all = zeros((pieces.len(), capacity, width), like.dtype(), like.device())?;
     for (number, piece) in pieces.iter().enumerate() {
         let (batch, piece_capacity, piece_width) = piece.stored.dims3()?;
         if piece.row >= batch || piece_width != width {

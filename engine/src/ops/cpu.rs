@@ -125,6 +125,7 @@ pub fn update<T: WithDType, R>(tensor: &Tensor, change: impl FnOnce(&mut [T]) ->
                 CpuStorage::F64(values) => cast_mut(values),
                 CpuStorage::BF16(values) => cast_mut(values),
                 CpuStorage::F16(values) => cast_mut(values),
+                CpuStorage::U8(values) => cast_mut(values),
                 _ => None,
             };
             match values {

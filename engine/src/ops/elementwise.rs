@@ -1,6 +1,6 @@
 //! In-place element-by-element arithmetic, for tensors that the caller alone knows, and copies.
 
-use candle_core::{DType, Device, Result, Tensor, WithDType, bail};
+use candle_core::{DType, Device, Result, Shape, Tensor, WithDType, bail};
 
 use super::cpu::{self, Real, by_float_type};
 use super::on_card;
@@ -31,6 +31,26 @@ pub fn add_scaled(target: &Tensor, addend: &Tensor, factor: f64) -> Result<()> {
             });
         })
     })
+}
+
+/// A tensor of zeros.
+///
+/// # Errors
+/// When memory runs out; on a card it is noted how much was asked for.
+pub fn zeros(shape: impl Into<Shape>, dtype: DType, device: &Device) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        return super::cuda::zeros(shape, dtype, device);
+    }
+    Tensor::zeros(shape, dtype, device)
+}
+
+/// Zeros of the shape and type of `x`, where it lies.
+///
+/// # Errors
+/// As [`zeros`].
+pub fn zeros_like(x: &Tensor) -> Result<Tensor> {
+    zeros(x.shape(), x.dtype(), x.device())
 }
 
 /// The numbers of `x` in a tensor of their own. `Tensor::copy` would copy all of the storage that `x`

@@ -7,6 +7,7 @@ use num_traits::One;
 use rayon::prelude::*;
 
 use super::cpu::{self, Output, Real, Strides, Workers, by_float_type, matmul};
+use super::elementwise::zeros;
 use super::frozen_matrix::FrozenMatrix;
 use super::on_card;
 
@@ -104,7 +105,7 @@ impl FrozenLinear {
     /// When the width or type of `x` does not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (tokens, _) = x.dims2()?;
-        let output = Tensor::zeros((tokens, self.outputs()), x.dtype(), x.device())?;
+        let output = zeros((tokens, self.outputs()), x.dtype(), x.device())?;
         self.forward_into(x, &output)?;
         Ok(output)
     }
@@ -145,7 +146,7 @@ impl FrozenLinear {
     /// When the width or type of `grad` does not fit.
     pub fn backward_input(&self, grad: &Tensor) -> Result<Tensor> {
         let shape = (grad.dim(0)?, self.inputs());
-        let input_gradient = Tensor::zeros(shape, grad.dtype(), grad.device())?;
+        let input_gradient = zeros(shape, grad.dtype(), grad.device())?;
         self.accumulate_backward_input(grad, &input_gradient)?;
         Ok(input_gradient)
     }

@@ -5,6 +5,7 @@ use candle_core::{Result, Tensor, bail};
 use num_traits::One;
 
 use super::cpu::{self, Output, Real, Strides, Workers, by_float_type, matmul};
+use super::elementwise::zeros;
 use super::on_card;
 
 /// `x` `[tokens, inputs]`, `weight` `[outputs, inputs]`, `bias` `[outputs]` -> `[tokens, outputs]`.
@@ -61,7 +62,7 @@ pub fn accumulate_linear(output: &Tensor, x: &Tensor, weight: &Tensor, factor: f
 /// When the shapes do not fit together.
 pub fn linear_backward_input(weight: &Tensor, grad: &Tensor) -> Result<Tensor> {
     let (_, inputs) = weight.dims2()?;
-    let input_gradient = Tensor::zeros((grad.dim(0)?, inputs), grad.dtype(), grad.device())?;
+    let input_gradient = zeros((grad.dim(0)?, inputs), grad.dtype(), grad.device())?;
     accumulate_input_gradient(&input_gradient, weight, grad)?;
     Ok(input_gradient)
 }

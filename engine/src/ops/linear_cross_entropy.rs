@@ -9,7 +9,7 @@
 use candle_core::{Device, Result, Tensor, bail};
 
 use super::cpu::{self, Real, by_float_type};
-use super::elementwise::cat_rows;
+use super::elementwise::{cat_rows, zeros};
 use super::frozen_linear::FrozenLinear;
 use super::on_card;
 
@@ -87,14 +87,16 @@ pub fn linear_cross_entropy(
         let (loss, d_logits) = reduce_logits(logits, head, targets, soft_cap, gradient)?;
         loss_sum += loss;
         if let Some(d_logits) = d_logits {
-            let d_hidden = Tensor::zeros((count, head.inputs()), hidden.dtype(), hidden.device())?;
+            let d_hidden = zeros((count, head.inputs()), hidden.dtype(), hidden.device())?;
             head.accumulate_backward_input(&d_logits, &d_hidden)?;
             gradients.push(d_hidden);
         }
     }
     let hidden_gradient = match gradient {
         Gradient::Skip => None,
-        Gradient::Scaled(_) if gradients.is_empty() => Some(hidden.zeros_like()?),
+        Gradient::Scaled(_) if gradients.is_empty() => {
+            Some(zeros(hidden.shape(), hidden.dtype(), hidden.device())?)
+        }
         Gradient::Scaled(_) => Some(cat_rows(&gradients)?),
     };
     Ok(CrossEntropy {

@@ -5,6 +5,7 @@
 //! Activations are token-major: `[tokens, features]`, where `tokens = batch * seq`. Every function
 //! is generic over f32 and f64; f64 exists for finite-difference tests.
 
+pub mod adamw;
 pub mod attention;
 pub mod cpu;
 #[cfg(feature = "cuda")]

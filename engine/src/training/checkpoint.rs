@@ -7,13 +7,14 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use candle_core::{Device, Tensor};
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 use super::loss_scale::LossScale;
 use super::optimizer::moments::{CodedMoment, Moments, TensorMoments};
 use crate::adapters::parameters::Parameters;
-use crate::adapters::tensor_file::{self, Entry, Numbers};
+use crate::adapters::tensor_file::{self, Entry};
 use crate::files::{TEMPORARY, sync_folder};
 use crate::{Error, Result};
 
@@ -70,24 +71,24 @@ const SECOND_ABSMAX: &str = "second_absmax";
 
 fn entries<'a>(parameters: &'a Parameters, moments: &'a Moments) -> Vec<Entry<'a>> {
     let mut entries = Vec::new();
-    let mut add = |group: &str, name: &str, numbers| {
+    let mut add = |group: &str, name: &str, numbers: &'a Tensor| {
         let name = format!("{group}.{name}");
         entries.push(Entry { name, numbers });
     };
     for (name, tensor) in parameters.iter() {
-        add(PARAMETERS, name, Numbers::Tensor(tensor));
+        add(PARAMETERS, name, tensor);
     }
     for (name, moments) in moments.iter() {
         match moments {
             TensorMoments::F32 { first, second } => {
-                add(FIRST_MOMENTS, name, Numbers::Tensor(first));
-                add(SECOND_MOMENTS, name, Numbers::Tensor(second));
+                add(FIRST_MOMENTS, name, first);
+                add(SECOND_MOMENTS, name, second);
             }
             TensorMoments::Codes { first, second } => {
-                add(FIRST_MOMENTS, name, Numbers::Bytes(&first.codes));
-                add(FIRST_ABSMAX, name, Numbers::Floats(&first.absmax));
-                add(SECOND_MOMENTS, name, Numbers::Bytes(&second.codes));
-                add(SECOND_ABSMAX, name, Numbers::Floats(&second.absmax));
+                add(FIRST_MOMENTS, name, &first.codes);
+                add(FIRST_ABSMAX, name, &first.absmax);
+                add(SECOND_MOMENTS, name, &second.codes);
+                add(SECOND_ABSMAX, name, &second.absmax);
             }
         }
     }
@@ -95,8 +96,8 @@ fn entries<'a>(parameters: &'a Parameters, moments: &'a Moments) -> Vec<Entry<'a
 }
 
 /// Writes a checkpoint into `folder` and deletes those older than the last two; fills in the
-/// checksum of `state`. Tensors are written as they lie in memory, without another copy. Returns the
-/// checkpoint's folder.
+/// checksum of `state`. Tensors are written as they lie in RAM, without another copy; those on a card
+/// are copied one at a time. Returns the checkpoint's folder.
 ///
 /// # Errors
 /// When the disk refuses; earlier checkpoints are then untouched.
@@ -295,11 +296,12 @@ fn read_moments(file: &SafeTensors<'_>, name: &str) -> Result<TensorMoments, Str
                 view.dtype()
             ));
         }
-        let absmax = tensor(absmax)?.flatten_all();
+        let codes = view.data();
+        let codes = Tensor::from_slice(codes, codes.len(), &Device::Cpu);
         Ok(CodedMoment {
-            codes: view.data().to_vec(),
-            absmax: absmax
-                .and_then(|absmax| absmax.to_vec1())
+            codes: codes.map_err(|error| format!("tensor {name}: {error}"))?,
+            absmax: tensor(absmax)?
+                .flatten_all()
                 .map_err(|error| format!("the scales of {name}: {error}"))?,
         })
     };

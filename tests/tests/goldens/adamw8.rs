@@ -33,19 +33,16 @@ fn assert_is(
 ) {
     let row = |name: String| golden[&name].i(at).unwrap().flatten_all().unwrap();
     let codes = row(format!("state{which}")).to_vec1::<u8>().unwrap();
-    let differing = codes
-        .iter()
-        .zip(&ours.codes)
-        .filter(|(a, b)| a != b)
-        .count();
+    let our_codes = ours.codes.to_vec1::<u8>().unwrap();
+    let differing = codes.iter().zip(&our_codes).filter(|(a, b)| a != b).count();
     assert_eq!(
-        (ours.codes.len(), differing),
+        (our_codes.len(), differing),
         (codes.len(), 0),
         "{label}: codes"
     );
     let absmax = row(format!("absmax{which}")).to_vec1::<f32>().unwrap();
     assert_eq!(
-        float_bits(&ours.absmax),
+        float_bits(&ours.absmax.to_vec1::<f32>().unwrap()),
         float_bits(&absmax),
         "{label}: scales"
     );

@@ -61,7 +61,7 @@ impl<'a> LadderConnection<'a> {
         (tiles, compute): (&[TokenTile], &Compute),
     ) -> Result<Tensor> {
         let shape = (tap.dim(0)?, self.wiring.d_side);
-        let joined = Tensor::zeros(shape, compute.activations(), compute.device())?;
+        let joined = elementwise::zeros(shape, compute.activations(), compute.device())?;
         for tile in tiles {
             let down = self.downsample(parameters, &self.normalized(&tile.of(tap)?, &joined)?)?;
             elementwise::add(&tile.of(&joined)?, &down)?;
@@ -141,7 +141,7 @@ impl<'a> LadderConnection<'a> {
     /// A tile of a tap, brought to the device and into the type of `like`; the whole may lie in RAM and
     /// in 16 bits.
     fn normalized(&self, tap: &Tensor, like: &Tensor) -> Result<Tensor> {
-        let tap = elementwise::to_type(&tap.to_device(like.device())?, like.dtype())?;
+        let tap = elementwise::to_type(&elementwise::to_device(tap, like.device())?, like.dtype())?;
         Ok(rms_norm(&tap, None, self.wiring.norm_eps)?)
     }
 

@@ -117,9 +117,9 @@ impl<'a> SideBlock<'a> {
     /// Queries, keys and values `[tokens, d_side]`, rotated.
     fn project(&self, input: &Tensor, pass: &SidePass<'_>) -> Result<[Tensor; 3]> {
         let outputs = [
-            input.zeros_like()?,
-            input.zeros_like()?,
-            input.zeros_like()?,
+            elementwise::zeros_like(input)?,
+            elementwise::zeros_like(input)?,
+            elementwise::zeros_like(input)?,
         ];
         for tile in &pass.tiles {
             let normed = self.norm(&tile.of(input)?)?;
@@ -170,13 +170,13 @@ impl<'a> SideBlock<'a> {
     ) -> Result<(Tensor, SideActivations)> {
         let SideActivations { attention, .. } = self.recompute(input, pass)?;
         let d_ff = self.weight("mlp.gate_proj")?.dim(0)?;
-        let wide = || Tensor::zeros((input.dim(0)?, d_ff), input.dtype(), input.device());
+        let wide = || elementwise::zeros((input.dim(0)?, d_ff), input.dtype(), input.device());
         let kept = MlpActivations {
-            middle: input.zeros_like()?,
+            middle: elementwise::zeros_like(input)?,
             gate: wide()?,
             up: wide()?,
         };
-        let output = input.zeros_like()?;
+        let output = elementwise::zeros_like(input)?;
         for tile in &pass.tiles {
             let MlpActivations { middle, gate, up } = kept.of_tile(tile)?;
             let attended = tile.of(&attention.attended.output)?;
@@ -219,7 +219,7 @@ impl<'a> SideBlock<'a> {
         grad: &Tensor,
     ) -> Result<()> {
         let SideActivations { attention, mlp } = activations;
-        let d_attended = input.zeros_like()?;
+        let d_attended = elementwise::zeros_like(input)?;
         for tile in &pass.tiles {
             let attended = tile.of(&attention.attended.output)?;
             let half = match &mlp {
@@ -304,7 +304,7 @@ impl<'a> SideBlock<'a> {
         for tile in &pass.tiles {
             let input = tile.of(input)?;
             let normed = self.norm(&input)?;
-            let d_normed = input.zeros_like()?;
+            let d_normed = elementwise::zeros_like(&input)?;
             for (projection, d) in QKV.into_iter().zip([&d.queries, &d.keys, &d.values]) {
                 let d = tile.of(d)?;
                 self.accumulate(gradients, projection, &normed, &d)?;

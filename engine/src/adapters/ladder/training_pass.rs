@@ -15,7 +15,7 @@ use crate::adapters::parameters::Parameters;
 use crate::adapters::targets::{TargetRows, TargetedInput, loss_of_targets};
 use crate::models::decoder::{Decoder, TokenInput};
 use crate::models::kv_cache::KvCache;
-use crate::ops::elementwise::{add_rows, gather_rows};
+use crate::ops::elementwise::{add_rows, gather_rows, zeros_like};
 use crate::ops::linear_cross_entropy::Gradient;
 
 /// How a side network is trained.
@@ -134,7 +134,7 @@ impl SideNetwork {
             Ok(())
         })?;
         let forward = run.finish()?;
-        let d_side = forward.output.zeros_like()?;
+        let d_side = zeros_like(&forward.output)?;
         let mut rows = UpsampledRows {
             network: self,
             gradients,

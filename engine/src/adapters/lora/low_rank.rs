@@ -100,7 +100,7 @@ impl Additions for LowRank<'_> {
         let input = self.input(place, x)?;
         let low = linear(&input, a, None)?; // [tokens, rank]
         elementwise::scale(&low, scale)?;
-        let d_low = low.zeros_like()?;
+        let d_low = elementwise::zeros_like(&low)?;
         let d_b = sums.get(&tensor_name(layer, map.module(), "lora_b"))?;
         let (b_rows, d_b_rows) = (rows_of_parts(b, gradients)?, rows_of_parts(d_b, gradients)?);
         for ((b, d_b), grad) in b_rows.iter().zip(&d_b_rows).zip(gradients) {
@@ -115,7 +115,7 @@ impl Additions for LowRank<'_> {
         match &self.dropout {
             None => accumulate_input_gradient(input_gradient, a, &d_low)?,
             Some(dropout) => {
-                let through = input_gradient.zeros_like()?;
+                let through = elementwise::zeros_like(input_gradient)?;
                 accumulate_input_gradient(&through, a, &d_low)?;
                 elementwise::add(input_gradient, &dropout.apply(place, &through)?)?;
             }

@@ -15,7 +15,7 @@ use crate::adapters::parameters::Parameters;
 use crate::adapters::targets::{TargetRows, TargetedInput, loss_of_targets};
 use crate::models::decoder::Decoder;
 use crate::models::layers::BlockActivations;
-use crate::ops::elementwise::{add_rows, gather_rows, to_type};
+use crate::ops::elementwise::{add_rows, gather_rows, to_type, zeros_like};
 use crate::ops::linear_cross_entropy::Gradient;
 
 /// How an adapter is trained.
@@ -111,7 +111,7 @@ impl Lora {
                 }
             });
         }
-        let grad = x.zeros_like()?;
+        let grad = zeros_like(&x)?;
         let mut rows = HiddenRows {
             hidden: &x,
             grad: Some(&grad),

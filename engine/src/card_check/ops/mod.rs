@@ -1,5 +1,6 @@
 //! The operations, a file for each.
 
+mod adamw;
 mod attention;
 mod bias;
 mod cross_entropy;
@@ -14,6 +15,7 @@ use super::Case;
 /// Every case.
 pub(super) fn cases() -> Vec<Case> {
     [
+        adamw::CASES,
         attention::CASES,
         bias::CASES,
         cross_entropy::CASES,

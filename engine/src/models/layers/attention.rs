@@ -11,6 +11,7 @@ use crate::Result;
 use crate::models::config::DecoderConfig;
 use crate::models::kv_cache::Cached;
 use crate::ops::attention::{Attended, Attention, AttentionGradients};
+use crate::ops::elementwise::zeros;
 use crate::ops::frozen_linear::FrozenLinear;
 use crate::ops::rope::{Rotation, rotate};
 use crate::ops::token_tiles::TokenTile;
@@ -101,9 +102,8 @@ impl SelfAttention {
     ) -> Result<Projected> {
         let (config, input) = (pass.config, pass.input);
         let tokens = input.batch * input.seq;
-        let empty = |linear: &FrozenLinear| {
-            Tensor::zeros((tokens, linear.outputs()), x.dtype(), x.device())
-        };
+        let empty =
+            |linear: &FrozenLinear| zeros((tokens, linear.outputs()), x.dtype(), x.device());
         let (mut q, mut k, v) = (empty(&self.q)?, empty(&self.k)?, empty(&self.v)?);
         for tile in pass.tiles() {
             let normed = norm(&tile.of(x)?)?;

@@ -130,12 +130,12 @@ impl Block {
         let eps = pass.config.norm_eps;
         let attention = self.recompute(x, pass)?.attention;
         let kept = KeptMlp {
-            middle: x.zeros_like()?,
+            middle: elementwise::zeros_like(x)?,
             attended: self.attention_norms.room(x)?,
             mlp: self.mlp.empty(x.dim(0)?, x)?,
             made: self.mlp_norms.room(x)?,
         };
-        let output = x.zeros_like()?;
+        let output = elementwise::zeros_like(x)?;
         for tile in pass.tiles() {
             let attended = tile.of(&attention.attended.output)?;
             let made = self.attention.output(&attended, pass, &tile)?;
@@ -191,7 +191,7 @@ impl Block {
     ) -> Result<()> {
         let eps = pass.config.norm_eps;
         let BlockActivations { attention, kept } = activations;
-        let d_attended = attention.attended.output.zeros_like()?;
+        let d_attended = elementwise::zeros_like(&attention.attended.output)?;
         for tile in pass.tiles() {
             let attended = tile.of(&attention.attended.output)?;
             let half = match &kept {
@@ -312,7 +312,7 @@ impl Norms {
     /// Room for what was made, if the norm behind it needs it in the backward.
     fn room(&self, like: &Tensor) -> Result<Option<Tensor>> {
         match self.behind {
-            Some(_) => Ok(Some(like.zeros_like()?)),
+            Some(_) => Ok(Some(elementwise::zeros_like(like)?)),
             None => Ok(None),
         }
     }

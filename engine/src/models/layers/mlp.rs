@@ -6,6 +6,7 @@ use super::additions::{LinearMap, Siblings};
 use super::{Pass, Weights};
 use crate::Result;
 use crate::models::config::{Activation, DecoderConfig};
+use crate::ops::elementwise::zeros;
 use crate::ops::frozen_linear::FrozenLinear;
 use crate::ops::geglu::{geglu, geglu_backward};
 use crate::ops::swiglu::{swiglu, swiglu_backward};
@@ -71,7 +72,7 @@ impl Mlp {
 
     /// Room for the activations of so many tokens.
     pub(super) fn empty(&self, tokens: usize, like: &Tensor) -> Result<MlpActivations> {
-        let empty = || Tensor::zeros((tokens, self.gate.outputs()), like.dtype(), like.device());
+        let empty = || zeros((tokens, self.gate.outputs()), like.dtype(), like.device());
         Ok(MlpActivations {
             gate: empty()?,
             up: empty()?,

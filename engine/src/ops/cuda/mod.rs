@@ -12,6 +12,7 @@
 mod gated;
 mod launch;
 
+pub mod adamw;
 pub mod attention;
 pub mod bias;
 pub mod elementwise;

@@ -102,10 +102,10 @@ fn a_checkpoint_of_an_older_run_is_read() {
 
 #[test]
 fn a_coded_moment_without_its_scales_is_damage() {
-    let codes = [3_u8; 4];
+    let codes = Tensor::new(&[3_u8; 4], &Device::Cpu).unwrap();
     let entry = |name: &str| Entry {
         name: name.to_owned(),
-        numbers: Numbers::Bytes(&codes),
+        numbers: &codes,
     };
     let read = |entries: Vec<Entry<'_>>| {
         let mut file = Vec::new();

@@ -2,16 +2,14 @@
 //! with moments in 8 bits as bitsandbytes has it, both to be saved and restored to the bit.
 
 pub mod moments;
-mod update;
 
 use candle_core::Tensor;
 use stepladder_protocol::Optimizer;
 
 use crate::adapters::parameters::Parameters;
-use crate::ops::cpu;
+use crate::ops::adamw::{self, Factors};
 use crate::{Error, Result};
 use moments::{Moments, TensorMoments};
-use update::Factors;
 
 /// Settings that stay the same over a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,7 +72,7 @@ impl AdamW {
         })
     }
 
-    /// Continues after `updates` updates with saved moments.
+    /// Continues after `updates` updates with saved moments, which are moved to where the parameters are.
     ///
     /// # Errors
     /// Says what is wrong, when they are not the moments of these parameters or are kept otherwise.
@@ -85,6 +83,9 @@ impl AdamW {
         parameters: &Parameters,
     ) -> Result<Self, String> {
         moments.expect(parameters, settings.optimizer)?;
+        let moments = moments
+            .beside(parameters)
+            .map_err(|error| error.to_string())?;
         Ok(Self {
             settings,
             updates,
@@ -111,30 +112,19 @@ impl AdamW {
         for (name, parameter) in parameters.iter() {
             let factors = self.factors(parameter, learning_rate);
             let gradient = gradients.get(name)?;
-            let moments = self.moments.get_mut(name);
-            let (Some(moments), true) = (moments, gradient.shape() == parameter.shape()) else {
-                return Err(other_shape(name));
+            let Some(moments) = self.moments.get(name) else {
+                return Err(misfit(format!("no moments of {name}")));
             };
-            let gradient = cpu::read::<f32>(gradient)?;
-            match moments {
+            let updated = match moments {
                 TensorMoments::F32 { first, second } => {
-                    if first.shape() != parameter.shape() {
-                        return Err(other_shape(name));
-                    }
-                    cpu::update::<f32, _>(parameter, |p| {
-                        cpu::update::<f32, _>(first, |m| {
-                            cpu::update::<f32, _>(second, |v| {
-                                update::with_f32_moments(factors, p, &gradient, m, v);
-                            })
-                        })
-                    })???;
+                    adamw::adamw(factors, parameter, gradient, first, second)
                 }
                 TensorMoments::Codes { first, second } => {
-                    cpu::update::<f32, _>(parameter, |p| {
-                        update::with_coded_moments(factors, p, &gradient, first, second);
-                    })?;
+                    let (first, second) = (first.parts(), second.parts());
+                    adamw::adamw_8bit(factors, parameter, gradient, first, second)
                 }
-            }
+            };
+            updated.map_err(|error| misfit(format!("the update of {name}: {error}")))?;
         }
         Ok(())
     }
@@ -166,8 +156,6 @@ impl AdamW {
     }
 }
 
-fn other_shape(name: &str) -> Error {
-    Error::Tensor(candle_core::Error::Msg(format!(
-        "gradient or moment of {name} has another shape"
-    )))
+fn misfit(problem: String) -> Error {
+    Error::Tensor(candle_core::Error::Msg(problem))
 }

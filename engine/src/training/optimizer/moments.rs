@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 use stepladder_protocol::Optimizer;
 
 use crate::Result;
 use crate::adapters::parameters::Parameters;
+use crate::ops::adamw::Coded;
 use crate::ops::dynamic_map::BLOCK;
 
 /// Tensors with fewer numbers keep f32 moments under every optimizer: bitsandbytes' `min_8bit_size`.
@@ -36,22 +37,37 @@ pub enum TensorMoments {
     },
 }
 
-/// One moment of one tensor: number `i` is `map[codes[i]] * absmax[i / BLOCK]`.
-#[derive(Clone, Debug, PartialEq)]
+/// One moment of one tensor: number `i` is `map[codes[i]] * absmax[i / BLOCK]`. Both lie beside the
+/// parameter.
+#[derive(Clone, Debug)]
 pub struct CodedMoment {
-    /// One per number.
-    pub codes: Vec<u8>,
-    /// The largest magnitude of each block.
-    pub absmax: Vec<f32>,
+    /// One u8 per number, in one dimension.
+    pub codes: Tensor,
+    /// The largest magnitude of each block, f32.
+    pub absmax: Tensor,
 }
 
 impl CodedMoment {
     /// `elements` zeros: code 0 under a scale of 0, in either map.
-    fn zeros(elements: usize) -> Self {
-        Self {
-            codes: vec![0; elements],
-            absmax: vec![0.0; elements.div_ceil(BLOCK)],
+    fn zeros(elements: usize, device: &Device) -> Result<Self> {
+        Ok(Self {
+            codes: Tensor::zeros(elements, DType::U8, device)?,
+            absmax: Tensor::zeros(elements.div_ceil(BLOCK), DType::F32, device)?,
+        })
+    }
+
+    pub(super) fn parts(&self) -> Coded<'_> {
+        Coded {
+            codes: &self.codes,
+            absmax: &self.absmax,
         }
+    }
+
+    fn to_device(&self, device: &Device) -> Result<Self> {
+        Ok(Self {
+            codes: self.codes.to_device(device)?,
+            absmax: self.absmax.to_device(device)?,
+        })
     }
 }
 
@@ -77,13 +93,26 @@ impl TensorMoments {
         let elements = parameter.elem_count();
         if is_coded(elements, optimizer) {
             return Ok(Self::Codes {
-                first: CodedMoment::zeros(elements),
-                second: CodedMoment::zeros(elements),
+                first: CodedMoment::zeros(elements, parameter.device())?,
+                second: CodedMoment::zeros(elements, parameter.device())?,
             });
         }
         Ok(Self::F32 {
             first: parameter.zeros_like()?,
             second: parameter.zeros_like()?,
+        })
+    }
+
+    fn to_device(&self, device: &Device) -> Result<Self> {
+        Ok(match self {
+            Self::F32 { first, second } => Self::F32 {
+                first: first.to_device(device)?,
+                second: second.to_device(device)?,
+            },
+            Self::Codes { first, second } => Self::Codes {
+                first: first.to_device(device)?,
+                second: second.to_device(device)?,
+            },
         })
     }
 
@@ -112,7 +141,8 @@ impl TensorMoments {
                 }
             }
             Self::Codes { first, second } => {
-                let sizes = |moment: &CodedMoment| (moment.codes.len(), moment.absmax.len());
+                let sizes =
+                    |moment: &CodedMoment| (moment.codes.elem_count(), moment.absmax.elem_count());
                 let expected = (elements, elements.div_ceil(BLOCK));
                 match [first, second]
                     .map(sizes)
@@ -169,9 +199,16 @@ impl Moments {
         self.0.get(name)
     }
 
-    /// The moments of one parameter, to be changed.
-    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut TensorMoments> {
-        self.0.get_mut(name)
+    /// The same, each moment on its parameter's device. One that lies there already is not copied.
+    ///
+    /// # Errors
+    /// When a parameter is missing or memory runs out.
+    pub(super) fn beside(self, parameters: &Parameters) -> Result<Self> {
+        let moved = self.0.into_iter().map(|(name, moments)| {
+            let moments = moments.to_device(parameters.get(&name)?.device())?;
+            Ok((name, moments))
+        });
+        Ok(Self(moved.collect::<Result<_>>()?))
     }
 
     /// All of them, sorted by name.

@@ -278,7 +278,10 @@ impl<'m> Compiler<'m> {
         let (into, a) = (self.write_as::<D>(into)?, self.read_as::<A>(a)?);
         Ok(Box::new(move |registers: &mut Registers, mask| {
             let a = A::load(registers, a);
-            let values: [D; LANES] = std::array::from_fn(|lane| compute(a[lane]));
+            let mut values = [D::ZERO; LANES];
+            for lane in 0..LANES {
+                values[lane] = compute(a[lane]);
+            }
             D::store(registers, into, mask, &values);
         }))
     }
@@ -295,7 +298,10 @@ impl<'m> Compiler<'m> {
         let (a, b) = (self.read_as::<A>(a)?, self.read_as::<B>(b)?);
         Ok(Box::new(move |registers: &mut Registers, mask| {
             let (a, b) = (A::load(registers, a), B::load(registers, b));
-            let values: [D; LANES] = std::array::from_fn(|lane| compute(a[lane], b[lane]));
+            let mut values = [D::ZERO; LANES];
+            for lane in 0..LANES {
+                values[lane] = compute(a[lane], b[lane]);
+            }
             D::store(registers, into, mask, &values);
         }))
     }
@@ -317,7 +323,10 @@ impl<'m> Compiler<'m> {
         Ok(Box::new(move |registers: &mut Registers, mask| {
             let (a, b) = (A::load(registers, a), B::load(registers, b));
             let c = C::load(registers, c);
-            let values: [D; LANES] = std::array::from_fn(|lane| compute(a[lane], b[lane], c[lane]));
+            let mut values = [D::ZERO; LANES];
+            for lane in 0..LANES {
+                values[lane] = compute(a[lane], b[lane], c[lane]);
+            }
             D::store(registers, into, mask, &values);
         }))
     }

@@ -120,6 +120,8 @@ impl Registers {
 pub trait Lane: Copy + 'static {
     /// Whether a register of 64 bits holds it.
     const IS_WIDE: bool;
+    /// All bits zero.
+    const ZERO: Self;
     /// The values of all threads.
     fn load(registers: &Registers, slot: Slot) -> [Self; LANES];
     /// Sets the values of the threads of `mask`.
@@ -127,52 +129,80 @@ pub trait Lane: Copy + 'static {
 }
 
 macro_rules! lane32 {
-    ($kind:ty, $from:expr, $to:expr) => {
+    ($kind:ty, $zero:expr, $from:expr, $to:expr) => {
         impl Lane for $kind {
             const IS_WIDE: bool = false;
+            const ZERO: Self = $zero;
             #[inline]
             fn load(registers: &Registers, slot: Slot) -> [Self; LANES] {
-                registers.load32(slot).map($from)
+                // Loops, because `map` on arrays of this length is not made into vector instructions.
+                let bits = registers.load32(slot);
+                let mut values = [Self::ZERO; LANES];
+                for lane in 0..LANES {
+                    values[lane] = $from(bits[lane]);
+                }
+                values
             }
             #[inline]
             fn store(registers: &mut Registers, slot: Slot, mask: u32, values: &[Self; LANES]) {
-                registers.store32(slot, mask, &values.map($to));
+                let mut bits = [0; LANES];
+                for lane in 0..LANES {
+                    bits[lane] = $to(values[lane]);
+                }
+                registers.store32(slot, mask, &bits);
             }
         }
     };
 }
 macro_rules! lane64 {
-    ($kind:ty, $from:expr, $to:expr) => {
+    ($kind:ty, $zero:expr, $from:expr, $to:expr) => {
         impl Lane for $kind {
             const IS_WIDE: bool = true;
+            const ZERO: Self = $zero;
             #[inline]
             fn load(registers: &Registers, slot: Slot) -> [Self; LANES] {
-                registers.load64(slot).map($from)
+                // Loops, because `map` on arrays of this length is not made into vector instructions.
+                let bits = registers.load64(slot);
+                let mut values = [Self::ZERO; LANES];
+                for lane in 0..LANES {
+                    values[lane] = $from(bits[lane]);
+                }
+                values
             }
             #[inline]
             fn store(registers: &mut Registers, slot: Slot, mask: u32, values: &[Self; LANES]) {
-                registers.store64(slot, mask, &values.map($to));
+                let mut bits = [0; LANES];
+                for lane in 0..LANES {
+                    bits[lane] = $to(values[lane]);
+                }
+                registers.store64(slot, mask, &bits);
             }
         }
     };
 }
 
-lane32!(u32, |bits| bits, |value| value);
-lane32!(i32, |bits| bits as i32, |value| value as u32);
-lane32!(f32, f32::from_bits, f32::to_bits);
-lane32!(u16, |bits| bits as u16, u32::from);
-lane32!(i16, |bits| bits as i16, |value| u32::from(value as u16));
-lane32!(f16, |bits| f16::from_bits(bits as u16), |value| u32::from(
-    value.to_bits()
+lane32!(u32, 0, |bits: u32| bits, |value: u32| value);
+lane32!(i32, 0, |bits: u32| bits as i32, |value: i32| value as u32);
+lane32!(f32, 0.0, f32::from_bits, f32::to_bits);
+lane32!(u16, 0, |bits: u32| bits as u16, u32::from);
+lane32!(i16, 0, |bits: u32| bits as i16, |value: i16| u32::from(
+    value as u16
 ));
 lane32!(
-    bf16,
-    |bits| bf16::from_bits(bits as u16),
-    |value| u32::from(value.to_bits())
+    f16,
+    f16::ZERO,
+    |bits: u32| f16::from_bits(bits as u16),
+    |value: f16| u32::from(value.to_bits())
 );
-lane64!(u64, |bits| bits, |value| value);
-lane64!(i64, |bits| bits as i64, |value| value as u64);
-lane64!(f64, f64::from_bits, f64::to_bits);
+lane32!(
+    bf16,
+    bf16::ZERO,
+    |bits: u32| bf16::from_bits(bits as u16),
+    |value: bf16| u32::from(value.to_bits())
+);
+lane64!(u64, 0, |bits: u64| bits, |value: u64| value);
+lane64!(i64, 0, |bits: u64| bits as i64, |value: i64| value as u64);
+lane64!(f64, 0.0, f64::from_bits, f64::to_bits);
 
 /// Two half-precision numbers in one register, the first in the lower half.
 #[derive(Clone, Copy)]
@@ -180,19 +210,21 @@ pub struct Packed<T>(pub T, pub T);
 
 lane32!(
     Packed<f16>,
-    |bits| Packed(
+    Packed(f16::ZERO, f16::ZERO),
+    |bits: u32| Packed(
         f16::from_bits(bits as u16),
         f16::from_bits((bits >> 16) as u16)
     ),
-    |value| u32::from(value.0.to_bits()) | u32::from(value.1.to_bits()) << 16
+    |value: Self| u32::from(value.0.to_bits()) | u32::from(value.1.to_bits()) << 16
 );
 lane32!(
     Packed<bf16>,
-    |bits| Packed(
+    Packed(bf16::ZERO, bf16::ZERO),
+    |bits: u32| Packed(
         bf16::from_bits(bits as u16),
         bf16::from_bits((bits >> 16) as u16)
     ),
-    |value| u32::from(value.0.to_bits()) | u32::from(value.1.to_bits()) << 16
+    |value: Self| u32::from(value.0.to_bits()) | u32::from(value.1.to_bits()) << 16
 );
 
 /// The threads whose bits are set, from the first on.

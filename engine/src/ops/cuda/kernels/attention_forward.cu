@@ -176,17 +176,22 @@ __device__ void forward_query(const T *__restrict__ q, const T *__restrict__ k, 
     float2 sum[WIDEST_HEAD / 64] = {};
     for (unsigned first = keys.first + warp * 32; first <= keys.own; first += warps * 32) {
         unsigned count = min(keys.own - first + 1, 32u);
+        // Eight threads read a key together, so that they read what lies together; then the thread of the
+        // key's number has its score.
         float score = -INFINITY;
-        if (lane < count) {
-            const T *key = k + (first + lane) * kv_width;
+        for (unsigned round = 0; round * 4 < count; round++) {
+            const T *key = k + (first + min(round * 4 + lane / 8, count - 1)) * kv_width;
             float product = 0.0f;
-#pragma unroll 8
-            for (unsigned i = 0; i < head_dim; i += 2) {
+#pragma unroll 4
+            for (unsigned i = lane % 8 * 2; i < head_dim; i += 16) {
                 float2 numbers = read_two(key + i);
                 product += numbers.x * query[i] + numbers.y * query[i + 1];
             }
-            product *= scores.inner;
-            score = scores.capped ? scores.outer * tanhf(product) : product;
+            for (int offset = 4; offset > 0; offset /= 2)
+                product += __shfl_xor_sync(0xffffffffu, product, offset);
+            product = __shfl_sync(0xffffffffu, product, lane % 4 * 8) * scores.inner;
+            if (lane / 4 == round && lane < count)
+                score = scores.capped ? scores.outer * tanhf(product) : product;
         }
         float now = fmaxf(most, warp_max(score));
         float shrink = exp2f(most - now), weight = exp2f(score - now);
@@ -197,6 +202,7 @@ __device__ void forward_query(const T *__restrict__ q, const T *__restrict__ k, 
             sum[i].x *= shrink;
             sum[i].y *= shrink;
         }
+#pragma unroll 4
         for (unsigned j = 0; j < count; j++) {
             float share = __shfl_sync(0xffffffffu, weight, j);
 #pragma unroll
