@@ -221,7 +221,19 @@ fn compare(
         ..RunConfig::default()
     };
     change(&mut config);
+    // Where a card has no bf16, such taps are refused.
+    if config.tap_dtype == TapDtype::Bf16 && !has_bf16(place)? {
+        config.tap_dtype = TapDtype::F16;
+    }
     compared(place, family, &config).map_err(candle_core::Error::wrap)
+}
+
+fn has_bf16(place: &Place) -> candle_core::Result<bool> {
+    match &place.device {
+        #[cfg(feature = "cuda")]
+        Device::Cuda(card) => Ok(crate::ops::cuda::capability(card)?.0 >= 8),
+        _ => Ok(true),
+    }
 }
 
 fn compared(place: &Place, family: Family, config: &RunConfig) -> Result<Vec<Compared>> {
