@@ -160,7 +160,7 @@ impl Jobs for EngineJobs {
             return Err(Error::ConfigInvalid {
                 field: "device",
                 problem: "is a card, and estimates are checked on the processor".to_owned(),
-                hint: "run `stepladder-cuda check --part memory` for a card".to_owned(),
+                hint: "`stepladder-cuda check` does it for a card".to_owned(),
             });
         }
         training::check::run(device::threads(), command.cells, stop, told)
