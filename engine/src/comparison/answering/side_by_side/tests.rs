@@ -5,6 +5,7 @@ use stepladder_protocol::RunConfig;
 use super::*;
 use crate::adapters::adapter_folder::{self, AdapterConfig};
 use crate::adapters::network::Network;
+use crate::adapters::parameters::Parameters;
 use crate::comparison::variants;
 use crate::generation::SamplerSettings;
 use crate::models::chat_template::{Message, Role};
@@ -16,10 +17,11 @@ use crate::training::plan::ModelPlan;
 fn save(folder: &Path, files: &ModelFiles) {
     let request = RunConfig::default();
     let plan = ModelPlan::resolve(&request, &files.config).unwrap();
-    let network = Network::initialize(plan.shape.clone(), 1).unwrap();
-    let shift = network.parameters().get("upsample.bias").unwrap();
-    let one = shift.ones_like().unwrap();
-    crate::ops::elementwise::add_scaled(shift, &one, 0.3).unwrap();
+    let fresh = Network::initialize(plan.shape.clone(), 1).unwrap();
+    let mut tensors = fresh.parameters().tensors().clone();
+    let shift = tensors["upsample.bias"].ones_like().unwrap();
+    tensors.insert("upsample.bias".to_owned(), (shift * 0.3).unwrap());
+    let parameters = Parameters::new(tensors);
     let config = AdapterConfig::new(
         "builtin".to_owned(),
         files.fingerprint(),
@@ -27,7 +29,7 @@ fn save(folder: &Path, files: &ModelFiles) {
         request.tap_dtype,
         plan.quantization,
     );
-    adapter_folder::save(folder, &config, network.parameters()).unwrap();
+    adapter_folder::save(folder, &config, &parameters).unwrap();
 }
 
 fn replies(answering: &mut dyn Answering, variant: usize, asked: &[Asked<'_>]) -> Vec<String> {
