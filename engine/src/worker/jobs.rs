@@ -157,10 +157,10 @@ impl Jobs for EngineJobs {
         told: &mut dyn FnMut(&CheckedCell),
     ) -> Result<CheckSummary> {
         if let DeviceRequest::Cuda(_) = command.device.parse()? {
-            return Err(Error::ConfigInvalid {
-                field: "device",
-                problem: "is a card, and estimates are checked on the processor".to_owned(),
-                hint: "`stepladder-cuda check` does it for a card".to_owned(),
+            return Err(Error::DeviceUnavailable {
+                asked: command.device.clone(),
+                reason: "estimates are checked on the processor".to_owned(),
+                hint: "leave the device out; `stepladder-cuda check` does it for a card".to_owned(),
             });
         }
         training::check::run(device::threads(), command.cells, stop, told)
