@@ -36,7 +36,8 @@ fn check(
     common: &CommonOptions,
     terminal: &Terminal,
 ) -> Result<Outcome, Failure> {
-    let worker = common.start_worker(terminal)?;
+    // It measures the processor, whatever else could compute here.
+    let worker = common.start_own_worker()?;
     let told = "stopping after this cell… (Ctrl-C again ends at once)";
     stop_on_interrupt(worker.commands(), &command.job, terminal, told)?;
     worker.commands().send(&Command::Check(command))?;

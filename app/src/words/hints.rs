@@ -199,7 +199,8 @@ mod tests {
         assert_eq!(one, CHOOSE_MODEL);
     }
 
-    /// Sources under a folder, without those of tests.
+    /// Sources under a folder, without those of tests and of the check on a card, which has a command
+    /// line of its own.
     fn sources(folder: &Path, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

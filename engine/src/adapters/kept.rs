@@ -75,6 +75,9 @@ mod tests {
             };
             let kept = states.keep(&x).unwrap();
             // What was kept does not change with what it was kept of.
+            crate::ops::elementwise::scale(&x, 3.0).unwrap();
+            let read = states.read(&kept, &Compute::cpu()).unwrap();
+            crate::ops::elementwise::scale(&x, 1.0 / 3.0).unwrap();
             let third = match dtype {
                 TapDtype::F32 => 1.0 / 3.0,
                 TapDtype::Bf16 => 0.333_984_38,

@@ -133,6 +133,14 @@ impl Network {
         }
     }
 
+    /// Numbers that it caches of each token of an answer, beside the backbone's.
+    pub fn cached_numbers(&self) -> usize {
+        match self {
+            Self::Side(network) => 2 * network.wiring().d_side * network.wiring().side_layers(),
+            Self::Lora(_) => 0,
+        }
+    }
+
     /// Sum of the target tokens' losses, in nats. With [`Gradient::Scaled`], the gradient of
     /// `factor * sum` is added to `gradients`. `draw` numbers the run's micro-batches.
     ///

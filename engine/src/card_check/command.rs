@@ -365,7 +365,7 @@ mod tests {
         let speed = format!("--part speed {common} --json {}", path("speed.json"));
         assert_eq!(check(&speed), ExitCode::SUCCESS);
         let context = format!(
-            "--part context {common} --limit 64MiB --json {}",
+            "--part context {common} --limit 6MiB --json {}",
             path("context.json")
         );
         assert_eq!(check(&context), ExitCode::SUCCESS);

@@ -1,16 +1,19 @@
 //! Who answers. Behind a trait, so that answering many questions at once can take the place of
 //! answering them one by one.
 
+mod side_by_side;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use stepladder_protocol::FinishReason;
 
+pub use self::side_by_side::SideBySide;
 use super::counting::Reply;
 use super::statistics::distinct_3;
 use super::variants::Variant;
 use crate::generation::SamplerSettings;
-use crate::generation::generator::{AdapterInUse, Generator};
+use crate::generation::generator::Generator;
 use crate::generation::reasoning::leaves_block_open;
 use crate::generation::sampler::Sampler;
 use crate::models::chat_template::{Dialog, GenerationPrompt, Message};
@@ -54,7 +57,8 @@ pub trait Answering {
     fn make_ready(&mut self, variant: usize, told: Told<'_>) -> Result<()>;
 
     /// Answers some questions and hands each reply on as soon as it is there, in any order. What is
-    /// handed on does not depend on which questions are asked together.
+    /// handed on does not depend on which questions are asked together, but for what rounding does on a
+    /// card.
     ///
     /// # Errors
     /// When a question cannot be told by the chat template; [`Error::Stopped`] when the flag is raised,
@@ -66,6 +70,15 @@ pub trait Answering {
         stop: &StopFlag,
         given: &mut dyn FnMut(Given) -> Result<()>,
     ) -> Result<()>;
+}
+
+/// A question as it is put to a variant, in its template's words.
+struct ToldQuestion {
+    prompt: String,
+    ids: Vec<u32>,
+    /// Tokens that its answer may have.
+    limit: usize,
+    settings: SamplerSettings,
 }
 
 /// Each question by itself, on as many threads as there are.
@@ -87,51 +100,79 @@ impl<'a> OneByOne<'a> {
         }
     }
 
-    fn reply(&self, variant: usize, asked: &Asked<'_>, stop: &StopFlag) -> Result<Reply> {
-        let Some((_, backbone)) = &self.backbone else {
-            return Err(Error::Stopped);
-        };
-        let variant = &self.variants[variant];
-        let template = variant.template();
+    fn backbone(&self) -> Result<&Decoder> {
+        match &self.backbone {
+            Some((_, backbone)) => Ok(backbone),
+            None => Err(Error::Stopped),
+        }
+    }
+
+    /// A question as a variant is told it, and how many tokens its answer may have.
+    fn told(&self, variant: usize, asked: &Asked<'_>) -> Result<ToldQuestion> {
         let dialog = Dialog {
             tools: asked.tools,
             ..Dialog::new(asked.messages)
         };
+        let template = self.variants[variant].template();
         let prompt = template.render(&dialog, GenerationPrompt::Assistant)?;
-        let tokenizer = &self.files.tokenizer;
-        let ids = tokenizer.encode(&prompt)?.ids;
+        let ids = self.files.tokenizer.encode(&prompt)?.ids;
         let room = self.files.config.max_positions.saturating_sub(ids.len());
         let room = if ids.is_empty() { 0 } else { room };
-        let limit = self.settings.max_tokens.map_or(room, |most| most.min(room));
-        let settings = SamplerSettings {
-            seed: Some(asked.seed),
-            ..self.settings.clone()
-        };
-        let mut sampler = Sampler::new(&settings, tokenizer.generation_defaults());
-        let adapter = variant
-            .adapter
-            .as_ref()
-            .map(|adapter| AdapterInUse::new(&adapter.network, adapter.config.tap_dtype));
-        let mut generator = Generator::new(backbone, adapter);
-        let mut pieces = tokenizer.stream(SpecialTokenText::Skip);
-        let (mut text, mut token_ends, mut said) = (String::new(), Vec::new(), Vec::new());
-        let mut next = ids;
+        Ok(ToldQuestion {
+            limit: self.settings.max_tokens.map_or(room, |most| most.min(room)),
+            settings: SamplerSettings {
+                seed: Some(asked.seed),
+                ..self.settings.clone()
+            },
+            prompt,
+            ids,
+        })
+    }
+
+    fn reply(&self, variant: usize, asked: &Asked<'_>, stop: &StopFlag) -> Result<Reply> {
+        let told = self.told(variant, asked)?;
+        let tokenizer = &self.files.tokenizer;
+        let mut sampler = Sampler::new(&told.settings, tokenizer.generation_defaults());
+        let mut generator = Generator::new(self.backbone()?, self.variants[variant].in_use());
+        let stop_tokens = self.stop_tokens(variant);
+        let (mut said, mut next) = (Vec::new(), told.ids.clone());
         let finish = loop {
-            if said.len() >= limit {
+            if said.len() >= told.limit {
                 break FinishReason::Length;
             }
             if stop.is_raised() {
                 return Err(Error::Stopped);
             }
             let token = sampler.sample(&generator.push(&next)?, &said)?;
-            if tokenizer.stop_tokens().contains(&token) || variant.stop_tokens.contains(&token) {
+            if stop_tokens.contains(&token) {
                 break FinishReason::Stop;
             }
             said.push(token);
-            text.push_str(&pieces.push(token)?.unwrap_or_default());
-            token_ends.push(text.len());
             next = vec![token];
         };
+        self.written(variant, &told, &said, finish)
+    }
+
+    /// Tokens that end a variant's answers.
+    fn stop_tokens(&self, variant: usize) -> Vec<u32> {
+        let own = &self.variants[variant].stop_tokens;
+        [self.files.tokenizer.stop_tokens(), own].concat()
+    }
+
+    /// What was said, as text.
+    fn written(
+        &self,
+        variant: usize,
+        told: &ToldQuestion,
+        said: &[u32],
+        finish: FinishReason,
+    ) -> Result<Reply> {
+        let mut pieces = self.files.tokenizer.stream(SpecialTokenText::Skip);
+        let (mut text, mut token_ends) = (String::new(), Vec::new());
+        for &token in said {
+            text.push_str(&pieces.push(token)?.unwrap_or_default());
+            token_ends.push(text.len());
+        }
         text.push_str(&pieces.finish()?.unwrap_or_default());
         if let Some(last) = token_ends.last_mut() {
             *last = text.len();
@@ -139,10 +180,10 @@ impl<'a> OneByOne<'a> {
         Ok(Reply {
             text,
             token_ends,
-            begins_in_block: leaves_block_open(&prompt),
-            template_thinks: template.traits().thinks,
+            begins_in_block: leaves_block_open(&told.prompt),
+            template_thinks: self.variants[variant].template().traits().thinks,
             finish,
-            distinct_3: distinct_3(&said),
+            distinct_3: distinct_3(said),
         })
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use stepladder_protocol::{BASE, ComparedVariant, Method, RunConfig};
 
 use crate::adapters::adapter_folder::{self, Adapter};
+use crate::generation::generator::AdapterInUse;
 use crate::models::chat_template::ChatTemplate;
 use crate::models::model::ModelFiles;
 use crate::models::quantization::BackboneQuantization;
@@ -38,6 +39,12 @@ impl Variant {
     /// How it was trained.
     pub fn method(&self) -> Option<Method> {
         { self.adapter.as_ref() }.map(|adapter| adapter.config.method())
+    }
+
+    /// Its adapter, as it answers with it.
+    pub fn in_use(&self) -> Option<AdapterInUse<'_>> {
+        { self.adapter.as_ref() }
+            .map(|adapter| AdapterInUse::new(&adapter.network, adapter.config.tap_dtype))
     }
 
     /// As it crosses the seam.

@@ -11,7 +11,7 @@ use stepladder_protocol::{
 };
 
 use super::answer_file::{AnswerFile, Settings, StoredAnswer, by_place};
-use super::answering::{Answering, Asked, OneByOne};
+use super::answering::{Answering, Asked, OneByOne, SideBySide};
 use super::extraction::{AnswerRules, Reference};
 use super::selection::{Selection, Wish, select};
 use super::summary::summarize;
@@ -94,8 +94,13 @@ pub fn compare(
         began: None,
     };
     work.tell_beginning(told);
-    let mut answering = OneByOne::new(&files, &variants, generation_settings(&work.settings));
-    match work.ask_all(&variants, &mut answering, stop, told) {
+    let one_by_one = OneByOne::new(&files, &variants, generation_settings(&work.settings));
+    let mut answering: Box<dyn Answering> = match files.compute().is_card() {
+        true => Box::new(SideBySide::new(one_by_one)),
+        // An answer then depends on nothing but its question, to the last bit.
+        false => Box::new(one_by_one),
+    };
+    match work.ask_all(&variants, answering.as_mut(), stop, told) {
         Ok(()) => {}
         Err(Error::Stopped) => {
             work.file.sync()?;

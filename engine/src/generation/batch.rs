@@ -87,6 +87,7 @@ struct Answering<'a, 'b> {
     prompts: &'b [Prompt],
     answers: Vec<Answer>,
     told: &'b mut dyn FnMut(Said<'_>),
+    ended: &'b mut dyn FnMut(&Answer) -> Result<()>,
 }
 
 impl<'a> BatchGenerator<'a> {
@@ -123,6 +124,20 @@ impl<'a> BatchGenerator<'a> {
         stop: &StopFlag,
         told: &mut dyn FnMut(Said<'_>),
     ) -> Result<Vec<Answer>> {
+        self.answer_each(prompts, stop, told, &mut |_| Ok(()))
+    }
+
+    /// The same; `ended` hears every answer as soon as it has ended. What is cancelled has not.
+    ///
+    /// # Errors
+    /// As [`Self::answer`], and those of `ended`.
+    pub fn answer_each(
+        &self,
+        prompts: &[Prompt],
+        stop: &StopFlag,
+        told: &mut dyn FnMut(Said<'_>),
+        ended: &mut dyn FnMut(&Answer) -> Result<()>,
+    ) -> Result<Vec<Answer>> {
         self.check(prompts)?;
         let answers = prompts.iter().enumerate().flat_map(|(number, prompt)| {
             prompt.variants.iter().map(move |&variant| Answer {
@@ -137,6 +152,7 @@ impl<'a> BatchGenerator<'a> {
             prompts,
             answers: answers.collect(),
             told,
+            ended,
         };
         answering.run(stop)?;
         Ok(answering.answers)
@@ -191,7 +207,7 @@ impl<'a> BatchGenerator<'a> {
 impl Answering<'_, '_> {
     fn run(&mut self, stop: &StopFlag) -> Result<()> {
         let mut passes = self.generator.passes();
-        let mut waiting = self.rows_of_prompts();
+        let mut waiting = self.rows_of_prompts()?;
         while !stop.is_raised() {
             for row in passes.iter_mut().flat_map(SharedPass::take_outgrown) {
                 waiting.push_front(vec![row]);
@@ -221,7 +237,7 @@ impl Answering<'_, '_> {
 
     /// A row for every answer, those to the same prompt together. An answer that must not have tokens
     /// is at its end already.
-    fn rows_of_prompts(&mut self) -> VecDeque<Vec<Row>> {
+    fn rows_of_prompts(&mut self) -> Result<VecDeque<Vec<Row>>> {
         let mut waiting: VecDeque<Vec<Row>> = { self.prompts.iter() }.map(|_| Vec::new()).collect();
         let context = self.generator.backbone.config().max_positions;
         for (number, answer) in self.answers.iter_mut().enumerate() {
@@ -230,6 +246,7 @@ impl Answering<'_, '_> {
             let limit = settings.max_tokens.map_or(room, |limit| limit.min(room));
             if limit == 0 {
                 answer.finish = FinishReason::Length;
+                (self.ended)(answer)?;
                 continue;
             }
             waiting[answer.prompt].push(Row {
@@ -243,7 +260,7 @@ impl Answering<'_, '_> {
             });
         }
         waiting.retain(|rows| !rows.is_empty());
-        waiting
+        Ok(waiting)
     }
 
     /// Takes in what rows of one prompt begin with, and lets those join the batch that go on.
@@ -290,6 +307,7 @@ impl Answering<'_, '_> {
         let token = row.sampler.sample(logits, &answer.ids)?;
         if { &self.generator.variants[row.variant].stop_tokens }.contains(&token) {
             answer.finish = FinishReason::Stop;
+            (self.ended)(answer)?;
             return Ok(Further::Ended);
         }
         answer.ids.push(token);
@@ -302,6 +320,7 @@ impl Answering<'_, '_> {
         });
         if answer.ids.len() == row.limit {
             answer.finish = FinishReason::Length;
+            (self.ended)(answer)?;
             return Ok(Further::Ended);
         }
         Ok(Further::GoesOn)

@@ -154,7 +154,7 @@ impl Walk<'_> {
         let head = forms.head.as_ref().unwrap_or(&forms.embedding);
         let product = sizes.widened(head, 1, vocabulary, sizes.d());
         // the state before its norm, the normed one, logits
-        let logits = sizes.floats(2 * sizes.d() + vocabulary);
+        let logits = sizes.sums(2 * sizes.d() + vocabulary);
         self.ledger.during(Item::Logits, logits, |ledger| {
             ledger.touch(Item::Widened, product);
             if sizes.model.final_soft_cap.is_some() {

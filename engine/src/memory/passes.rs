@@ -28,6 +28,7 @@ pub(super) struct Sizes<'a> {
 /// Heads of an attention, for its scratch.
 #[derive(Clone, Copy)]
 pub(super) struct Heads {
+    pub(super) heads: u64,
     pub(super) kv_heads: u64,
     pub(super) head_dim: u64,
 }
@@ -44,6 +45,20 @@ impl Sizes<'_> {
     /// Bytes of so many numbers in the type of activations.
     pub(super) fn floats(&self, numbers: u64) -> u64 {
         numbers * self.device.float_bytes
+    }
+
+    /// Bytes of so many numbers that are f32 whatever the type of activations: log-sum-exps, the hidden
+    /// states that predict targets, their logits.
+    pub(super) fn sums(&self, numbers: u64) -> u64 {
+        4 * numbers
+    }
+
+    /// Bytes of a trained weight's copy in the type of activations, which it is rounded to for a product.
+    pub(super) fn rounded(&self, numbers: u64) -> u64 {
+        match self.device.float_bytes {
+            4 => 0,
+            narrow => narrow * numbers,
+        }
     }
 
     pub(super) fn d(&self) -> u64 {
@@ -109,6 +124,7 @@ impl Sizes<'_> {
                 Item::Tiles,
                 self.floats(self.tile() * (self.rank + dropped)),
             );
+            ledger.touch(Item::Widened, self.rounded(self.rank * inputs));
         }
     }
 
@@ -120,11 +136,13 @@ impl Sizes<'_> {
                 Item::Tiles,
                 self.floats(self.tile() * (2 * self.rank + dropped)),
             );
+            ledger.touch(Item::Widened, self.rounded(self.rank * inputs));
         }
     }
 
     fn heads(&self) -> Heads {
         Heads {
+            heads: self.model.heads as u64,
             kv_heads: self.model.kv_heads as u64,
             head_dim: self.model.head_dim as u64,
         }
@@ -142,8 +160,12 @@ impl Sizes<'_> {
         self.scores(rows, self.tile() / rows)
     }
 
-    /// Gradients of keys and values and two tiles of scores, for each head at work.
+    /// Gradients of keys and values and two tiles of scores, for each head at work; on a card a sum for
+    /// each query and head.
     pub(super) fn scores_backward(&self, heads: Heads) -> u64 {
+        if self.device.has_own_memory {
+            return self.sums(self.tokens() * heads.heads);
+        }
         let workers = self
             .device
             .attention_workers
@@ -192,7 +214,8 @@ impl Sizes<'_> {
     fn block_forward_projected(&self, ledger: &mut Ledger, projected: u64) {
         let tile = |width: u64| self.floats(self.tile() * width);
         let (d, q, f) = (self.d(), self.q(), self.f());
-        ledger.during(Item::Tiles, tile(q + self.model.heads as u64), |ledger| {
+        let attended = tile(q) + self.sums(self.tile() * self.model.heads as u64);
+        ledger.during(Item::Tiles, attended, |ledger| {
             ledger.touch(Item::Scores, self.scores_of_a_tile());
             ledger.during(Item::Tiles, tile(d), |ledger| {
                 self.block_product(ledger, d, q)
@@ -224,7 +247,8 @@ impl Sizes<'_> {
     /// `Block::recompute`: attention's activations, held as `item`.
     fn recompute(&self, ledger: &mut Ledger, item: Item) -> u64 {
         let projected = self.project(ledger, item, true);
-        let attended = self.floats(self.tokens() * (self.q() + self.model.heads as u64));
+        let sums = self.sums(self.tokens() * self.model.heads as u64);
+        let attended = self.floats(self.tokens() * self.q()) + sums;
         ledger.take(item, attended);
         ledger.touch(Item::Scores, self.scores(self.batch, self.seq));
         projected + attended

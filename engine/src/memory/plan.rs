@@ -139,9 +139,11 @@ impl<'a> Walk<'a> {
         let packed = device.packed_rows * d * device.float_bytes;
         self.ledger
             .take(Item::Device, device.constant_bytes + packed);
-        // ids, positions, target rows and target ids
-        self.ledger
-            .take(Item::Inputs, 16 * self.request.step_tokens as u64);
+        // ids, positions, target rows and target ids: in RAM
+        if !device.has_own_memory {
+            let inputs = 16 * self.request.step_tokens as u64;
+            self.ledger.take(Item::Inputs, inputs);
+        }
     }
 
     /// Bytes of a number of a kept state, and whether such states are in RAM.
@@ -171,6 +173,9 @@ impl<'a> Walk<'a> {
     /// One chunk of target rows through norm and head and back; `beside` numbers per row are held
     /// meanwhile.
     fn loss(&mut self, sizes: Sizes<'_>, beside: u64) {
+        if self.request.device.has_own_memory {
+            return self.loss_on_card(sizes, beside);
+        }
         let MemoryRequest { model, forms, .. } = *self.request;
         let (vocabulary, d) = (model.vocabulary as u64, sizes.d());
         let numbers = self.request.device.chunk_numbers;
@@ -193,6 +198,44 @@ impl<'a> Walk<'a> {
             });
         self.ledger.touch(Item::Logits, rows(3 * d));
         self.ledger.touch(Item::Logits, rows(d + 2 * beside));
+    }
+
+    /// The same where hidden states, logits and their gradients are f32 and products have factors in the
+    /// type of activations.
+    fn loss_on_card(&mut self, sizes: Sizes<'_>, beside: u64) {
+        let MemoryRequest { model, forms, .. } = *self.request;
+        let (vocabulary, d) = (model.vocabulary as u64, sizes.d());
+        let numbers = self.request.device.chunk_numbers;
+        let chunk = chunk_of(model.vocabulary, numbers).min(self.request.targets) as u64;
+        let (wide, narrow) = (
+            |width| sizes.sums(chunk * width),
+            |width| sizes.rounded(chunk * width),
+        );
+        let head = forms.head.as_ref().unwrap_or(&forms.embedding);
+        let product = sizes.widened(head, chunk, vocabulary, d);
+        // rows of the last hidden state and of the side network's output, in the type of activations
+        let rows = sizes.floats(chunk * (d + beside));
+        let upsample = sizes.rounded(d * beside);
+        let ledger = &mut self.ledger;
+        ledger.touch(Item::Logits, rows + wide(d) + upsample);
+        // hidden states and normed ones
+        ledger.during(Item::Logits, wide(2 * d), |ledger| {
+            ledger.during(Item::Logits, wide(vocabulary) + narrow(d), |ledger| {
+                ledger.touch(Item::Widened, product)
+            });
+            ledger.touch(
+                Item::Logits,
+                wide(vocabulary) + sizes.floats(chunk * vocabulary),
+            );
+            let d_logits = sizes.floats(chunk * vocabulary);
+            ledger.during(Item::Logits, d_logits + wide(d), |ledger| {
+                ledger.touch(Item::Widened, product)
+            });
+        });
+        ledger.touch(Item::Logits, wide(3 * d));
+        // the gradient, rounded; of the side network's output
+        let side = sizes.floats(chunk * 2 * beside);
+        ledger.touch(Item::Logits, wide(d) + narrow(d) + side + upsample);
     }
 
     fn side_network(&mut self, wiring: &Wiring) {

@@ -61,7 +61,9 @@ impl SideSizes<'_> {
         ledger.during(Item::Tiles, self.tile(widened), |ledger| {
             ledger.touch(Item::Tiles, self.tile(d));
         });
-        ledger.touch(Item::Tiles, self.tile(d + more));
+        ledger.during(Item::Tiles, self.tile(d + more), |ledger| {
+            ledger.touch(Item::Widened, self.sizes.rounded(d * self.h()));
+        });
     }
 
     /// `SideRun::tap`'s joined state, which is taken, before the layer runs.
@@ -100,16 +102,19 @@ impl SideSizes<'_> {
     fn block_forward_projected(&self, ledger: &mut Ledger, projected: u64) {
         let (h, f) = (self.h(), self.f());
         // attended and log-sum-exp stay to the end of the tile
-        ledger.during(Item::Tiles, self.tile(h + self.heads()), |ledger| {
+        let sums = self.sizes.sums(self.sizes.tile() * self.heads());
+        ledger.during(Item::Tiles, self.tile(h) + sums, |ledger| {
             ledger.touch(Item::Scores, self.sizes.scores_of_a_tile());
-            ledger.touch(Item::Tiles, self.tile(h + 2 * f + f + h));
+            ledger.during(Item::Tiles, self.tile(h + 2 * f + f + h), |ledger| {
+                ledger.touch(Item::Widened, self.sizes.rounded(h * f));
+            });
         });
         ledger.give(Item::HiddenStates, projected);
     }
 
     fn recompute(&self, ledger: &mut Ledger, item: Item) -> u64 {
         let projected = self.project(ledger, item);
-        let heads = self.sizes.floats(self.sizes.tokens() * self.heads());
+        let heads = self.sizes.sums(self.sizes.tokens() * self.heads());
         ledger.take(item, self.state() + heads);
         ledger.touch(
             Item::Scores,
@@ -134,7 +139,9 @@ impl SideSizes<'_> {
         let rest = self.sizes.floats(self.sizes.tokens() * (h + 2 * f));
         ledger.take(Item::SideActivations, rest);
         ledger.take(Item::HiddenStates, state);
-        ledger.touch(Item::Tiles, self.tile(h + f + h));
+        ledger.during(Item::Tiles, self.tile(h + f + h), |ledger| {
+            ledger.touch(Item::Widened, self.sizes.rounded(h * f));
+        });
         debug_assert_eq!(ledger.now(), before + attention + rest);
         (attention, rest)
     }
@@ -161,12 +168,15 @@ impl SideSizes<'_> {
             // swiglu for down's gradient; then its own gradient, and those of gate and up
             ledger.touch(Item::Tiles, self.tile(f));
             ledger.touch(Item::Tiles, self.tile(3 * f));
-            ledger.touch(Item::Tiles, self.tile(2 * f + 2 * h));
+            ledger.during(Item::Tiles, self.tile(2 * f + 2 * h), |ledger| {
+                ledger.touch(Item::Widened, self.sizes.rounded(h * f));
+            });
             ledger.touch(Item::Tiles, self.tile(2 * h));
         });
         ledger.give(item, rest);
         ledger.take(Item::HiddenStates, 3 * state);
         let heads = Heads {
+            heads: self.heads(),
             kv_heads: self.heads(),
             head_dim: self.wiring.head_dim() as u64,
         };

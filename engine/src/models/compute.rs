@@ -70,6 +70,11 @@ impl Compute {
         }
     }
 
+    /// Whether it is a card.
+    pub fn is_card(&self) -> bool {
+        !self.device.is_cpu()
+    }
+
     /// The device.
     pub fn device(&self) -> &Device {
         &self.device

@@ -1,5 +1,5 @@
-//! One update of one tensor by AdamW, in place, with moments in f32 or in 8 bits. See
-//! [`crate::training::optimizer`]. Everything is f32, on the CPU or all on one card.
+//! One update of one tensor by AdamW, in place, with moments in f32 or in 8 bits; the optimizer that
+//! walks over tensors is in `training`. Parameters and gradients are f32, on the CPU or all on one card.
 
 use candle_core::{DType, Result, Tensor, bail};
 use rayon::prelude::*;

@@ -4,7 +4,8 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use stepladder_protocol::RunConfig;
+use candle_core::DType;
+use stepladder_protocol::{RunConfig, TapDtype};
 
 use super::checkpoint::{self, Checkpoint, CheckpointState};
 use super::estimate::on_device;
@@ -128,6 +129,7 @@ fn load_and_train(
         files.set_clock(Clock::at_unix_secs(saved.template_unix_secs));
     }
     config = on_device(&config, DeviceClass::of(&compute)?);
+    refuse_missing_type(&config, &compute)?;
     let model_plan = ModelPlan::resolve(&config, &files.config)?;
     let words = ModelWords::of(&files, &config.data_options)?;
     for text in &words.notices {
@@ -292,6 +294,18 @@ fn load_and_train(
         state,
     }
     .run(progress, stop)
+}
+
+/// A card computes in bf16, or has none of it.
+fn refuse_missing_type(config: &RunConfig, compute: &Compute) -> Result<()> {
+    match (config.tap_dtype, compute.activations()) {
+        (TapDtype::Bf16, DType::F16) => Err(Error::ConfigInvalid {
+            field: "tap_dtype",
+            problem: "is bf16, which this card does not have".to_owned(),
+            hint: "use --tap-dtype f16, or leave it out".to_owned(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Why a run that was asked for answers gives none.

@@ -19,12 +19,13 @@ use crate::comparison::matched::{self, Listener, MatchedWishes, Trained};
 use crate::comparison::{self, News, Outcome, Wishes};
 use crate::datasets::known_rows::KnownRows;
 use crate::datasets::reader::{find_sources, is_dataset_name};
+use crate::device::DeviceRequest;
 use crate::export::Written;
 use crate::models::checkpoint::ModelSource;
 use crate::models::compute::Compute;
 use crate::models::on_this_machine::{self, Places};
 use crate::training::{self, progress::Progress, stop_flag::StopFlag};
-use crate::{Result, device, export, generation};
+use crate::{Error, Result, device, export, generation};
 
 pub use crate::training::{RunOutcome, RunTarget};
 
@@ -155,7 +156,13 @@ impl Jobs for EngineJobs {
         stop: &StopFlag,
         told: &mut dyn FnMut(&CheckedCell),
     ) -> Result<CheckSummary> {
-        device::open(&command.device)?;
+        if let DeviceRequest::Cuda(_) = command.device.parse()? {
+            return Err(Error::DeviceUnavailable {
+                asked: command.device.clone(),
+                reason: "estimates are checked on the processor".to_owned(),
+                hint: "leave the device out; `stepladder-cuda check` does it for a card".to_owned(),
+            });
+        }
         training::check::run(device::threads(), command.cells, stop, told)
     }
 

@@ -18,6 +18,7 @@
 //! |---|---|---|
 //! | `STAND_IN_GPU_MEMORY` | bytes on the card | 4 GiB |
 //! | `STAND_IN_GPU_CONTEXT` | bytes a context takes | 0 |
+//! | `STAND_IN_GPU_OTHERS` | `N BYTES`: from the N-th allocation on, what another program holds | nothing |
 //! | `STAND_IN_GPU_CAPABILITY` | compute capability | 8.6 |
 //! | `STAND_IN_GPU_NAME` | its name | Stand-in GPU |
 //!

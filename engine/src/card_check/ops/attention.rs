@@ -222,17 +222,15 @@ fn compare_twice(place: &Place) -> Result<Vec<Compared>> {
         );
         let attended = attention.forward(&q, &k, &v)?;
         let gradients = attention.backward((&q, &k, &v), &attended, &place.activations(&grad)?)?;
-        Tensor::cat(
-            &[
-                attended.output.flatten_all()?,
-                gradients.queries.flatten_all()?,
-                gradients.keys.flatten_all()?,
-                gradients.values.flatten_all()?,
-            ],
-            0,
-        )?
-        .to_device(&candle_core::Device::Cpu)?
-        .to_dtype(DType::F32)
+        let made = [
+            attended.output,
+            gradients.queries,
+            gradients.keys,
+            gradients.values,
+        ];
+        let in_ram = made.map(|tensor| tensor.flatten_all()?.to_device(&candle_core::Device::Cpu));
+        let in_ram = in_ram.into_iter().collect::<Result<Vec<_>>>()?;
+        Tensor::cat(&in_ram, 0)?.to_dtype(DType::F32)
     };
     Ok(vec![place.compare("all", &once()?, &once()?, 0.0)?])
 }

@@ -54,13 +54,15 @@ fn arithmetic(place: &Place) -> Result<Vec<Compared>> {
     scale(&card_y, -0.3)?;
     scale(&y, -0.3)?;
     results.push(place.compare("scaled", &card_y, &y, 1.0)?);
-    let mut turn = 0;
-    let mut third = || {
-        turn += 1;
-        turn % 3 != 0
+    let all_but_a_third = || {
+        let mut turn = 0;
+        move || {
+            turn += 1;
+            turn % 3 != 0
+        }
     };
-    let expected = masked(&x, 1.5, &mut third)?;
-    let found = masked(&place.activations(&x)?, 1.5, &mut third)?;
+    let expected = masked(&x, 1.5, all_but_a_third())?;
+    let found = masked(&place.activations(&x)?, 1.5, all_but_a_third())?;
     results.push(place.compare("masked", &found, &expected, 1.0)?);
     Ok(results)
 }

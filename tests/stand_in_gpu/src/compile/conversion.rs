@@ -74,11 +74,22 @@ fn narrowed<T: Copy>(
     }
 }
 
+/// `half` drops the lower half of an f64 before it rounds, and takes what lies just above the middle for
+/// the middle. What is an f32 is rounded as one, exactly.
+fn nearest_f16(value: f64) -> f16 {
+    f16::from_f32(value as f32)
+}
+
+/// As above.
+fn nearest_bf16(value: f64) -> bf16 {
+    bf16::from_f32(value as f32)
+}
+
 fn to_f16(value: f64, rounding: Rounding) -> f16 {
     narrowed(
         value,
         rounding,
-        f16::from_f64,
+        nearest_f16,
         f16::to_f64,
         f16::to_bits,
         f16::from_bits,
@@ -89,7 +100,7 @@ fn to_bf16(value: f64, rounding: Rounding) -> bf16 {
     narrowed(
         value,
         rounding,
-        bf16::from_f64,
+        nearest_bf16,
         bf16::to_f64,
         bf16::to_bits,
         bf16::from_bits,

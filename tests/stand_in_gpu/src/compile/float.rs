@@ -111,7 +111,7 @@ macro_rules! half {
                 Self::from_f32(value)
             }
             fn narrow64(value: f64) -> Self {
-                Self::from_f64(value)
+                Self::from_f32(value as f32)
             }
             fn from_raw(bits: u16) -> Self {
                 Self::from_bits(bits)

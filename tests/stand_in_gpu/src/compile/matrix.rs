@@ -196,7 +196,7 @@ impl Compiler<'_> {
                     if d_kind == Type::F32 {
                         results[at][lane] = ((start + sum) as f32).to_bits();
                     } else {
-                        let bits = u32::from(f16::from_f64(start + sum).to_bits());
+                        let bits = u32::from(f16::from_f32((start + sum) as f32).to_bits());
                         results[at / 2][lane] |= bits << (16 * (at % 2));
                     }
                 }

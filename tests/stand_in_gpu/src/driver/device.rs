@@ -80,6 +80,8 @@ pub struct Device {
     /// Kernels that were asked for.
     pub kernels: HashMap<u64, Arc<Kernel>>,
     allocations: BTreeMap<u64, Allocation>,
+    /// How often memory was taken.
+    allocated: u64,
     apart_bytes: u64,
     snapshot: Option<Arc<Vec<(u64, u64)>>>,
     last_handle: u64,
@@ -99,6 +101,7 @@ impl Device {
             modules: HashMap::new(),
             kernels: HashMap::new(),
             allocations: BTreeMap::new(),
+            allocated: 0,
             apart_bytes: 0,
             snapshot: None,
             last_handle: 0x1000,
@@ -111,12 +114,16 @@ impl Device {
         self.last_handle
     }
 
+    /// What contexts and other programs take.
     fn context_bytes(&self) -> u64 {
-        if self.contexts > 0 {
-            self.settings.context_bytes
-        } else {
-            0
-        }
+        let others = { self.settings.others_later }
+            .filter(|(after, _)| self.allocated >= *after)
+            .map_or(0, |(_, bytes)| bytes);
+        let own = match self.contexts {
+            0 => 0,
+            _ => self.settings.context_bytes,
+        };
+        own + others
     }
 
     /// Free and total bytes.
@@ -133,6 +140,7 @@ impl Device {
         if bytes == 0 {
             return Err(code::INVALID_VALUE);
         }
+        self.allocated += 1;
         let counted = bytes
             .checked_next_multiple_of(GRAIN)
             .ok_or(code::OUT_OF_MEMORY)?;

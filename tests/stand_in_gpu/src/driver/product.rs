@@ -139,10 +139,10 @@ impl Operand {
             match self.stored {
                 Stored::F16 => std::ptr::with_exposed_provenance_mut::<f16>(first)
                     .add(at)
-                    .write(f16::from_f64(value)),
+                    .write(f16::from_f32(value as f32)),
                 Stored::Bf16 => std::ptr::with_exposed_provenance_mut::<bf16>(first)
                     .add(at)
-                    .write(bf16::from_f64(value)),
+                    .write(bf16::from_f32(value as f32)),
                 Stored::F32 => {
                     std::ptr::with_exposed_provenance_mut::<f32>(first)
                         .add(at)

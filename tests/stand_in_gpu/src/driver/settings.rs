@@ -7,6 +7,9 @@ pub struct Settings {
     pub memory_bytes: u64,
     /// `STAND_IN_GPU_CONTEXT`: bytes that a context takes outside any pool, none without it.
     pub context_bytes: u64,
+    /// `STAND_IN_GPU_OTHERS`, such as `5000 1000000`: from the five-thousandth allocation on another
+    /// program holds a million bytes. Nobody without it.
+    pub others_later: Option<(u64, u64)>,
     /// `STAND_IN_GPU_CAPABILITY`: compute capability, 8.6 without it.
     pub capability: (u32, u32),
     /// `STAND_IN_GPU_NAME`.
@@ -18,6 +21,7 @@ impl Default for Settings {
         Self {
             memory_bytes: 4 << 30,
             context_bytes: 0,
+            others_later: None,
             capability: (8, 6),
             name: "Stand-in GPU".to_owned(),
         }
@@ -37,6 +41,10 @@ impl Settings {
         Self {
             memory_bytes: bytes("STAND_IN_GPU_MEMORY").unwrap_or(usual.memory_bytes),
             context_bytes: bytes("STAND_IN_GPU_CONTEXT").unwrap_or(usual.context_bytes),
+            others_later: read("STAND_IN_GPU_OTHERS").and_then(|value| {
+                let (after, bytes) = value.trim().split_once(' ')?;
+                Some((after.parse().ok()?, bytes.parse().ok()?))
+            }),
             capability: capability.unwrap_or(usual.capability),
             name: read("STAND_IN_GPU_NAME").unwrap_or(usual.name),
         }
