@@ -358,10 +358,7 @@ impl Report {
         let mut compared = Vec::new();
         for row in &self.speed {
             let rival = self.rival_of(row);
-            let rival = rival.map(|rival| {
-                compared.push(rival);
-                rival
-            });
+            compared.extend(rival);
             let measured = row.failed.is_none();
             let theirs = rival.filter(|rival| rival.failed.is_none());
             let both = theirs.filter(|_| measured);

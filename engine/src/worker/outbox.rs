@@ -30,7 +30,7 @@ pub struct Outbox {
 #[derive(Debug)]
 enum Message {
     Line {
-        line: EventLine,
+        line: Box<EventLine>,
         /// Whether the line may be merged with its like, and the shortest time between two of them.
         merge_within: Option<Duration>,
     },
@@ -58,7 +58,7 @@ impl Outbox {
     /// Sends a line. `false` says that nobody listens any more.
     pub fn send(&self, line: EventLine) -> bool {
         let _ = self.sender.send(Message::Line {
-            line,
+            line: Box::new(line),
             merge_within: None,
         });
         self.open.load(Ordering::Acquire)
@@ -78,7 +78,7 @@ impl Outbox {
             return self.send(line);
         }
         match self.sender.try_send(Message::Line {
-            line,
+            line: Box::new(line),
             merge_within: Some(interval),
         }) {
             Ok(()) | Err(TrySendError::Full(_)) => self.open.load(Ordering::Acquire),
@@ -113,13 +113,13 @@ impl<W: Write> Writer<W> {
                 Ok(Message::Line {
                     line,
                     merge_within: Some(interval),
-                }) => self.merge(line, interval),
+                }) => self.merge(*line, interval),
                 Ok(Message::Line {
                     line,
                     merge_within: None,
                 }) => {
                     self.write_waiting();
-                    self.write(line);
+                    self.write(*line);
                 }
                 Err(RecvTimeoutError::Timeout) => self.write_waiting(),
                 Err(RecvTimeoutError::Disconnected) => {
